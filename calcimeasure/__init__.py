@@ -1,0 +1,71 @@
+"""calcimeasure measures calcinosis: outlines, areas and densities with error bars.
+
+The public names below are found when they are first used; importing the package does nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calcimeasure.errors import CalcimeasureError as CalcimeasureError
+    from calcimeasure.io.read import read_image as read_image
+    from calcimeasure.model.deposit import Deposit as Deposit
+    from calcimeasure.model.deposit import Excluded as Excluded
+    from calcimeasure.model.deposit import Measurement as Measurement
+    from calcimeasure.model.deposit import Reason as Reason
+    from calcimeasure.model.deposit import Segmentation as Segmentation
+    from calcimeasure.model.image import Acquisition as Acquisition
+    from calcimeasure.model.image import Image as Image
+    from calcimeasure.model.image import Kind as Kind
+    from calcimeasure.model.image import Meaning as Meaning
+    from calcimeasure.model.image import Polarity as Polarity
+    from calcimeasure.model.image import Spacing as Spacing
+    from calcimeasure.model.image import SpacingOrigin as SpacingOrigin
+    from calcimeasure.model.labels import Labels as Labels
+    from calcimeasure.model.quantity import Quantity as Quantity
+    from calcimeasure.recipe import Analysis as Analysis
+    from calcimeasure.recipe import Recipe as Recipe
+    from calcimeasure.recipe import analyse as analyse
+    from calcimeasure.steps.measure import measure as measure
+    from calcimeasure.steps.segment import segment as segment
+
+_HOME = {
+    "Acquisition": "model.image",
+    "Analysis": "recipe",
+    "CalcimeasureError": "errors",
+    "Deposit": "model.deposit",
+    "Excluded": "model.deposit",
+    "Image": "model.image",
+    "Kind": "model.image",
+    "Labels": "model.labels",
+    "Meaning": "model.image",
+    "Measurement": "model.deposit",
+    "Polarity": "model.image",
+    "Quantity": "model.quantity",
+    "Reason": "model.deposit",
+    "Recipe": "recipe",
+    "Segmentation": "model.deposit",
+    "Spacing": "model.image",
+    "SpacingOrigin": "model.image",
+    "analyse": "recipe",
+    "measure": "steps.measure",
+    "read_image": "io.read",
+    "segment": "steps.segment",
+}
+
+__version__ = "0.1.0"
+__all__ = sorted(_HOME)  # noqa: PLE0605 - a test holds it against the imports above
+
+
+def __getattr__(name: str) -> object:
+    """Find a public name at its home on first use (PEP 562), so that importing the package stays free."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'calcimeasure' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(f"calcimeasure.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""The doors: only the files in this folder open files."""

@@ -1,0 +1,56 @@
+"""Which pixel belongs to which deposit, and how that came to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from calcimeasure.model.image import frozen_array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """A label image: 0 is background, n is deposit n.
+
+    Parameters
+    ----------
+    array : int32 array, shape (rows, columns)
+        Made read-only here; numbers need not be consecutive.
+    history : tuple of str
+        What was done to arrive here, oldest first.
+    """
+
+    array: npt.NDArray[np.int32]
+    history: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.array)
+        if array.ndim != 2 or array.dtype.kind not in "iub":
+            raise ValueError(f"a label image is a 2-D array of integers, got {array.ndim}-D {array.dtype}")
+        object.__setattr__(self, "array", frozen_array(array.astype(np.int32, copy=False)))
+
+    def __repr__(self) -> str:
+        return f"<Labels {self.shape[0]}x{self.shape[1]} deposits={self.count} history={self.history!r}>"
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int]) -> Labels:
+        """No deposit at all."""
+        return cls(np.zeros(shape, np.int32))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.array.shape[0]), int(self.array.shape[1])
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int32]:
+        """The labels in use, ascending."""
+        used = np.bincount(self.array.ravel()) if self.array.size else np.zeros(1, int)
+        return (np.flatnonzero(used[1:]) + 1).astype(np.int32)
+
+    @property
+    def count(self) -> int:
+        """How many deposits."""
+        return len(self.numbers)

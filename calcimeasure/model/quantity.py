@@ -1,0 +1,38 @@
+"""A number that never travels without its unit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value with its standard deviation and unit.
+
+    Parameters
+    ----------
+    value : float
+        The estimate.
+    sd : float or None
+        Standard deviation of the estimate; `None` means that it is not known, never that it is zero.
+    unit : str
+        ``"px"``, ``"mm"``, ``"mm2"`` and so on.
+
+    Examples
+    --------
+    >>> Quantity(12.0, 0.5, "mm2")
+    Quantity(value=12.0, sd=0.5, unit='mm2')
+    """
+
+    value: float
+    sd: float | None
+    unit: str
+
+    def __add__(self, other: Quantity) -> Quantity:
+        """Sum of two independent quantities of one unit."""
+        if self.unit != other.unit:
+            raise ValueError(f"cannot add {self.unit} and {other.unit}: convert one of them first")
+        known = self.sd is not None and other.sd is not None
+        sd = math.hypot(self.sd or 0.0, other.sd or 0.0) if known else None
+        return Quantity(self.value + other.value, sd, self.unit)
