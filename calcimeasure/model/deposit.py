@@ -87,7 +87,8 @@ class Deposit:
     with the end exclusive; the centroid is in pixels with (0, 0) at the centre of the first pixel.
     `contrast_mean` is in the pixel values of the image, over the median of the soft-tissue ring;
     `contrast_integrated` is its sum over the deposit's pixels. `over_bone` is the share (0-1) of the
-    deposit that lies over bone, `None` when nobody looked for bone.
+    deposit that lies over bone, `None` when nobody looked for bone. `saturated_px` counts its pixels at
+    the image's ceiling: where there are any, the contrasts are lower bounds.
     """
 
     label: int
@@ -101,6 +102,7 @@ class Deposit:
     contrast_mean: float | None
     contrast_integrated: float | None
     over_bone: float | None
+    saturated_px: int = 0
 
 
 @dataclass(frozen=True, slots=True)

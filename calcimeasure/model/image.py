@@ -49,6 +49,9 @@ class SpacingOrigin(StrEnum):
     """
 
     USER = "user"
+    MARKER = "marker"
+    RULER = "ruler"
+    POINTS = "points"
     FIDUCIAL = "fiducial"
     GEOMETRY = "geometry"
     MODALITY_CORRECTED = "modality_corrected"
@@ -63,6 +66,9 @@ class SpacingOrigin(StrEnum):
 #: detector-plane origins: a part 5-30 mm above the detector at 1 m reads 0.5-3 % too long.
 RELATIVE_SD = {
     SpacingOrigin.USER: 0.005,
+    SpacingOrigin.MARKER: 0.01,
+    SpacingOrigin.RULER: 0.02,
+    SpacingOrigin.POINTS: 0.01,
     SpacingOrigin.FIDUCIAL: 0.01,
     SpacingOrigin.GEOMETRY: 0.015,
     SpacingOrigin.MODALITY_CORRECTED: 0.02,

@@ -45,7 +45,9 @@ class Canvas:
 Family = Callable[[Canvas, np.random.Generator], Array]
 
 
-def draw_deposit(mm: float, rng: np.random.Generator, angle: float = 0.0, family: str | None = None) -> tuple[str, Array]:
+def draw_deposit(
+    mm: float, rng: np.random.Generator, angle: float = 0.0, family: str | None = None
+) -> tuple[str, Array]:
     """Name of the family and a square thickness map (h, h) with the deposit near its centre.
 
     `angle` (radians) is the direction of the tissue planes; strands and sheets mostly follow it.
@@ -67,7 +69,7 @@ def _finish(relief: Array, mm: float, rng: np.random.Generator) -> Array:
         sigma = rng.uniform(0.1, 0.5) / mm
         relief = cv2.GaussianBlur(relief, (0, 0), sigma).astype(np.float32)
     peak = float(relief.max())
-    height = float(np.exp(rng.uniform(np.log(0.05), np.log(0.75))))
+    height = float(np.exp(rng.uniform(np.log(0.08), np.log(0.8))))
     return (relief * (height / peak)).astype(np.float32) if peak > 0 else relief
 
 
@@ -78,11 +80,11 @@ def _field(side: int, grain_px: float, rng: np.random.Generator) -> Array:
     noise = rng.standard_normal((coarse, coarse), dtype=np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), max(0.5, grain_px / step / 1.5))
     large = cv2.resize(noise, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)[:side, :side]
-    return ((large - large.mean()) / (large.std() + 1e-6)).astype(np.float32)
+    return np.asarray((large - large.mean()) / (large.std() + 1e-6), np.float32)
 
 
 def _texture(side: int, grain_px: float, depth: float, rng: np.random.Generator) -> Array:
-    return np.clip(1 + depth * _field(side, grain_px, rng), 0.25, 2).astype(np.float32)
+    return np.asarray(np.clip(1 + depth * _field(side, grain_px, rng), 0.25, 2), np.float32)
 
 
 def _relief(mask: Array, mm: float, rng: np.random.Generator) -> Array:
@@ -90,15 +92,13 @@ def _relief(mask: Array, mm: float, rng: np.random.Generator) -> Array:
     inside = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     ramp = max(1.0, rng.choice([0.3, 0.8, 3.0]) / mm)
     power = rng.uniform(0.3, 0.7)
-    return (np.minimum(inside / ramp, 1) ** power * np.minimum(1, 0.5 + inside)).astype(np.float32)
+    return np.asarray(np.minimum(inside / ramp, 1) ** power * np.minimum(1, 0.5 + inside), np.float32)
 
 
 def _blob(canvas: Canvas, rng: np.random.Generator, roughness: float, squeeze: float) -> Array:
     """Mask of a closed outline: radius varies by a few random waves."""
     turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)
-    wave = sum(
-        rng.normal(0, roughness / k) * np.cos(k * turn + rng.uniform(0, 6.3)) for k in range(2, 9)
-    )
+    wave = sum(rng.normal(0, roughness / k) * np.cos(k * turn + rng.uniform(0, 6.3)) for k in range(2, 9))
     r = canvas.radius * np.clip(1 + wave, 0.3, 1.6)
     u, v = r * np.cos(turn), r * squeeze * np.sin(turn)
     c, s = np.cos(canvas.angle), np.sin(canvas.angle)
@@ -112,10 +112,12 @@ def _filled(canvas: Canvas, points: NDArray[np.float64]) -> Array:
     return out.astype(np.float32)
 
 
-def _bump(out: Array, centre: NDArray[np.float64], axes: tuple[float, float], angle: float, height: float, power: float) -> None:
+def _bump(
+    out: Array, centre: NDArray[np.float64], axes: tuple[float, float], angle: float, height: float, power: float
+) -> None:
     """Raise one ellipsoid (power 0.5) or cone-like grain on `out`, in place."""
     reach = int(np.ceil(max(axes))) + 1
-    x, y = int(round(centre[0])), int(round(centre[1]))
+    x, y = round(float(centre[0])), round(float(centre[1]))
     rows = slice(max(0, y - reach), max(0, y + reach + 1))
     columns = slice(max(0, x - reach), max(0, x + reach + 1))
     part = out[rows, columns]
@@ -128,7 +130,9 @@ def _bump(out: Array, centre: NDArray[np.float64], axes: tuple[float, float], an
     np.maximum(part, height * np.clip(1 - u * u - v * v, 0, None) ** power, out=part)
 
 
-def _grains(canvas: Canvas, rng: np.random.Generator, count: int, spread: float, low_mm: float, high_mm: float) -> Array:
+def _grains(
+    canvas: Canvas, rng: np.random.Generator, count: int, spread: float, low_mm: float, high_mm: float
+) -> Array:
     """Grains of `low_mm`-`high_mm` diameter, scattered over an ellipse."""
     out, squeeze = canvas.blank(), rng.uniform(0.25, 1)
     power = rng.uniform(0.3, 0.8)
@@ -180,7 +184,14 @@ def strand(canvas: Canvas, rng: np.random.Generator) -> Array:
             continue
         delta = points[k + 1] - points[k]
         a = max(width * rng.uniform(0.6, 1.3), float(np.hypot(*delta)))
-        _bump(out, points[k], (a, width * rng.uniform(0.5, 1.1)), float(np.arctan2(delta[1], delta[0])), rng.uniform(0.4, 1), 0.5)
+        _bump(
+            out,
+            points[k],
+            (a, width * rng.uniform(0.5, 1.1)),
+            float(np.arctan2(delta[1], delta[0])),
+            rng.uniform(0.4, 1),
+            0.5,
+        )
     return out
 
 
@@ -267,4 +278,15 @@ SIZES_MM = {
     "dust": (3.0, 15.0),
     "lobulated": (2.5, 20.0),
 }
-REACH = {"nodule": 1.9, "cluster": 2.2, "strand": 1.3, "tram": 1.4, "sheet": 1.5, "cloud": 2.0, "plaque": 1.6, "ring": 1.4, "dust": 2.4, "lobulated": 1.4}
+REACH = {
+    "nodule": 1.9,
+    "cluster": 2.2,
+    "strand": 1.3,
+    "tram": 1.4,
+    "sheet": 1.5,
+    "cloud": 2.0,
+    "plaque": 1.6,
+    "ring": 1.4,
+    "dust": 2.4,
+    "lobulated": 1.4,
+}

@@ -33,14 +33,37 @@ def _spot(ink: Ink, rng: np.random.Generator) -> tuple[int, int]:
 
 def text(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     """Side letters, names, dates, sizes."""
-    words = ("L", "R", "LT", "RT", "L.", "PA", "AP 12", "STANDING", "04:31", "23.5 mm", "Sn", "IZQ", "D", "RED DOT", "120 cm", "A", "OBL", "1", "2", "W/B")
+    words = (
+        "L",
+        "R",
+        "LT",
+        "RT",
+        "L.",
+        "PA",
+        "AP 12",
+        "STANDING",
+        "04:31",
+        "23.5 mm",
+        "Sn",
+        "IZQ",
+        "D",
+        "RED DOT",
+        "120 cm",
+        "A",
+        "OBL",
+        "1",
+        "2",
+        "W/B",
+    )
     word = words[int(rng.integers(len(words)))]
     tall = np.exp(rng.uniform(np.log(2.0), np.log(14.0))) / mm
     at = _spot(ink, rng)
     width = max(1, round(tall * rng.uniform(0.06, 0.2)))
     cv2.putText(ink, word, at, FONTS[int(rng.integers(len(FONTS)))], tall / 22, 255, width, cv2.LINE_AA)
     if rng.random() < 0.3:
-        cv2.circle(ink, (at[0] + round(tall / 2), at[1] - round(tall / 2)), round(tall), 255, max(1, width // 2), cv2.LINE_AA)
+        cv2.circle(
+            ink, (at[0] + round(tall / 2), at[1] - round(tall / 2)), round(tall), 255, max(1, width // 2), cv2.LINE_AA
+        )
 
 
 def tiny_text(ink: Ink, mm: float, rng: np.random.Generator) -> None:
@@ -73,14 +96,26 @@ def plate(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     wide = rng.uniform(4, 10) / mm
     cv2.line(ink, (x, y), _point(np.array([x, y]) + way * step * count), 255, round(wide), cv2.LINE_AA)
     for k in range(count):
-        cv2.circle(ink, _point(np.array([x, y]) + way * step * (k + 0.5)), max(1, round(wide * 0.25)), 60, -1, cv2.LINE_AA)
+        cv2.circle(
+            ink, _point(np.array([x, y]) + way * step * (k + 0.5)), max(1, round(wide * 0.25)), 60, -1, cv2.LINE_AA
+        )
 
 
 def finger_ring(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     """A ring seen from the side or at an angle."""
     wide = rng.uniform(7, 12) / mm
     axes = (round(wide), round(wide * rng.uniform(0.1, 0.9)))
-    cv2.ellipse(ink, _spot(ink, rng), axes, rng.uniform(0, 180), 0, 360, 255, max(1, round(rng.uniform(0.8, 3) / mm)), cv2.LINE_AA)
+    cv2.ellipse(
+        ink,
+        _spot(ink, rng),
+        axes,
+        rng.uniform(0, 180),
+        0,
+        360,
+        255,
+        max(1, round(rng.uniform(0.8, 3) / mm)),
+        cv2.LINE_AA,
+    )
 
 
 def wire(ink: Ink, mm: float, rng: np.random.Generator) -> None:
@@ -88,7 +123,9 @@ def wire(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     start, turn = np.array(_spot(ink, rng), float), rng.uniform(0, 6.3)
     heading = turn + np.cumsum(rng.normal(0, rng.choice([0.0, 0.05, 0.25]), 20))
     walk = start + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0) * rng.uniform(0.5, 4) / mm
-    cv2.polylines(ink, [np.round(walk).astype(np.int32)], False, 255, max(1, round(rng.uniform(0.3, 1.8) / mm)), cv2.LINE_AA)
+    cv2.polylines(
+        ink, [np.round(walk).astype(np.int32)], False, 255, max(1, round(rng.uniform(0.3, 1.8) / mm)), cv2.LINE_AA
+    )
 
 
 def button(ink: Ink, mm: float, rng: np.random.Generator) -> None:
@@ -97,7 +134,14 @@ def button(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     r = rng.uniform(1.5, 8) / mm
     cv2.circle(ink, (x, y), round(r), int(rng.integers(120, 255)), -1, cv2.LINE_AA)
     if rng.random() < 0.7:
-        cv2.circle(ink, (x, y), round(r * rng.uniform(0.5, 0.85)), int(rng.integers(0, 255)), max(1, round(r * 0.15)), cv2.LINE_AA)
+        cv2.circle(
+            ink,
+            (x, y),
+            round(r * rng.uniform(0.5, 0.85)),
+            int(rng.integers(0, 255)),
+            max(1, round(r * 0.15)),
+            cv2.LINE_AA,
+        )
     for k in range(int(rng.integers(0, 5))):
         at = np.array([x, y]) + r * 0.3 * np.array([np.cos(k * 1.57), np.sin(k * 1.57)])
         cv2.circle(ink, _point(at), max(1, round(r * 0.13)), 0, -1, cv2.LINE_AA)
@@ -107,7 +151,14 @@ def collimation(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     """A bright straight border, or the whole half plane behind it."""
     a, b = np.array(_spot(ink, rng), float), rng.uniform(0, 6.3)
     way = np.array([np.cos(b), np.sin(b)]) * 2 * max(ink.shape)
-    cv2.line(ink, _point(a - way), _point(a + way), int(rng.integers(60, 255)), max(1, round(rng.uniform(0.2, 3) / mm)), cv2.LINE_AA)
+    cv2.line(
+        ink,
+        _point(a - way),
+        _point(a + way),
+        int(rng.integers(60, 255)),
+        max(1, round(rng.uniform(0.2, 3) / mm)),
+        cv2.LINE_AA,
+    )
 
 
 def scale_bar(ink: Ink, mm: float, rng: np.random.Generator) -> None:
@@ -130,7 +181,19 @@ def arrow(ink: Ink, mm: float, rng: np.random.Generator) -> None:
 
 
 def _point(at: NDArray[np.float64]) -> tuple[int, int]:
-    return int(round(float(at[0]))), int(round(float(at[1])))
+    return round(float(at[0])), round(float(at[1]))
 
 
-DRAWERS: tuple[Drawer, ...] = (text, text, tiny_text, screw, plate, finger_ring, wire, button, collimation, scale_bar, arrow)
+DRAWERS: tuple[Drawer, ...] = (
+    text,
+    text,
+    tiny_text,
+    screw,
+    plate,
+    finger_ring,
+    wire,
+    button,
+    collimation,
+    scale_bar,
+    arrow,
+)

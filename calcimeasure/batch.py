@@ -1,0 +1,352 @@
+"""A folder at once: worker processes that take paths and return rows, never arrays.
+
+A worker that crashes or hangs on one file costs that file's row and nothing else: it is replaced and
+the run goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import multiprocessing
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from calcimeasure import __version__
+from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
+from calcimeasure.io.files import sha256_of, write_whole
+from calcimeasure.io.inputs import Input
+from calcimeasure.io.masks import SUFFIX, find_region, read_labels, read_region, write_labels
+from calcimeasure.io.record import Record
+from calcimeasure.model.image import Kind
+from calcimeasure.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do with every file of a run.
+
+    Parameters
+    ----------
+    out : Path
+        Results folder.
+    recipe : Recipe
+        All settings of segmenting and measuring.
+    kind : str or None
+        ``"radiograph"`` or ``"photo"`` for every file; `None` lets the reader decide.
+    spacing_mm : float or None
+        Scale for every file, from the user.
+    spacings_mm : mapping of str to float
+        Scale by image, from the user's table; an image that is not in it keeps its own.
+    frame : int or None
+        Frame of multi-frame files, 1 is the first.
+    masks, regions : Path or None
+        Folders of label images to measure instead of segmenting, and of regions of interest.
+    max_megapixels : float
+        Larger images are refused.
+    threads : int
+        Threads each worker may use.
+    """
+
+    out: Path
+    recipe: Recipe = field(default_factory=Recipe)
+    kind: str | None = None
+    spacing_mm: float | None = None
+    spacings_mm: Mapping[str, float] = field(default_factory=dict)
+    frame: int | None = None
+    masks: Path | None = None
+    regions: Path | None = None
+    max_megapixels: float = 400
+    threads: int = 1
+
+    def spacing_of(self, image: str) -> float | None:
+        """The user's millimetres per pixel for an image: its row of the table, else the one number."""
+        by_file_name = self.spacings_mm.get(image.rsplit("/", 1)[-1], self.spacing_mm)
+        return self.spacings_mm.get(image, by_file_name)
+
+
+#: Packages whose version a number may depend on.
+_MATTERS = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "tifffile", "imagecodecs", "pydicom")
+
+
+def run_facts(job: Job) -> dict[str, Any]:
+    """Facts for run.json: the effective recipe and its hash, what the user asked for, and versions.
+
+    ``settings`` must be equal for a run to be continued. No path of the machine is among them.
+    """
+    return {
+        "tool": "calcimeasure",
+        "version": __version__,
+        "recipe_hash": job.recipe.hash,
+        "settings": {
+            "recipe": job.recipe.as_dict(),
+            "version": __version__,
+            "kind": job.kind or "auto",
+            "frame": job.frame,
+            "masks": job.masks is not None,
+            "regions": job.regions is not None,
+            "max_megapixels": job.max_megapixels,
+        },
+        "spacing_mm": job.spacing_mm,
+        "spacing_table": dict(job.spacings_mm),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _MATTERS},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One file to measure, with the key of an earlier record of it, if there is one."""
+
+    item: Input
+    done_key: str | None = None
+
+
+def measure_file(task: Task, job: Job) -> Record | None:
+    """The record of one file; `None` when an earlier record still holds.
+
+    Every error of ours becomes a failed row; so does one we did not foresee, named by its type alone.
+    """
+    item = task.item
+    key = ""
+    try:
+        key = _key(item, job)
+        if key == task.done_key and _mask_path(item, job).exists():
+            return None
+        return _measured(item, job, key)
+    except OutputError:
+        raise
+    except CalcimeasureError as error:
+        return failed(item, key, job, str(error))
+    except OSError as error:
+        return failed(item, key, job, f"{item.path.name} cannot be read: {error.strerror or type(error).__name__}")
+    except MemoryError:
+        return failed(
+            item, key, job, f"{item.path.name} needs more memory than there is; measure it on a larger machine"
+        )
+    except Exception as bug:  # noqa: BLE001 - the last fence: one strange file must not stop a folder of thousands
+        return failed(
+            item, key, job, f"{item.path.name}: unforeseen {type(bug).__name__}; please report it with the file"
+        )
+
+
+def failed(item: Input, key: str, job: Job, error: str) -> Record:
+    """The record of a file that could not be measured; what an earlier run left of it is removed."""
+    _mask_path(item, job).unlink(missing_ok=True)
+    _overlay_path(item, job).unlink(missing_ok=True)
+    facts = _identity(item, key) | {"status": "failed", "error": " ".join(error.split()), "recipe": job.recipe.hash}
+    return Record(key, facts)
+
+
+def _measured(item: Input, job: Job, key: str) -> Record:
+    from calcimeasure.io import tables
+
+    analysis = _analysis(item, job)
+    write_labels(_mask_path(item, job), analysis.segmentation.labels, analysis.image.spacing)
+    thumbnail = _draw(analysis, _overlay_path(item, job))
+    proposed = analysis.image.kind is Kind.PHOTO and job.masks is None
+    facts = _identity(item, key) | {"status": "proposed" if proposed else "measured"}
+    deposits = tuple(tables.deposit_row(item.image, deposit) for deposit in analysis.measurement.deposits)
+    excluded = tuple(tables.excluded_row(item.image, finding) for finding in analysis.segmentation.excluded)
+    return Record(key, facts | tables.image_row(analysis), deposits, excluded, base64.b64encode(thumbnail).decode())
+
+
+def _analysis(item: Input, job: Job) -> Any:
+    from calcimeasure.io.read import read_image
+    from calcimeasure.recipe import analyse, analyse_mask
+
+    image = read_image(
+        item.path,
+        kind=Kind(job.kind) if job.kind else None,
+        spacing=job.spacing_of(item.image),
+        frame=job.frame,
+        max_megapixels=job.max_megapixels,
+    )
+    region = read_region(find_region(job.regions, item.name), image.shape) if job.regions else None
+    if job.masks is None:
+        return analyse(image, job.recipe, region=region)
+    return analyse_mask(image, read_labels(job.masks / f"{item.name}{SUFFIX}", image.shape), job.recipe, region=region)
+
+
+def _draw(analysis: Any, path: Path) -> bytes:
+    """Write the overlay picture and return its thumbnail."""
+    from calcimeasure.io.pictures import png
+    from calcimeasure.steps.overlay import overlay, thumbnail
+
+    picture = overlay(analysis.image, analysis.segmentation.labels, analysis.segmentation.excluded)
+    write_whole(path, png(picture))
+    return thumbnail(picture)
+
+
+def _identity(item: Input, key: str) -> dict[str, Any]:
+    return {"image": item.image, "name": item.name, "sha256": key.partition(":")[0], "version": __version__}
+
+
+def _key(item: Input, job: Job) -> str:
+    """Everything a record depends on: the bytes read, the recipe, the version, and what the user said of this image."""
+    said = (job.spacing_of(item.image), job.frame, job.kind)
+    mask = job.masks / f"{item.name}{SUFFIX}" if job.masks else None
+    mask_hash = sha256_of(mask) if mask and mask.is_file() else "-"
+    parts = (sha256_of(item.path), job.recipe.hash, __version__, *said, mask_hash, _region_hash(item, job))
+    return ":".join(map(str, parts))
+
+
+def _region_hash(item: Input, job: Job) -> str:
+    """Hash of the region of interest; a missing one is reported when it is read, not here."""
+    with suppress(MaskError):
+        return sha256_of(find_region(job.regions, item.name)) if job.regions else "-"
+    return "-"
+
+
+def _mask_path(item: Input, job: Job) -> Path:
+    return job.out / "masks" / f"{item.name}{SUFFIX}"
+
+
+def _overlay_path(item: Input, job: Job) -> Path:
+    return job.out / "overlays" / f"{item.name}.png"
+
+
+# --- worker processes ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A process, the pipe to it, what it is busy with and until when it may be."""
+
+    process: SpawnProcess
+    pipe: Connection
+    task: Task | None = None
+    deadline: float = 0.0
+
+    def give(self, task: Task, seconds: float) -> None:
+        self.task, self.deadline = task, time.monotonic() + seconds
+        self.pipe.send(task)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+@dataclass(slots=True)
+class Crew:
+    """Worker processes; use as a context manager, so that none outlives the run.
+
+    Parameters
+    ----------
+    job : Job
+        What to do with every file.
+    size : int
+        How many processes.
+    seconds_a_file : float
+        A file that takes longer is given up.
+    act : function, optional
+        What a worker does with a task; importable by name, since it travels to other processes.
+    """
+
+    job: Job
+    size: int = 1
+    seconds_a_file: float = 300.0
+    act: Callable[[Task, Job], Record | None] = measure_file
+    _workers: list[_Worker] = field(default_factory=list)
+
+    def __enter__(self) -> Crew:
+        self._workers = [self._hire() for _ in range(self.size)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Record | None]]:
+        """Each task with its record, in the order they are finished; memory does not grow with their number."""
+        waiting = iter(tasks)
+        while True:
+            for worker in self._workers:
+                if worker.task is None and (task := next(waiting, None)) is not None:
+                    worker.give(task, self.seconds_a_file)
+            if not any(worker.task for worker in self._workers):
+                return
+            yield from self._finished()
+
+    def _finished(self) -> Iterator[tuple[Task, Record | None]]:
+        """Wait for the next answer or deadline and take what is there."""
+        busy = [worker for worker in self._workers if worker.task]
+        patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+        ready = wait([worker.pipe for worker in busy], patience)
+        for worker in busy:
+            if worker.pipe in ready:
+                yield self._answer(worker)
+            elif time.monotonic() >= worker.deadline:
+                yield self._replace(worker, f"took longer than {self.seconds_a_file:g} s and was given up")
+
+    def _answer(self, worker: _Worker) -> tuple[Task, Record | None]:
+        task = worker.task
+        assert task is not None
+        try:
+            answer = worker.pipe.recv()
+        except EOFError:
+            return self._replace(worker, "made its reader process die; the file is probably damaged")
+        worker.task = None
+        if isinstance(answer, OutputError):
+            raise answer
+        return task, answer
+
+    def _replace(self, worker: _Worker, why: str) -> tuple[Task, Record]:
+        task = worker.task
+        assert task is not None
+        worker.stop()
+        self._workers[self._workers.index(worker)] = self._hire()
+        key = _known_key(task.item, self.job)
+        return task, failed(task.item, key, self.job, f"{task.item.path.name} {why}")
+
+    def _hire(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self.job, self.act), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+
+def _known_key(item: Input, job: Job) -> str:
+    try:
+        return _key(item, job)
+    except (OSError, CalcimeasureError):
+        return ""
+
+
+def _work(pipe: Connection, job: Job, act: Callable[[Task, Job], Record | None]) -> None:
+    """A worker's life: take a task, give its record, until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    _limit_threads(job.threads)
+    while True:
+        try:
+            task = pipe.recv()
+            answer: object = act(task, job)
+        except EOFError:
+            return
+        except OutputError as error:
+            answer = error
+        with suppress(BrokenPipeError):  # the parent was killed: the next recv ends this loop
+            pipe.send(answer)
+
+
+def _limit_threads(count: int) -> None:
+    import cv2
+
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(count)
+    cv2.setNumThreads(count)

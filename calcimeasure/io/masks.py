@@ -1,0 +1,110 @@
+"""Label images on disk: written as OME-TIFF with their physical size, read back with their shape checked."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image as PillowImage
+
+from calcimeasure.errors import MaskError
+from calcimeasure.io.files import write_whole
+from calcimeasure.model.image import Mask, Spacing
+from calcimeasure.model.labels import Labels
+
+SUFFIX = ".labels.tif"
+_REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
+
+
+def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
+    """Write a label image as OME-TIFF: uint16, or uint32 when a number needs it, physical size in mm when known.
+
+    The same labels give the same bytes.
+    """
+    array = labels.array.astype(np.uint16 if labels.array.max(initial=0) < 2**16 else np.uint32)
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        array,
+        compression="zlib",
+        photometric="minisblack",
+        metadata=None,
+        description=_ome_xml(array, spacing),
+        software="calcimeasure",
+        resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
+        resolutionunit="CENTIMETER" if spacing else None,
+    )
+    write_whole(path, buffer.getvalue())
+
+
+def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None) -> str:
+    """Minimal OME-XML; written here because tifffile's own carries a random identifier."""
+    size = {"SizeX": array.shape[1], "SizeY": array.shape[0], "SizeC": 1, "SizeZ": 1, "SizeT": 1}
+    scale = {"PhysicalSizeX": spacing.column_mm, "PhysicalSizeY": spacing.row_mm} if spacing else {}
+    units = {f"{name}Unit": "mm" for name in scale}
+    facts = size | scale | units | {"Type": str(array.dtype), "DimensionOrder": "XYCZT", "ID": "Pixels:0"}
+    pixels = " ".join(f"{name}={quoteattr(str(value))}" for name, value in facts.items())
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        f'<Image ID="Image:0" Name="labels"><Pixels {pixels}><Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
+        '<TiffData IFD="0" PlaneCount="1"/></Pixels></Image></OME>'
+    )
+
+
+def read_labels(path: Path, shape: tuple[int, int]) -> Labels:
+    """The label image in a TIFF or PNG file.
+
+    Raises
+    ------
+    MaskError
+        When the file is missing, no label image, or not `shape` pixels large.
+    """
+    array = _read_array(path, shape)
+    if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
+        raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
+    return Labels(array.astype(np.int32), (f"read from {path.name}",))
+
+
+def find_region(folder: Path, name: str) -> Path:
+    """The region-of-interest file of an image: NAME.region.tif, NAME.labels.tif, NAME.region.png, NAME.tif or NAME.png.
+
+    Raises
+    ------
+    MaskError
+        When none is there.
+    """
+    for suffix in _REGION_SUFFIXES:
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise MaskError(f"no region of interest for {name}: add {name}.region.tif to the regions folder")
+
+
+def read_region(path: Path, shape: tuple[int, int]) -> Mask:
+    """True inside the region of interest: every pixel of the file that is not 0."""
+    return np.asarray(_read_array(path, shape) != 0, bool)
+
+
+def _read_array(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """The pixels of a mask file; its declared size is checked before anything is decoded."""
+    if not path.is_file():
+        raise MaskError(f"there is no mask {path.name}: make one, or leave --masks out to segment")
+    try:
+        declared, decode = _opened(path)
+        if declared != shape:
+            raise MaskError(f"{path.name} is {declared} pixels and its image {shape}: use the mask made for this image")
+        return decode()
+    except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:
+        raise MaskError(f"{path.name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
+
+
+def _opened(path: Path) -> tuple[tuple[int, ...], Any]:
+    if path.suffix.lower() == ".png":
+        picture = PillowImage.open(path)
+        return picture.size[::-1], lambda: np.asarray(picture)
+    with tifffile.TiffFile(path) as tiff:
+        return tuple(tiff.pages[0].shape), lambda: tifffile.imread(path, key=0)

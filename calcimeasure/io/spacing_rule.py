@@ -1,0 +1,113 @@
+"""Which of the spacings that a projection image states is believed, and what it is worth.
+
+The rule is that of DICOM PS3.3 10.7.1 and of cornerstone's ``getPixelSpacingInformation``: never fall back
+silently, always say where the value comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from calcimeasure.model.image import Spacing, SpacingOrigin
+
+Pair = tuple[float, float]
+
+# Relative difference under which two stated spacings are the same number written twice.
+_EQUAL = 1e-3
+# Outside these a number is a slip of unit or hostile (its square would under- or overflow), not a pixel.
+_LEAST_MM, _MOST_MM = 1e-6, 1e4
+# No limb is filmed at more; a larger factor is a typing error or a distance in another unit.
+_HIGHEST_MAGNIFICATION = 5.0
+
+_WARNING = {
+    SpacingOrigin.FIDUCIAL: "scale is calibrated on an object of known size: it holds at the depth of that object",
+    SpacingOrigin.GEOMETRY: "scale is corrected by the device for an assumed magnification",
+    SpacingOrigin.MODALITY_CORRECTED: "scale was corrected by the device in a way the file does not tell",
+    SpacingOrigin.ERMF: "scale is the detector's divided by an estimated magnification",
+    SpacingOrigin.DETECTOR_PLANE: "scale is that of the detector plane: magnification is not corrected",
+    SpacingOrigin.DETECTOR_ONLY: "scale is that of the detector plane: magnification is not corrected",
+    SpacingOrigin.UNCERTAIN: "scale is uncertain: the file does not say if it holds at the detector or in the patient",
+    SpacingOrigin.NOMINAL: "scale is that of the scanned film, not of the patient",
+}
+NO_SCALE = "no scale in the file: sizes stay in pixels; give one with --spacing"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a header says about scale; `None` for absent or malformed, values unchecked.
+
+    Parameters
+    ----------
+    pixel, imager, nominal : pair of float or None
+        PixelSpacing, ImagerPixelSpacing, NominalScannedPixelSpacing: row spacing, column spacing, in mm.
+    calibration : str or None
+        PixelSpacingCalibrationType.
+    magnification : float or None
+        EstimatedRadiographicMagnificationFactor.
+    source_detector_mm, source_patient_mm : float or None
+        Distances of the tube focus.
+    """
+
+    pixel: Pair | None = None
+    imager: Pair | None = None
+    nominal: Pair | None = None
+    calibration: str | None = None
+    magnification: float | None = None
+    source_detector_mm: float | None = None
+    source_patient_mm: float | None = None
+
+
+def stated_spacing(stated: Stated) -> Spacing | None:
+    """The scale that a header supports, or `None` when it supports none.
+
+    A spacing that is zero, negative or not finite counts as absent. ``FIDUCIAL`` and ``GEOMETRY`` win; then a pixel
+    spacing that differs from the imager's; then the imager's over the magnification (of the header, or from the
+    distances); then the imager's, the lone pixel spacing, and the nominal one.
+    """
+    pixel, imager, nominal = (_usable(pair) for pair in (stated.pixel, stated.imager, stated.nominal))
+    if pixel and stated.calibration in ("FIDUCIAL", "GEOMETRY"):
+        return Spacing.of(*pixel, SpacingOrigin(stated.calibration.lower()))
+    if pixel and imager and not _same(pixel, imager):
+        return Spacing.of(*pixel, SpacingOrigin.MODALITY_CORRECTED)
+    if imager:
+        return _from_detector(imager, _magnification(stated), both=pixel is not None)
+    if pixel:
+        return Spacing.of(*pixel, SpacingOrigin.UNCERTAIN)
+    return Spacing.of(*nominal, SpacingOrigin.NOMINAL) if nominal else None
+
+
+def chosen_spacing(stated: Spacing | None, user: Spacing | None) -> tuple[Spacing | None, tuple[str, ...]]:
+    """The scale to measure with and what to know about it: the user's, else the file's."""
+    if user is None:
+        return stated, (_WARNING[stated.origin] if stated else NO_SCALE,)
+    if stated is None or _same((user.row_mm, user.column_mm), (stated.row_mm, stated.column_mm)):
+        return user, ()
+    return user, (
+        f"the given scale of {user.row_mm:g} x {user.column_mm:g} mm replaces the file's "
+        f"{stated.row_mm:g} x {stated.column_mm:g} mm ({stated.origin})",
+    )
+
+
+def _from_detector(imager: Pair, magnification: float | None, *, both: bool) -> Spacing:
+    if magnification is not None:
+        return Spacing.of(imager[0] / magnification, imager[1] / magnification, SpacingOrigin.ERMF)
+    return Spacing.of(*imager, SpacingOrigin.DETECTOR_PLANE if both else SpacingOrigin.DETECTOR_ONLY)
+
+
+def _magnification(stated: Stated) -> float | None:
+    # The header's own estimate wins over the distances; exactly 1 corrects nothing, as in cornerstone.
+    detector, patient = stated.source_detector_mm, stated.source_patient_mm
+    ratio = detector / patient if detector and patient else None
+    for factor in (stated.magnification, ratio):
+        if factor is not None and 1 <= factor <= _HIGHEST_MAGNIFICATION:
+            return factor if factor > 1 else None
+    return None
+
+
+def _usable(pair: Pair | None) -> Pair | None:
+    return pair if pair and all(math.isfinite(mm) and _LEAST_MM < mm < _MOST_MM for mm in pair) else None
+
+
+def _same(one: Pair, other: Pair) -> bool:
+    return all(math.isclose(a, b, rel_tol=_EQUAL) for a, b in zip(one, other, strict=True))

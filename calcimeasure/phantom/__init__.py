@@ -1,0 +1,1 @@
+"""The pencil: films and photos whose answer is known."""

@@ -1,0 +1,48 @@
+"""Find the deposits: `segment` looks the method up in `METHODS`; method modules load when they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from calcimeasure.model.deposit import Segmentation
+from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.steps.segment.settings import SegmentSettings
+
+__all__ = ["METHODS", "Method", "SegmentSettings", "segment"]
+
+Method = Callable[[Image, SegmentSettings, Mask | None], Segmentation]
+
+
+def segment(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
+    """The deposits of an image, what was found and dropped, and where limb and bone were seen.
+
+    Parameters
+    ----------
+    image : Image
+        A radiograph goes to the method that the settings name. A photo gets proposals only, which a person
+        must accept, whatever the method.
+    settings : SegmentSettings
+        Method, threshold and smallest size.
+    region : bool array, shape (rows, columns), optional
+        Only what lies inside is kept: a deposit across its border is cut there. Anatomy is still judged on
+        the whole film.
+    """
+    method = METHODS["photo" if image.kind is Kind.PHOTO else settings.method]
+    return method(image, settings, region)
+
+
+def _classical(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
+    from calcimeasure.steps.segment.classical import segment_classical
+
+    return segment_classical(image, settings, region)
+
+
+def _photo(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
+    # By name, because the photo method is a module of its own that knows nothing of films.
+    found: Segmentation = import_module("calcimeasure.steps.segment.photo").propose(image, settings)
+    return found
+
+
+#: Methods by name. Add a function here and its name to `settings.METHOD_NAMES`.
+METHODS: dict[str, Method] = {"classical": _classical, "photo": _photo}

@@ -1,0 +1,210 @@
+"""From candidates to deposits: each is kept, or excluded with its reason. Shared by all methods for films."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage as ndi
+
+from calcimeasure.model.deposit import Excluded, Reason
+from calcimeasure.model.image import Image, Mask
+from calcimeasure.steps.segment.limb import Grey, Survey, disc
+from calcimeasure.steps.segment.settings import SegmentSettings
+
+#: How far outside the limb mask a deposit may lie: skin over a swollen finger tip fades into air.
+SKIN_MM = 3.0
+#: A lead or burnt-in mark: its top is flat at the film's brightest value, and its rim falls this much within 2 px.
+HARD_FLAT, HARD_STEP = 0.6, 0.35
+#: Letters are drawn with strokes thinner than this and stand no taller than this.
+STROKE_MM, GLYPH_MM = 4.0, 20.0
+#: A collimation edge or a cassette line is at least this long, and this much longer than wide.
+LINE_MM, LINE_ELONGATION = 20.0, 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A connected region of the film that may be a deposit.
+
+    Parameters
+    ----------
+    row, column : int
+        Upper left pixel of its window on the film.
+    mask : bool array
+        Which pixels of the window belong to it.
+    score : float
+        The method's confidence that it is a deposit, 0-1.
+    """
+
+    row: int
+    column: int
+    mask: Mask
+    score: float
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Its window as an index into the film."""
+        rows, columns = self.mask.shape
+        return slice(self.row, self.row + rows), slice(self.column, self.column + columns)
+
+    @property
+    def area(self) -> int:
+        """Its size in pixels."""
+        return int(np.count_nonzero(self.mask))
+
+    def share(self, where: Mask) -> float:
+        """Which part (0-1) of it lies in a mask of the film."""
+        return float(where[self.window][self.mask].mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """What a candidate is judged by: the film, its survey at full size, the settings and the region of interest."""
+
+    film: Grey
+    valid: Mask
+    limb: Mask
+    bone: Mask
+    mm: float
+    least_px: float
+    threshold: float
+    region: Mask | None
+
+    @classmethod
+    def of(cls, image: Image, seen: Survey, settings: SegmentSettings, region: Mask | None) -> Grounds:
+        """The grounds of one film; the limb is widened by `SKIN_MM`."""
+        least = settings.min_area_mm2 / image.spacing.pixel_mm2 if image.spacing else 0.0
+        skin = cv2.dilate(seen.limb.astype(np.uint8), disc(2 * SKIN_MM / seen.mm)).astype(bool)
+        return cls(
+            film=seen.full,
+            valid=seen.enlarged(seen.valid),
+            limb=seen.enlarged(skin),
+            bone=seen.enlarged(seen.bone),
+            mm=seen.native_mm,
+            least_px=max(least, settings.min_area_px),
+            threshold=settings.threshold,
+            region=region,
+        )
+
+
+def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate]:
+    """The 8-connected parts of a mask, each with the highest score found in it, in reading order of the windows."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    found = []
+    for number, (x, y, width, height, _) in enumerate(stats[1:].tolist(), 1):
+        window = slice(y, y + height), slice(x, x + width)
+        inside = parts[window] == number
+        found.append(Candidate(y, x, inside, float(score[window][inside].max())))
+    return found
+
+
+def sort_out(
+    candidates: Iterable[Candidate], grounds: Grounds
+) -> tuple[npt.NDArray[np.int32], tuple[Excluded, ...]]:
+    """Label image of the candidates that are kept, numbered in reading order, and the list of the others."""
+    kept = np.zeros(grounds.film.shape, bool)
+    dropped = []
+    for candidate in candidates:
+        reason = verdict(candidate, grounds)
+        if reason is None:
+            kept[candidate.window] |= candidate.mask
+        else:
+            dropped.append(_excluded(candidate, reason))
+    if grounds.region is not None:
+        kept &= grounds.region
+    return in_reading_order(kept), tuple(sorted(dropped, key=lambda e: (e.row, e.column)))
+
+
+def verdict(candidate: Candidate, grounds: Grounds) -> Reason | None:
+    """Why a candidate is no deposit, or `None` when it is one; the first reason that holds is given."""
+    if grounds.region is not None and candidate.share(grounds.region) == 0:
+        return Reason.OUTSIDE_REGION
+    if candidate.area < grounds.least_px:
+        return Reason.TOO_SMALL
+    return _foreign(candidate, grounds) or _unlikely(candidate, grounds)
+
+
+def in_reading_order(mask: Mask) -> npt.NDArray[np.int32]:
+    """The 8-connected parts of a mask, numbered by their first pixel from top to bottom, left to right."""
+    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    numbers, first = np.unique(parts, return_index=True)
+    order = numbers[np.argsort(first)]
+    table = np.zeros(len(numbers), np.int32)
+    table[order[order > 0]] = np.arange(1, len(numbers))
+    return table[parts] if len(numbers) > 1 else np.zeros(mask.shape, np.int32)
+
+
+def elongation(mask: Mask) -> float:
+    """Ratio of the axes of the ellipse with the same second moments (1 is round)."""
+    rows, columns = np.nonzero(mask)
+    spread = np.cov(rows, columns) if rows.size > 1 else np.zeros((2, 2))
+    small, large = np.linalg.eigvalsh(spread + np.eye(2) / 12)
+    return float(np.sqrt(large / small))
+
+
+def _foreign(candidate: Candidate, grounds: Grounds) -> Reason | None:
+    """What people and machines put on films: marks, metal, edges; or something beside the limb."""
+    length = float(np.hypot(*candidate.mask.shape)) * grounds.mm
+    in_limb = candidate.share(grounds.limb) > 0.5
+    if length >= LINE_MM and elongation(candidate.mask) >= LINE_ELONGATION:
+        return Reason.COLLIMATION
+    if _is_hard(candidate, grounds):
+        return Reason.TEXT if _is_glyph(candidate, grounds.mm) else Reason.METAL
+    if _touches_border(candidate, grounds.valid):
+        return Reason.BORDER
+    return None if in_limb else Reason.OUTSIDE_LIMB
+
+
+def _unlikely(candidate: Candidate, grounds: Grounds) -> Reason | None:
+    """What the method itself doubts, named by the likeliest look-alike."""
+    if candidate.score >= grounds.threshold:
+        return None
+    if candidate.share(grounds.bone) > 0.5:
+        return Reason.BONE
+    return Reason.SHAPE if elongation(candidate.mask) > 3 else Reason.FAINT
+
+
+def _is_hard(candidate: Candidate, grounds: Grounds) -> bool:
+    """Whether it is flat at the film's ceiling with a razor-sharp rim, as lead, steel and burnt-in letters are."""
+    window, mask = _padded(candidate, grounds.film.shape, 3)
+    grey = grounds.film[window]
+    if (grey[mask > 0] >= 0.99).mean() < HARD_FLAT:
+        return False
+    rim = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    step = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
+    return bool(np.median(step[rim]) >= HARD_STEP)
+
+
+def _is_glyph(candidate: Candidate, mm: float) -> bool:
+    inner = ndi.distance_transform_edt(np.pad(candidate.mask, 1))
+    return 2 * float(inner.max()) * mm <= STROKE_MM and max(candidate.mask.shape) * mm <= GLYPH_MM
+
+
+def _touches_border(candidate: Candidate, valid: Mask) -> bool:
+    """Whether a pixel of it is on the film's border or beside an invalid pixel."""
+    rows, columns = valid.shape
+    window, mask = _padded(candidate, valid.shape, 1)
+    if mask.shape != tuple(n + 2 for n in candidate.mask.shape):
+        return True
+    beside = cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0
+    return bool((beside & ~valid[window]).any())
+
+
+def _padded(candidate: Candidate, shape: tuple[int, int], pad: int) -> tuple[tuple[slice, slice], npt.NDArray[np.uint8]]:
+    """Its window widened as far as the film goes, and its mask in that window."""
+    rows, columns = candidate.window
+    top, left = max(0, rows.start - pad), max(0, columns.start - pad)
+    window = slice(top, min(shape[0], rows.stop + pad)), slice(left, min(shape[1], columns.stop + pad))
+    mask = np.zeros((window[0].stop - top, window[1].stop - left), np.uint8)
+    mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = candidate.mask
+    return window, mask
+
+
+def _excluded(candidate: Candidate, reason: Reason) -> Excluded:
+    rows, columns = np.nonzero(candidate.mask)
+    row, column = candidate.row, candidate.column
+    bbox = (row, column, row + candidate.mask.shape[0], column + candidate.mask.shape[1])
+    return Excluded(reason, row + int(rows[0]), column + int(columns[0]), bbox, len(rows), candidate.score)

@@ -1,0 +1,173 @@
+"""Where on a radiograph a deposit can lie: the exposed field, the limb, bone, and what people put on films.
+
+Everything here is found once, on a reduced copy at a working scale of about 0.25 mm per pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from skimage.filters import threshold_multiotsu
+
+from calcimeasure.model.image import Image, Mask
+
+Grey = npt.NDArray[np.float32]
+
+WORKING_MM = 0.25
+WORKING_PIXELS = 1_200_000
+#: Long side of a film of unknown scale, in mm: only to choose a working scale, never a measure.
+NOMINAL_MM = 220.0
+#: Share of the darkest and of the brightest pixels that normalising leaves out.
+TAILS = (0.005, 0.005)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """A film at working scale and what was found on it.
+
+    Parameters
+    ----------
+    grey : float32 array, shape (rows, columns)
+        Film with its darkest and brightest half per cent moved to 0 and 1.
+    valid, limb, bone : bool array, shape (rows, columns)
+        Where there is a picture, a body, and bone.
+    mm : float
+        Working millimetres per working pixel; an assumption when `assumed_scale`.
+    full : float32 array
+        The film at its own size, on the same grey scale.
+    assumed_scale : bool
+        The spacing is unknown and the long side was taken as `NOMINAL_MM`.
+    """
+
+    grey: Grey
+    valid: Mask
+    limb: Mask
+    bone: Mask
+    mm: float
+    full: Grey
+    assumed_scale: bool
+
+    @property
+    def native_mm(self) -> float:
+        """Millimetres per pixel of the film itself, as far as known or assumed."""
+        return self.mm * max(self.grey.shape) / max(self.full.shape)
+
+    def enlarged(self, mask: Mask) -> Mask:
+        """A mask of working scale at the film's own size."""
+        return resized(mask.astype(np.uint8), self.full.shape, cv2.INTER_NEAREST).astype(bool)
+
+
+def survey(image: Image) -> Survey | None:
+    """The film at working scale with its limb and bone; `None` when it shows nothing (constant, empty, all invalid)."""
+    full = normalised(image)
+    if full is None:
+        return None
+    mm = image.spacing.mean_mm if image.spacing else NOMINAL_MM / max(image.shape)
+    shape = _working_shape(image.shape, mm)
+    grey = resized(full, shape, cv2.INTER_AREA)
+    valid = _valid(image)
+    small_valid = resized(valid.astype(np.uint8), shape, cv2.INTER_NEAREST).astype(bool)
+    work_mm = mm * max(image.shape) / max(shape)
+    limb = limb_of(grey, small_valid, work_mm)
+    bone = bone_of(grey, limb, work_mm)
+    return Survey(grey, small_valid, limb, bone, work_mm, full, image.spacing is None)
+
+
+def normalised(image: Image) -> Grey | None:
+    """Film with its darkest and brightest half per cent moved to 0 and 1, invalid pixels 0; `None` for a constant one.
+
+    The two ends are values of the film itself and the division is done in double precision, so that a
+    gain or an offset that the dtype can hold changes no bit of the result.
+    """
+    valid = _valid(image)
+    values = image.pixels[valid]
+    if not values.size:
+        return None
+    ranks = [int(TAILS[0] * (values.size - 1)), int((1 - TAILS[1]) * (values.size - 1))]
+    low, high = (float(v) for v in np.partition(values, ranks)[ranks])
+    if not high > low:
+        low, high = float(values.min()), float(values.max())
+    if not high > low:
+        return None
+    scaled = (image.pixels.astype(np.float64) - low) / (high - low)
+    return np.where(valid, np.clip(scaled, 0, 1), 0).astype(np.float32)
+
+
+def limb_of(grey: Grey, valid: Mask, mm: float) -> Mask:
+    """Bodies brighter than air: thin things opened away, holes filled, small pieces left out."""
+    smooth = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.8 / mm))
+    body = ((smooth > air_level(smooth[valid])) & valid).astype(np.uint8)
+    body = cv2.morphologyEx(body, cv2.MORPH_OPEN, disc(4.0 / mm))
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
+    if count < 2:
+        return np.zeros(grey.shape, bool)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    large = np.concatenate([[False], areas >= max(0.2 * areas.max(), 0.01 * grey.size)])
+    return filled(large[parts])
+
+
+def air_level(values: Grey) -> float:
+    """Grey that parts air from tissue: the lower threshold of a three-class Otsu split, moved a third towards air."""
+    counts = np.histogram(values, 64, (0, 1))[0]
+    if np.count_nonzero(counts) < 3:
+        return float(values.mean())
+    low = threshold_multiotsu(hist=(counts, (np.arange(64) + 0.5) / 64), classes=3)[0]
+    dark = values[values < low]
+    air = float(np.median(dark)) if dark.size else 0.0
+    return air + 0.67 * (float(low) - air)
+
+
+def bone_of(grey: Grey, limb: Mask, mm: float) -> Mask:
+    """Large bright structures of the limb: brighter than the limb around (over 15 mm), wider than 2 mm, over 40 mm2."""
+    if not limb.any():
+        return limb
+    smooth = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.5 / mm))
+    weight = limb.astype(np.float32)
+    reach = max(1.0, 15.0 / mm)
+    around = cv2.GaussianBlur(grey * weight, (0, 0), reach) / np.maximum(cv2.GaussianBlur(weight, (0, 0), reach), 1e-3)
+    upper = float(np.quantile(grey[limb], 0.75))
+    bright = (limb & ((smooth > around + 0.02) | (smooth > upper))).astype(np.uint8)
+    bright = cv2.morphologyEx(cv2.morphologyEx(bright, cv2.MORPH_OPEN, disc(2.0 / mm)), cv2.MORPH_CLOSE, disc(3.0 / mm))
+    return large_parts(bright, 40.0 / mm**2)
+
+
+def large_parts(mask: npt.NDArray[np.uint8], least: float) -> Mask:
+    """The 8-connected parts of at least so many pixels."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    keep = stats[:, cv2.CC_STAT_AREA] >= least
+    keep[0] = False
+    return np.asarray(keep[parts])
+
+
+def filled(mask: Mask) -> Mask:
+    """The mask without holes; what touches the film border is no hole."""
+    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
+    _, parts = cv2.connectedComponents(outside, connectivity=4)
+    return np.asarray(parts[1:-1, 1:-1] != parts[0, 0])
+
+
+def disc(diameter: float) -> npt.NDArray[np.uint8]:
+    """A round structuring element of odd width, symmetric under flips and quarter turns."""
+    radius = max(0, round((diameter - 1) / 2))
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return (x * x + y * y <= (radius + 0.35) ** 2).astype(np.uint8)
+
+
+def resized(array: npt.NDArray[np.generic], shape: tuple[int, ...], how: int) -> npt.NDArray[np.generic]:
+    """The array at another size."""
+    return array if array.shape == shape else cv2.resize(array, (shape[1], shape[0]), interpolation=how)
+
+
+def _valid(image: Image) -> Mask:
+    valid = np.ones(image.shape, bool) if image.valid is None else image.valid
+    return valid & np.isfinite(image.pixels) if image.pixels.dtype.kind == "f" else valid
+
+
+def _working_shape(shape: tuple[int, int], mm: float) -> tuple[int, int]:
+    """Reduced so that a pixel is about `WORKING_MM`, never enlarged, never over `WORKING_PIXELS` nor under 48 px."""
+    factor = min(1.0, mm / WORKING_MM, (WORKING_PIXELS / (shape[0] * shape[1])) ** 0.5)
+    factor = min(1.0, max(factor, 48 / max(shape)))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))

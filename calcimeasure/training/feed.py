@@ -1,0 +1,45 @@
+"""Scenes for the trainer: item `k` depends on (seed, k) and the mined hotspots alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from calcimeasure.training.films import Film
+from calcimeasure.training.scenes import Hotspot, cut_patch, make_scene
+
+
+class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Image, truth and weight, each (1, side, side)."""
+
+    def __init__(self, films: list[Film], side: int, mm: float, seed: int, hotspots: Path, length: int) -> None:
+        cv2.setNumThreads(1)
+        self.films, self.side, self.mm, self.seed, self.length = films, side, mm, seed, length
+        self.source, self.stamp = hotspots, 0.0
+        self.hotspots: list[Hotspot] = []
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        if index >= self.length:
+            raise IndexError(index)
+        rng = np.random.default_rng([self.seed, index])
+        patch = cut_patch(self.films, self._mined(), self.side, self.mm, rng)
+        scene = make_scene(patch, self.mm, rng)
+        arrays = (scene.image, scene.truth.astype(np.float32), scene.weight)
+        image, truth, weight = (torch.from_numpy(a)[None] for a in arrays)
+        return image, truth, weight
+
+    def _mined(self) -> list[Hotspot]:
+        """Hotspots, read again when the file has changed."""
+        if self.source.exists() and self.source.stat().st_mtime != self.stamp:
+            self.stamp = self.source.stat().st_mtime
+            self.hotspots = [Hotspot(**row) for row in json.loads(self.source.read_text())]
+        return self.hotspots

@@ -1,0 +1,173 @@
+"""Train the finder: cosine rate, averaged weights, mined hard negatives, checkpoints, resume."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from calcimeasure.training.export import load_weights
+from calcimeasure.training.feed import Scenes
+from calcimeasure.training.films import Film, load_films
+from calcimeasure.training.network import STRIDE, Finder, loss_of
+from calcimeasure.training.scenes import Hotspot
+from calcimeasure.training.validate import figures, validation_scenes
+
+Array = NDArray[np.float32]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings of one run of the finder."""
+
+    steps: int = 9000
+    batch: int = 12
+    side: int = 256
+    mm: float = 0.25
+    rate: float = 3e-3
+    seed: int = 1
+    check_every: int = 1000
+    average: float = 0.998
+    warm_up: int = 300
+
+
+def train_finder(data: Path, scratch: Path, plan: Plan, start: Path | None = None) -> Finder:
+    """Averaged network after `plan.steps`; continues from scratch/finder.pt, or begins at `start`."""
+    torch.manual_seed(plan.seed)
+    films, held = load_films(data, "fit"), load_films(data, "validation")
+    model = Finder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if start:
+        load_weights(model, start)
+    run = _Run(model, scratch, plan)
+    run.resume()
+    feed = Scenes(films, plan.side, plan.mm, plan.seed, scratch / "hotspots.json", plan.steps * plan.batch)
+    rest = torch.utils.data.Subset(feed, range(run.step * plan.batch, len(feed)))
+    for batch in DataLoader(rest, plan.batch, num_workers=1, prefetch_factor=4, persistent_workers=True):
+        run.advance(*batch)
+        if run.step % plan.check_every == 0:
+            run.save()
+            write_hotspots(run.averaged, films, plan.mm, scratch / "hotspots.json")
+            report(run.averaged, held, plan.mm, run.step)
+    run.save()
+    return run.averaged
+
+
+class _Run:
+    """A network, its optimiser, its running average and its place in the plan."""
+
+    def __init__(self, model: Finder, scratch: Path, plan: Plan) -> None:
+        self.model, self.plan, self.path = model, plan, scratch / "finder.pt"
+        self.averaged, self.step = copy.deepcopy(model).eval(), 0
+        self.optimiser = torch.optim.AdamW(model.parameters(), plan.rate, weight_decay=1e-3)
+        self.clock, self.mean = time.monotonic(), 0.0
+        scratch.mkdir(parents=True, exist_ok=True)
+
+    def advance(self, image: Tensor, truth: Tensor, weight: Tensor) -> None:
+        """One step."""
+        self.model.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(self.step, self.plan)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.model(image.contiguous(memory_format=torch.channels_last))
+        loss = loss_of(logits.float(), truth, weight)
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+        self.optimiser.step()
+        self.step += 1
+        self._note(loss.item())
+        follow(self.averaged, self.model, min(self.plan.average, self.step / (self.step + 20)))
+
+    def _note(self, loss: float) -> None:
+        self.mean += (loss - self.mean) / min(self.step, 100)
+        if self.step % 100 == 0:
+            seconds, self.clock = (time.monotonic() - self.clock) / 100, time.monotonic()
+            log.info("step %d loss %.4f %.3f s/step", self.step, self.mean, seconds)
+
+    def save(self) -> None:
+        """Write everything needed to go on."""
+        parts = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
+        torch.save(parts, self.path.with_suffix(".new"))
+        self.path.with_suffix(".new").replace(self.path)
+
+    def resume(self) -> None:
+        """Take up a saved run, if there is one."""
+        if not self.path.exists():
+            return
+        parts = torch.load(self.path, weights_only=True)
+        self.model.load_state_dict(parts["model"])
+        self.averaged.load_state_dict(parts["averaged"])
+        self.optimiser.load_state_dict(parts["optimiser"])
+        self.step = int(parts["step"])
+
+
+def rate_at(step: int, plan: Plan) -> float:
+    """Linear warm-up, then half a cosine down to 1 % of the rate."""
+    if step < plan.warm_up:
+        return plan.rate * (step + 1) / plan.warm_up
+    done = min(1.0, (step - plan.warm_up) / max(1, plan.steps - plan.warm_up))
+    return plan.rate * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * done))))
+
+
+@torch.no_grad()
+def follow(averaged: nn.Module, model: nn.Module, keep: float) -> None:
+    """Move every averaged tensor a little towards the model's."""
+    for mine, theirs in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
+        if mine.dtype.is_floating_point:
+            mine.lerp_(theirs, 1 - keep)
+        else:
+            mine.copy_(theirs)
+
+
+@torch.no_grad()
+def probability_map(model: Finder, film: Array) -> Array:
+    """Whole-film probabilities; the film is padded with air to a multiple of STRIDE."""
+    h, w = film.shape
+    padded = np.pad(film, ((0, -h % STRIDE), (0, -w % STRIDE)))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(torch.from_numpy(padded)[None, None].contiguous(memory_format=torch.channels_last))
+    return np.asarray(torch.sigmoid(logits.float())[0, 0, :h, :w].numpy(), np.float32)
+
+
+def write_hotspots(model: Finder, films: Sequence[Film], mm: float, path: Path) -> None:
+    """Where the network sees deposits on clean training films."""
+    spots = [s for k, film in enumerate(films) for s in hotspots_of(model, film, k, mm)]
+    path.with_suffix(".new").write_text(json.dumps([asdict(s) for s in spots]))
+    path.with_suffix(".new").replace(path)
+    log.info("hotspots: %d on %d clean training films", len(spots), len(films))
+
+
+def hotspots_of(model: Finder, film: Film, index: int, mm: float) -> list[Hotspot]:
+    """Components over 0.3 and 1 mm2 on one clean film."""
+    chance = probability_map(model, film.at(mm))
+    parts, count = ndimage.label(chance > 0.3, np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    large = [n for n in range(1, count + 1) if sizes[n] * mm * mm >= 1.0]
+    centres = ndimage.center_of_mass(parts > 0, parts, large)
+    tops = ndimage.maximum(chance, parts, large)
+    return [Hotspot(index, y * mm, x * mm, float(t)) for (y, x), t in zip(centres, tops, strict=True)]
+
+
+def report(model: Finder, films: Sequence[Film], mm: float, step: int) -> None:
+    """Log the validation figures at a few thresholds."""
+    scenes = validation_scenes(films, mm, 3, 77)
+    maps = [probability_map(model, s.image) for s in scenes]
+    for threshold in (0.3, 0.5, 0.7, 0.8, 0.9):
+        log.info("step %d %s", step, figures(scenes, maps, mm, threshold))

@@ -1,0 +1,83 @@
+"""Label images on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as PillowImage
+
+from calcimeasure.errors import MaskError
+from calcimeasure.io.masks import find_region, read_labels, read_region, write_labels
+from calcimeasure.model.image import Spacing, SpacingOrigin
+from calcimeasure.model.labels import Labels
+
+LABELS = Labels(np.array([[0, 1, 1], [2, 0, 0]]))
+SPACING = Spacing.of(0.2, 0.1, SpacingOrigin.USER)
+
+
+def test_labels_come_back_as_they_were(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.labels.tif", LABELS, SPACING)
+    assert np.array_equal(read_labels(tmp_path / "a.labels.tif", (2, 3)).array, LABELS.array)
+
+
+def test_the_physical_size_travels_with_the_mask(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.labels.tif", LABELS, SPACING)
+    with tifffile.TiffFile(tmp_path / "a.labels.tif") as tiff:
+        assert tiff.is_ome
+        assert 'PhysicalSizeX="0.1"' in tiff.ome_metadata
+        assert 'PhysicalSizeY="0.2"' in tiff.ome_metadata
+        assert tiff.pages[0].dtype == np.uint16
+
+
+def test_an_unknown_scale_is_not_written(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.labels.tif", LABELS, None)
+    with tifffile.TiffFile(tmp_path / "a.labels.tif") as tiff:
+        assert "PhysicalSize" not in tiff.ome_metadata
+
+
+def test_large_numbers_get_32_bits(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.labels.tif", Labels(np.array([[70000]])), None)
+    assert tifffile.imread(tmp_path / "a.labels.tif").dtype == np.uint32
+    assert read_labels(tmp_path / "a.labels.tif", (1, 1)).array[0, 0] == 70000
+
+
+def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        write_labels(tmp_path / f"{name}.labels.tif", LABELS, SPACING)
+    assert (tmp_path / "a.labels.tif").read_bytes() == (tmp_path / "b.labels.tif").read_bytes()
+
+
+def _broken(tmp_path: Path, case: str) -> Path:
+    path = tmp_path / "x.labels.tif"
+    match case:
+        case "shape":
+            tifffile.imwrite(path, np.zeros((5, 5), np.uint16))
+        case "float":
+            tifffile.imwrite(path, np.zeros((2, 3), np.float32))
+        case "negative":
+            tifffile.imwrite(path, np.full((2, 3), -1, np.int16))
+        case "rgb":
+            tifffile.imwrite(path, np.zeros((2, 3, 3), np.uint8))
+        case "text":
+            path.write_text("no picture")
+        case "truncated":
+            tifffile.imwrite(path, np.random.default_rng(0).integers(0, 9, (2, 3)).astype(np.uint16))
+            path.write_bytes(path.read_bytes()[:150])
+    return path
+
+
+@pytest.mark.parametrize("case", ["missing", "shape", "float", "negative", "rgb", "text", "truncated"])
+def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path, case: str) -> None:
+    with pytest.raises(MaskError, match=r"x\.labels\.tif"):
+        read_labels(_broken(tmp_path, case), (2, 3))
+
+
+def test_a_region_is_every_pixel_that_is_not_zero(tmp_path: Path) -> None:
+    PillowImage.fromarray(np.array([[0, 9], [1, 0]], np.uint8)).save(tmp_path / "a.png")
+    assert read_region(find_region(tmp_path, "a"), (2, 2)).tolist() == [[False, True], [True, False]]
+
+
+def test_a_missing_region_says_what_to_add(tmp_path: Path) -> None:
+    with pytest.raises(MaskError, match=r"add b\.region\.tif"):
+        find_region(tmp_path, "b")
