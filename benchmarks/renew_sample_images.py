@@ -76,7 +76,7 @@ def renew_expected(folder: Path) -> list[str]:
     target = folder / "expected.csv"
     old = _rows(target) if target.exists() else {}
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "calcimeasure.cli", "measure", str(folder), "-o", f"{out}/results"]
+        command = [sys.executable, "-m", "calcimeasure", "measure", str(folder), "-o", f"{out}/results"]
         subprocess.run([*command, "--spacing", str(folder / "spacing.csv")], check=True, stdout=subprocess.DEVNULL)
         new = _rows(Path(out) / "results" / "images.csv")
     with target.open("w", newline="") as file:
@@ -115,8 +115,8 @@ def hand_dx() -> Phantom:
         Calcium(Shape.NODULE, Site("middle proximal phalanx", 0.45, 7.0, 0.2), 4.2, 3.0, 2),
         Calcium(Shape.NODULE, Site("thumb distal phalanx", 0.95, -2.0), 3.2, 2.6, 3),
         Calcium(Shape.PLAQUE, Site("index metacarpal", 0.5, 8.0, 0.1), 11.0, 3.0, 4),
-        Calcium(Shape.STRAND, Site("ulna", 0.9, -8.0, 0.05), 20.0, 3.0, 5),
-        Calcium(Shape.CLUSTER, Site("little proximal phalanx", 0.5, -4.0, 0.1), 7.0, 2.5, 6),
+        Calcium(Shape.STRAND, Site("ulna", 0.95, -6.5, 0.05), 20.0, 3.0, 5),
+        Calcium(Shape.CLUSTER, Site("little proximal phalanx", 0.5, -2.8, 0.1), 7.0, 2.5, 6),
         Calcium(Shape.NODULE, Site("ring middle phalanx", 0.5, 0.5), 3.0, 2.5, 7),
     )
     frame = Frame(225.0, 160.0, 0.2)
@@ -186,8 +186,8 @@ def hand_wedge() -> Phantom:
     )
     fittings = Fittings((Letter("L", 18.0, 125.0, 10.0, mirrored=True),), Wedge(8.0, 8.0))
     scene = FilmScene(
-        Frame(220.0, 160.0, 0.25), "hand", Placement(85.0, 182.0, 0.0, 0.93), Pose((-6.0, 0.0, 0.0, 0.0, 0.0)), deposits, fittings,
-        Exposure(40000.0, 0.12), Tone(Writing.LOG, 16, 2.2, offset=-0.03),
+        Frame(220.0, 160.0, 0.25), "hand", Placement(85.0, 182.0, 0.0, 0.93), Pose((-6.0, 0, 0, 0, 0)), deposits,
+        fittings, Exposure(40000.0, 0.12), Tone(Writing.LOG, 16, 2.2, offset=-0.03),
     )  # fmt: skip
     return draw_film(scene, 105)
 

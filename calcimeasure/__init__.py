@@ -56,7 +56,7 @@ _HOME = {
 }
 
 __version__ = "0.1.0"
-__all__ = sorted(_HOME)  # noqa: PLE0605 - a test holds it against the imports above
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> object:

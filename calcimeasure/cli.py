@@ -168,7 +168,7 @@ class _Pace:
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
-    """Every error of ours is one line on stderr and exit code 2: these are raised before or outside the files' own rows."""
+    """Every error of ours is one line on stderr and exit code 2; a file's own error is its row's, not this."""
     try:
         yield
     except CalcimeasureError as error:

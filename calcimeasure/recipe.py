@@ -81,7 +81,9 @@ class Analysis:
     @property
     def warnings(self) -> tuple[str, ...]:
         """All that a reader of the numbers ought to know, each once."""
-        return tuple(dict.fromkeys((*self.image.warnings, *self.segmentation.warnings)))
+        saturated = sum(deposit.saturated_px for deposit in self.measurement.deposits)
+        clipped = (f"{saturated} deposit pixels are saturated: contrast is a lower bound",) if saturated else ()
+        return tuple(dict.fromkeys((*self.image.warnings, *self.segmentation.warnings, *clipped)))
 
 
 def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
@@ -143,7 +145,8 @@ def _outside(labels: Labels, number: int) -> Excluded:
 def _check_shape(image: Image, array: np.ndarray[Any, Any] | None, what: str) -> None:
     if array is not None and array.shape != image.shape:
         raise MaskError(
-            f"the {what} has {array.shape} pixels and the image {image.shape}: use the mask made for this image, upright"
+            f"the {what} has {array.shape} pixels and the image {image.shape}: "
+            "use the mask made for this image, upright"
         )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
 from pydicom.uid import (
     UID,
@@ -69,8 +69,18 @@ _MOST_INFLATED = 512 * 1024**2
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
 _CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
+_PYDICOM_ERRORS = (InvalidDicomError, BytesLengthException)
 # What pydicom raises while it turns a stored element into a value.
-_BAD_ELEMENT = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, OSError)
+_BAD_ELEMENT = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    OSError,
+    BytesLengthException,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ def read_dicom(path: Path, request: Request) -> Image:
     UnsupportedFile, DamagedFile, TooLarge, FrameNeeded
         See `calcimeasure.errors`.
     """
-    with guarded(path.name, InvalidDicomError), _opened(path) as opened:
+    with guarded(path.name, *_PYDICOM_ERRORS), _opened(path) as opened:
         check_picture(opened.header, opened.name, request.kind)
         frame = chosen_frame(opened.name, request.frame, opened.header.frames)
         _check_pixels(opened, frame, request.max_megapixels)
@@ -109,7 +119,7 @@ def read_contents(path: Path) -> Contents:
     DamagedFile
         When the header cannot be read.
     """
-    with guarded(path.name, InvalidDicomError), _opened(path) as opened:
+    with guarded(path.name, *_PYDICOM_ERRORS), _opened(path) as opened:
         header = opened.header
     kind, meaning, decided = kind_and_meaning(header)
     return Contents(

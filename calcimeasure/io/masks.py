@@ -97,7 +97,7 @@ def _read_array(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
         declared, decode = _opened(path)
         if declared != shape:
             raise MaskError(f"{path.name} is {declared} pixels and its image {shape}: use the mask made for this image")
-        return decode()
+        return np.asarray(decode())
     except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:
         raise MaskError(f"{path.name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
 

@@ -36,7 +36,7 @@ _PIL_FORMATS = {
 }
 # Alpha never changes a value; a pixel that is fully transparent holds no picture.
 _ALL_TRANSPARENT = "every pixel is transparent: transparency was ignored"
-_OLD_JPEG, _JPEG = 6, 7
+_OLD_JPEG, _JPEG, _DEFLATE = 6, 7, (8, 32946)
 _REDUCED = 1  # NewSubfileType: a smaller copy of another page
 
 
@@ -214,7 +214,7 @@ def _decoded(path: Path, page: Any, frame: int) -> Raster:
         raster = _page(page) or _second_reader(path, page, frame)
     except (RuntimeError, ValueError):
         # libtiff forgives what imagecodecs does not, such as data after the end of a strip.
-        raster = _second_reader(path, page, frame)
+        raster = _second_reader(path, page, frame) if int(page.compression) in _DEFLATE else None
         if raster is None:
             raise
     if raster is None:

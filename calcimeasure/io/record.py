@@ -30,7 +30,7 @@ class Record:
     @property
     def failed(self) -> bool:
         """Whether the image could not be measured."""
-        return self.row["status"] == "failed"
+        return bool(self.row["status"] == "failed")
 
     def to_json(self) -> str:
         """One line of the journal."""

@@ -97,7 +97,7 @@ def _bbox_cells(bbox: tuple[int, int, int, int]) -> Row:
 
 
 def csv_text(table: str, rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> str:
-    """Rows as CSV text in the table's column order: UTF-8, decimal point, six decimals, ``\\n`` line ends."""
+    """Rows as CSV text in the table's column order: UTF-8, decimal point, six decimals, Unix line ends."""
     out, order = io.StringIO(), columns.names(table)
     writer = csv.writer(out, lineterminator="\n")
     if header:

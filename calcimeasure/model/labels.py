@@ -29,6 +29,8 @@ class Labels:
         array = np.asarray(self.array)
         if array.ndim != 2 or array.dtype.kind not in "iub":
             raise ValueError(f"a label image is a 2-D array of integers, got {array.ndim}-D {array.dtype}")
+        if array.size and array.min() < 0:
+            raise ValueError("a label image holds no negative numbers: 0 is background, n is deposit n")
         object.__setattr__(self, "array", frozen_array(array.astype(np.int32, copy=False)))
 
     def __repr__(self) -> str:
@@ -47,8 +49,7 @@ class Labels:
     @property
     def numbers(self) -> npt.NDArray[np.int32]:
         """The labels in use, ascending."""
-        used = np.bincount(self.array.ravel()) if self.array.size else np.zeros(1, int)
-        return (np.flatnonzero(used[1:]) + 1).astype(np.int32)
+        return np.unique(self.array[self.array > 0])
 
     @property
     def count(self) -> int:

@@ -13,8 +13,26 @@ import numpy as np
 Point = tuple[float, float]
 Profile = tuple[tuple[float, float], ...]
 
-METACARPAL: Profile = ((0, 0.8), (0.1, 0.8), (0.25, 0.66), (0.5, 0.54), (0.7, 0.6), (0.84, 0.86), (0.92, 0.98), (1, 0.95))
-PHALANX: Profile = ((0, 1.0), (0.1, 0.97), (0.25, 0.74), (0.5, 0.57), (0.72, 0.55), (0.85, 0.66), (0.94, 0.74), (1, 0.7))
+METACARPAL: Profile = (
+    (0, 0.8),
+    (0.1, 0.8),
+    (0.25, 0.66),
+    (0.5, 0.54),
+    (0.7, 0.6),
+    (0.84, 0.86),
+    (0.92, 0.98),
+    (1, 0.95),
+)
+PHALANX: Profile = (
+    (0, 1.0),
+    (0.1, 0.97),
+    (0.25, 0.74),
+    (0.5, 0.57),
+    (0.72, 0.55),
+    (0.85, 0.66),
+    (0.94, 0.74),
+    (1, 0.7),
+)
 TUFT: Profile = ((0, 1.0), (0.1, 0.98), (0.25, 0.68), (0.5, 0.42), (0.72, 0.38), (0.86, 0.5), (0.94, 0.54), (1, 0.42))
 RADIUS: Profile = ((0, 0.45), (0.55, 0.44), (0.73, 0.49), (0.85, 0.66), (0.92, 0.86), (0.97, 0.99), (1, 0.97))
 ULNA: Profile = ((0, 0.85), (0.5, 0.72), (0.8, 0.66), (0.9, 0.75), (0.96, 1.0), (1, 1.0))
@@ -39,7 +57,7 @@ class Bone:
     dish_mm, round_mm : float
         Hollow of the base, and length over which the head rounds off.
     bow_mm, slant_mm : float
-        Sideways bend of the shaft; how much longer the bone is on one side (positive: clockwise of its axis on the sheet).
+        Sideways bend of the shaft; how much longer the bone is on one side (positive: clockwise of its axis).
     """
 
     name: str
@@ -158,18 +176,72 @@ class _Ray:
 
 
 _FINGERS = (
-    _Ray("thumb", (21, 4), (43, 41), 33, (31, 23), (7.6, 7.4, 6.0), 11.0, ("metacarpal", "proximal phalanx", "distal phalanx")),
+    _Ray(
+        "thumb",
+        (21, 4),
+        (43, 41),
+        33,
+        (31, 23),
+        (7.6, 7.4, 6.0),
+        11.0,
+        ("metacarpal", "proximal phalanx", "distal phalanx"),
+    ),
     _Ray("index", (10.5, 15), (21, 79), 11, (40, 24, 18), (8.2, 7.8, 6.6, 5.2), 9.4),
     _Ray("middle", (0.5, 17), (2, 81), 1.5, (44, 29, 19), (8.0, 8.0, 7.0, 5.5), 9.8),
     _Ray("ring", (-9, 15), (-15.5, 72), -8, (41, 27, 19), (7.0, 7.4, 6.5, 5.2), 9.2),
     _Ray("little", (-17.5, 11), (-32, 62), -20, (32, 20, 17), (6.8, 6.7, 5.6, 4.5), 8.2),
 )
 _TOES = (
-    _Ray("great toe", (22, 22), (30, 81), 0, (31, 24), (11.0, 9.5, 8.5), 14.5, ("metatarsal", "proximal phalanx", "distal phalanx")),
-    _Ray("second toe", (9, 26), (11, 97), 1, (26, 13, 10), (6.2, 5.4, 4.6, 3.8), 8.6, ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx")),
-    _Ray("third toe", (-1, 23), (-5, 90), -3, (23, 10, 9), (5.8, 5.0, 4.2, 3.6), 8.0, ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx")),
-    _Ray("fourth toe", (-10, 18), (-19, 82), -7, (21, 8, 9), (5.8, 4.8, 4.0, 3.5), 7.8, ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx")),
-    _Ray("fifth toe", (-19, 11), (-33, 71), -12, (19, 7, 8), (6.4, 4.8, 4.0, 3.4), 8.0, ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx")),
+    _Ray(
+        "great toe",
+        (22, 22),
+        (30, 81),
+        0,
+        (31, 24),
+        (11.0, 9.5, 8.5),
+        14.5,
+        ("metatarsal", "proximal phalanx", "distal phalanx"),
+    ),
+    _Ray(
+        "second toe",
+        (9, 26),
+        (11, 97),
+        1,
+        (26, 13, 10),
+        (6.2, 5.4, 4.6, 3.8),
+        8.6,
+        ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx"),
+    ),
+    _Ray(
+        "third toe",
+        (-1, 23),
+        (-5, 90),
+        -3,
+        (23, 10, 9),
+        (5.8, 5.0, 4.2, 3.6),
+        8.0,
+        ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx"),
+    ),
+    _Ray(
+        "fourth toe",
+        (-10, 18),
+        (-19, 82),
+        -7,
+        (21, 8, 9),
+        (5.8, 4.8, 4.0, 3.5),
+        7.8,
+        ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx"),
+    ),
+    _Ray(
+        "fifth toe",
+        (-19, 11),
+        (-33, 71),
+        -12,
+        (19, 7, 8),
+        (6.4, 4.8, 4.0, 3.4),
+        8.0,
+        ("metatarsal", "proximal phalanx", "middle phalanx", "distal phalanx"),
+    ),
 )
 
 
@@ -212,9 +284,13 @@ def foot(pose: Pose | None = None) -> Limb:
     spots = ((20, 9), (9, 13), (-1, 10), (-14, -4), (9, -8), (10, -33), (-7, -36))
     sizes = ((12, 8.5), (9, 6), (10, 7), (14, 10), (17, 8), (20, 13), (26, 13))
     turns = (1.5, 1.6, 1.6, 1.9, 0.1, 1.45, 1.7)
-    tarsals = tuple(Pebble(n, p, *s, t, 40 + k, 14.0) for k, (n, p, s, t) in enumerate(zip(names, spots, sizes, turns, strict=True)))
+    tarsals = tuple(
+        Pebble(n, p, *s, t, 40 + k, 14.0) for k, (n, p, s, t) in enumerate(zip(names, spots, sizes, turns, strict=True))
+    )
     head = rays[0][0].head
-    sesamoids = tuple(Pebble("sesamoid", (head[0] + dx, head[1] - 6), 5.0, 3.8, 1.5, k, 5.0) for k, dx in enumerate((-4.5, 5.0)))
+    sesamoids = tuple(
+        Pebble("sesamoid", (head[0] + dx, head[1] - 6), 5.0, 3.8, 1.5, k, 5.0) for k, dx in enumerate((-4.5, 5.0))
+    )
     flesh = (
         Flesh(((-1, 56), (1, 22)), (33, 38), (0.4, 0.55)),
         Flesh(((1, 22), (2, -20)), (38, 35), (0.55, 0.85)),
@@ -239,7 +315,11 @@ def placed(limb: Limb, where: Placement) -> Limb:
         tuple(_scaled(b, where.scale, to_sheet(b.base), to_sheet(b.head)) for b in limb.bones),
         tuple(_moved(p, where, to_sheet(p.middle)) for p in limb.pebbles),
         tuple(
-            Flesh((to_sheet(f.ends[0]), to_sheet(f.ends[1])), (f.radii_mm[0] * where.scale, f.radii_mm[1] * where.scale), f.flat)
+            Flesh(
+                (to_sheet(f.ends[0]), to_sheet(f.ends[1])),
+                (f.radii_mm[0] * where.scale, f.radii_mm[1] * where.scale),
+                f.flat,
+            )
             for f in limb.flesh
         ),
     )
@@ -253,8 +333,12 @@ def _scaled(bone: Bone, k: float, base: Point, head: Point) -> Bone:
 def _moved(pebble: Pebble, where: Placement, middle: Point) -> Pebble:
     turn, k = float(np.radians(where.turn)), where.scale
     return replace(
-        pebble, middle=middle, angle=turn - pebble.angle, along_mm=pebble.along_mm * k,
-        across_mm=pebble.across_mm * k, depth_mm=pebble.depth_mm * k,
+        pebble,
+        middle=middle,
+        angle=turn - pebble.angle,
+        along_mm=pebble.along_mm * k,
+        across_mm=pebble.across_mm * k,
+        depth_mm=pebble.depth_mm * k,
     )
 
 
@@ -265,9 +349,22 @@ def _lie(pose: Pose | None, n: int) -> tuple[float, float, float]:
 
 def _pose_ray(ray: _Ray, spread: float, bend: float, curl: float) -> tuple[Bone, ...]:
     """The bones of one finger, each starting a joint gap after the one before."""
-    first = Bone(f"{ray.name} {ray.parts[0]}", ray.base, ray.head, ray.widths[0], METACARPAL, 2.1, ray.flesh_mm + 1, 0.6, 4.6, 0.8)
+    first = Bone(
+        f"{ray.name} {ray.parts[0]}",
+        ray.base,
+        ray.head,
+        ray.widths[0],
+        METACARPAL,
+        2.1,
+        ray.flesh_mm + 1,
+        0.6,
+        4.6,
+        0.8,
+    )
     out, turn, gap_from = [first], np.radians(ray.direction + spread), np.array(ray.head)
-    for part, length, width, gap in zip(ray.parts[1:], ray.lengths, ray.widths[1:], ray.gaps[: len(ray.lengths)], strict=True):
+    for part, length, width, gap in zip(
+        ray.parts[1:], ray.lengths, ray.widths[1:], ray.gaps[: len(ray.lengths)], strict=True
+    ):
         way = np.array([np.sin(turn), np.cos(turn)])
         base = gap_from + way * gap
         gap_from = base + way * length * (1 - curl)
@@ -302,8 +399,14 @@ def _carpals(thumb: Bone | None) -> tuple[Pebble, ...]:
     spots = ((-0.5, 3.5), (-11.5, 2.5), (9.5, 8), (17.5, 1.5), (13.5, -9), (0.5, -11.5), (-13, -8.5), (-15.5, -10))
     sizes = ((11.8, 7.0), (9.6, 7.4), (6.4, 6.0), (8.6, 6.8), (12.0, 6.2), (8.8, 7.6), (8.2, 6.6), (5.4, 4.5))
     turns = (1.57, 1.9, 1.4, 2.3, 0.75, 0.4, 2.4, 1.2)
-    carpals = tuple(Pebble(n, p, *s, t, 10 + k) for k, (n, p, s, t) in enumerate(zip(names, spots, sizes, turns, strict=True)))
+    carpals = tuple(
+        Pebble(n, p, *s, t, 10 + k) for k, (n, p, s, t) in enumerate(zip(names, spots, sizes, turns, strict=True))
+    )
     if thumb is None:
         return carpals
     x, y = thumb.head
-    return (*carpals, Pebble("sesamoid", (x - 6.5, y - 1.5), 2.6, 2.1, 0.9, 30, 4.0), Pebble("sesamoid", (x - 0.5, y - 5.5), 2.4, 1.9, 0.9, 31, 4.0))
+    return (
+        *carpals,
+        Pebble("sesamoid", (x - 6.5, y - 1.5), 2.6, 2.1, 0.9, 30, 4.0),
+        Pebble("sesamoid", (x - 0.5, y - 5.5), 2.4, 1.9, 0.9, 31, 4.0),
+    )

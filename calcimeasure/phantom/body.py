@@ -20,7 +20,7 @@ BONE_MM = 0.35
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anatomy:
-    """Maps in mm: `flesh` is all that is inside the skin, `muscle` the part below the fat, `bone` wall-equivalent mineral."""
+    """Maps in mm: `flesh` is all inside the skin, `muscle` what lies below the fat, `bone` mineral as in a wall."""
 
     flesh: Array
     muscle: Array
@@ -114,7 +114,9 @@ def _add_bone(bone: Array, frame: Frame, one: Bone, spongy: _Spongy) -> None:
     if part[0].start == part[0].stop or part[1].start == part[1].stop:
         return
     along, across = _axis(frame, one, part)
-    near = np.asarray((np.abs(across) < one.half_width_mm + 0.5) & (along > -1) & (along < one.length_mm + abs(one.slant_mm) + 1))
+    near = np.asarray(
+        (np.abs(across) < one.half_width_mm + 0.5) & (along > -1) & (along < one.length_mm + abs(one.slant_mm) + 1)
+    )
     if not near.any():
         return
     struts = spongy.trabeculae(along, across, len(one.name))
@@ -128,7 +130,7 @@ def _axis(frame: Frame, one: Bone, part: tuple[slice, slice]) -> tuple[Array, Ar
     dx, dy = frame.x[:, part[1]] - np.float32(one.base[0]), frame.y[part[0], :] - np.float32(one.base[1])
     along, across = dx * c + dy * s, dy * c - dx * s
     share = along / np.float32(one.length_mm)
-    return along, across - np.float32(4 * one.bow_mm) * share * (1 - share)
+    return along, np.asarray(across - np.float32(4 * one.bow_mm) * share * (1 - share), np.float32)
 
 
 def _tube(along: Array, across: Array, one: Bone, struts: Array) -> Array:
@@ -136,8 +138,9 @@ def _tube(along: Array, across: Array, one: Bone, struts: Array) -> Array:
     share = np.clip(along / np.float32(one.length_mm), 0, 1)
     width = _half_width(share, one)
     ratio = np.minimum(np.abs(across) / width, 1)
-    closed = _closing(along - one.dish_mm * (1 - ratio**2), 2.0, 2.6)
-    closed = closed * _closing(one.length_mm + one.slant_mm * across / width - along, one.round_mm, 2.2)
+    closed = _closing(np.asarray(along - one.dish_mm * (1 - ratio**2), np.float32), 2.0, 2.6)
+    room = np.asarray(one.length_mm + one.slant_mm * across / width - along, np.float32)
+    closed = closed * _closing(room, one.round_mm, 2.2)
     outer = width * closed
     ends = np.clip(np.abs(share - 0.47) / 0.47, 0, 1) ** 3
     wall = one.wall_mm + (0.45 - one.wall_mm) * ends
@@ -172,7 +175,9 @@ def _add_pebble(bone: Array, frame: Frame, pebble: Pebble, spongy: _Spongy) -> N
     if not ratio.size:
         return
     shell = 1.7 * np.exp(-np.square((1 - ratio) * np.float32(pebble.size_mm / 0.6))) * (ratio < 1)
-    u, v = (np.ascontiguousarray(a, np.float32) for a in np.broadcast_arrays(y - pebble.middle[1], x - pebble.middle[0]))
+    u, v = (
+        np.ascontiguousarray(a, np.float32) for a in np.broadcast_arrays(y - pebble.middle[1], x - pebble.middle[0])
+    )
     depth = pebble.depth_mm * np.sqrt(np.clip(1 - ratio**6, 0, 1))
     filling = 1.35 * SPONGY * depth * np.clip(1 + 0.12 * spongy.trabeculae(u, v, pebble.form), 0.2, 2)
     under = bone[part]

@@ -98,7 +98,7 @@ def draw_deposits(frame: Frame, limb: Limb, deposits: tuple[Calcium, ...]) -> tu
 
 
 def where_is(limb: Limb, site: Site) -> tuple[float, float, float]:
-    """x mm, y mm and direction (radians) of a site on the sheet."""
+    """Place of a site on the sheet: x mm, y mm, direction in radians."""
     bone = limb.bone(site.bone)
     c, s = np.cos(bone.angle), np.sin(bone.angle)
     along = site.along * bone.length_mm

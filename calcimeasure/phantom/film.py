@@ -60,7 +60,17 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """How the values are written: `bits` deep, display `gamma` and edge `sharpen`ing, `gain` and `offset` of a log detector."""
+    """How the values are written.
+
+    Parameters
+    ----------
+    writing, bits : Writing, int
+        Sort and depth of the values.
+    gamma, sharpen : float
+        Tone curve (above 1 is darker) and edge enhancement of a display picture.
+    gain, offset : float
+        Of a detector: contrast per decade of the beam, and share of full scale added.
+    """
 
     writing: Writing = Writing.DISPLAY
     bits: int = 12
@@ -149,8 +159,15 @@ def random_film_scene(seed: int, mm: float = 0.2, part: str | None = None, count
     bare = FilmScene(frame, chosen, placement, pose)
     number = int(rng.integers(0, 9)) if count is None else count
     return FilmScene(
-        frame, chosen, placement, pose, random_deposits(bare.limb, frame, number, rng),
-        _random_fittings(frame, rng), _random_exposure(rng), _random_tone(rng), bool(rng.random() < 0.5),
+        frame,
+        chosen,
+        placement,
+        pose,
+        random_deposits(bare.limb, frame, number, rng),
+        _random_fittings(frame, rng),
+        _random_exposure(rng),
+        _random_tone(rng),
+        bool(rng.random() < 0.5),
     )
 
 
@@ -172,7 +189,9 @@ def _inside(frame: Frame, limb: Limb, site: Site, margin: float) -> bool:
 
 def _random_calcium(bone: Bone, rng: np.random.Generator) -> Calcium:
     shape = (Shape.NODULE, Shape.CLUSTER, Shape.STRAND, Shape.PLAQUE)[int(rng.choice(4, p=[0.4, 0.3, 0.15, 0.15]))]
-    biggest = min({Shape.NODULE: 8.0, Shape.CLUSTER: 14.0, Shape.STRAND: 22.0, Shape.PLAQUE: 18.0}[shape], 1.6 * bone.flesh_mm)
+    biggest = min(
+        {Shape.NODULE: 8.0, Shape.CLUSTER: 14.0, Shape.STRAND: 22.0, Shape.PLAQUE: 18.0}[shape], 1.6 * bone.flesh_mm
+    )
     size = float(np.exp(rng.uniform(np.log(0.3 * biggest), np.log(biggest))))
     thick = float(np.clip(size * rng.uniform(0.3, 1.0), 1.0, 6.0))
     if bone.name.endswith("distal phalanx") and rng.random() < 0.5:
@@ -186,7 +205,9 @@ def _beside(bone: Bone, size: float, rng: np.random.Generator) -> Site:
     """Mostly beside the bone, under the skin; one in five over it. Long ones lie along the limb."""
     room = max(bone.flesh_mm - min(size, bone.flesh_mm) / 2 - 0.8, 0.3 * bone.flesh_mm)
     across = rng.uniform(0, 0.3) if rng.random() < 0.2 else rng.uniform(0.55, 1.0)
-    return Site(bone.name, float(rng.uniform(0.1, 0.95)), float(across * room * rng.choice([-1, 1])), float(rng.normal(0, 0.3)))
+    return Site(
+        bone.name, float(rng.uniform(0.1, 0.95)), float(across * room * rng.choice([-1, 1])), float(rng.normal(0, 0.3))
+    )
 
 
 def _random_placement(part: str, frame: Frame, rng: np.random.Generator) -> Placement:
@@ -196,7 +217,9 @@ def _random_placement(part: str, frame: Frame, rng: np.random.Generator) -> Plac
 
 
 def _random_fittings(frame: Frame, rng: np.random.Generator) -> Fittings:
-    letter = Letter(str(rng.choice(["L", "R"])), frame.width_mm - 20, float(rng.uniform(20, 60)), float(rng.uniform(8, 14)))
+    letter = Letter(
+        str(rng.choice(["L", "R"])), frame.width_mm - 20, float(rng.uniform(20, 60)), float(rng.uniform(8, 14))
+    )
     collimation = None
     if rng.random() < 0.6:
         margins = tuple(float(v) for v in rng.uniform(2, 8, 4))
@@ -272,17 +295,17 @@ def _haze(frame: Frame, source: Array, sigma_mm: float) -> Array:
     return np.asarray(cv2.resize(wide, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _write_linear(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:  # noqa: ARG001
+def _write_linear(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
     """Detector counts turned over: full scale is no beam."""
     top = 2**scene.tone.bits - 1
-    return np.round(np.clip(1 - 0.8 * scene.tone.gain * beam, 0, 1) * top).astype(np.uint16)
+    return np.asarray(np.round(np.clip(1 - 0.8 * scene.tone.gain * beam, 0, 1) * top), np.uint16)
 
 
-def _write_log(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:  # noqa: ARG001
+def _write_log(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
     """Log attenuation: four orders of magnitude over the full scale."""
     top, tone = 2**scene.tone.bits - 1, scene.tone
     share = 0.05 + tone.offset - tone.gain * np.log10(np.maximum(beam, 1e-6)) / 4
-    return np.round(np.clip(share, 0, 1) * top).astype(np.uint16)
+    return np.asarray(np.round(np.clip(share, 0, 1) * top), np.uint16)
 
 
 def _write_display(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
@@ -292,11 +315,13 @@ def _write_display(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
     lit = limb if scene.fittings.collimation is None else limb & irradiated(frame, scene.fittings.collimation, -2.0)
     low, high = _display_range(log, np.asarray(lit))
     share = (log - low) / (high - low)
-    share = share + tone.sharpen * 0.5 * (share - frame.blur(np.asarray(share, np.float32), 1.2)) * np.clip(4 * share, 0, 1)
+    share = share + tone.sharpen * 0.5 * (share - frame.blur(np.asarray(share, np.float32), 1.2)) * np.clip(
+        4 * share, 0, 1
+    )
     curve = np.clip(share, 0, 1.35)
     shown = np.clip(1.02 * curve / (1 + (curve / 1.15) ** 6) ** (1 / 6), 0, 1) ** tone.gamma
     depth = np.uint8 if tone.bits <= 8 else np.uint16
-    return np.round((0.02 + 0.98 * shown) * (2**tone.bits - 1)).astype(depth)
+    return np.asarray(np.round((0.02 + 0.98 * shown) * (2**tone.bits - 1)), depth)
 
 
 def _display_range(log: Array, limb: Mask) -> tuple[float, float]:
@@ -313,8 +338,13 @@ def _answer(scene: FilmScene, sheet: _Sheet, pixels: Pixels) -> Phantom:
     meaning = Meaning.DISPLAY if scene.tone.writing is Writing.DISPLAY else Meaning.DETECTOR
     spacing = Spacing.of(scene.frame.mm, scene.frame.mm, SpacingOrigin.USER)
     image = Image(
-        pixels, Kind.RADIOGRAPH, meaning, spacing, ceiling=float(2**scene.tone.bits - 1),
-        acquisition=Acquisition(body_part=scene.part, bits=scene.tone.bits), decided="drawn by phantom.film",
+        pixels,
+        Kind.RADIOGRAPH,
+        meaning,
+        spacing,
+        ceiling=float(2**scene.tone.bits - 1),
+        acquisition=Acquisition(body_part=scene.part, bits=scene.tone.bits),
+        decided="drawn by phantom.film",
     )
     areas = tuple(d.area_mm2 for d in scene.deposits)
     body = sheet.anatomy

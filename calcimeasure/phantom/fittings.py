@@ -111,7 +111,7 @@ def _letter(frame: Frame, letter: Letter) -> Array:
     x0, y0 = letter.x_mm - k * ink.shape[1] / 2, letter.y_mm - k * ink.shape[0] / 2
     move = np.array([[k / frame.mm, 0, x0 / frame.mm], [0, k / frame.mm, y0 / frame.mm]])
     size = (frame.shape[1], frame.shape[0])
-    return np.asarray(cv2.warpAffine(np.ascontiguousarray(ink), move, size, flags=cv2.INTER_AREA), np.float32) / 255
+    return np.asarray(cv2.warpAffine(ink.astype(np.float32) / 255, move, size), np.float32)
 
 
 def _along(frame: Frame, bone: Bone) -> tuple[Array, Array]:

@@ -100,7 +100,7 @@ class PhotoScene:
 def draw_photo(scene: PhotoScene, seed: int) -> Phantom:
     """A photo of skin with its deposits and their truth.
 
-    The same scene and seed give the same bytes. The scale is not in the image (as in most photos): it is in `Phantom.mm`.
+    The same scene and seed give the same bytes. As in most photos the image does not tell its scale; `Phantom.mm` does.
     """
     rng = np.random.default_rng(seed)
     frame = scene.frame
@@ -140,9 +140,7 @@ def _random_camera(rng: np.random.Generator) -> Camera:
     return Camera(lamp, float(rng.uniform(0.0, 0.4)), float(rng.uniform(0.7, 1.4)), float(rng.uniform(0.003, 0.012)))
 
 
-def _scatter_papules(
-    frame: Frame, body: Array, count: int, ita: float, rng: np.random.Generator
-) -> tuple[Papule, ...]:
+def _scatter_papules(frame: Frame, body: Array, count: int, ita: float, rng: np.random.Generator) -> tuple[Papule, ...]:
     """Papules well inside the skin, in one or two groups, that do not touch."""
     padded = np.pad((body > 0).astype(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] * frame.mm
@@ -169,7 +167,8 @@ def _random_papule(outline: Outline, ita: float, rng: np.random.Generator) -> Pa
     lab = (light, float(rng.uniform(0, 6)), float(rng.uniform(8, 26)))
     crust = bool(outline.reach_mm > 2.0 and rng.random() < 0.3)
     draws = rng.uniform([0.6, 0.12, 0.1, 0.0], [0.95, 0.45, 1.0, 1.0])
-    return Papule(outline, lab, *(float(v) for v in draws), crust=crust)
+    cover, edge, height, halo = (float(v) for v in draws)
+    return Papule(outline, lab, cover, edge, height, halo, crust)
 
 
 def _body(frame: Frame, part: str, rng: np.random.Generator) -> Array:
@@ -238,7 +237,7 @@ def _papule_relief(frame: Frame, papules: tuple[Papule, ...]) -> Array:
     relief = frame.blank()
     for papule in papules:
         part, ratio = _local_radius(frame, papule.outline)
-        dome = papule.height_mm * np.exp(-np.square(ratio / 0.95) ** 1.5)
+        dome = papule.height_mm * np.exp(-(np.square(ratio / 0.95) ** 1.5))
         relief[part] = np.maximum(relief[part], dome)
     return relief
 
@@ -324,7 +323,11 @@ def _normals(frame: Frame, relief: Array) -> tuple[Array, Array, Array]:
     gy, gx = np.gradient(relief, frame.mm)
     gx, gy = np.clip(gx, -2, 2), np.clip(gy, -2, 2)
     length = np.sqrt(gx * gx + gy * gy + 1)
-    return (np.asarray(v / length, np.float32) for v in (-gx, -gy, np.ones_like(gx)))  # type: ignore[return-value]
+    return (
+        np.asarray(-gx / length, np.float32),
+        np.asarray(-gy / length, np.float32),
+        np.asarray(1 / length, np.float32),
+    )
 
 
 def _shade(frame: Frame, relief: Array, skin: Mask, camera: Camera) -> Array:
@@ -339,7 +342,7 @@ def _shade(frame: Frame, relief: Array, skin: Mask, camera: Camera) -> Array:
 
 def _shadow(frame: Frame, skin: Mask, camera: Camera) -> Array:
     """Soft shadow of the limb on the cloth, away from the lamp."""
-    shift = np.float32([[1, 0, -camera.lamp[0] * 9 / frame.mm], [0, 1, -camera.lamp[1] * 9 / frame.mm]])
+    shift = np.array([[1, 0, -camera.lamp[0] * 9 / frame.mm], [0, 1, -camera.lamp[1] * 9 / frame.mm]], np.float32)
     rows, columns = frame.shape
     cast = cv2.warpAffine(skin.astype(np.float32), shift, (columns, rows), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(frame.blur(np.asarray(cast, np.float32), 1.6) * ~skin, np.float32)

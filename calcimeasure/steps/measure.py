@@ -598,7 +598,7 @@ def _tiers(view: _View, gap: tuple[int, int]) -> tuple[Mask, ...]:
     if view.readable is not None:
         free &= view.readable
         clear &= view.readable
-    return (clear, free) if view.bone is None else (clear & ~view.bone, clear, free)
+    return (clear, free) if view.bone is None else (clear > view.bone, clear, free)
 
 
 def _box(reach: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -460,10 +460,10 @@ def _emptiest_corner(sheet: _Sheet, width: int, height: int) -> tuple[int, int] 
 
 
 def _busyness(sheet: _Sheet, corner: tuple[int, int], width: int, height: int) -> tuple[int, float]:
-    """How much is drawn in a block, then how uneven the film is there."""
+    """How much is drawn in a block, then how uneven and bright the film is: white text wants a calm, dark ground."""
     row, column = corner
     block = sheet.canvas[row : row + height, column : column + width]
-    return sheet.crowd(row, column, width, height), float(block.std())
+    return sheet.crowd(row, column, width, height), float(block.std() + block.mean() / 2)
 
 
 def _write_key(sheet: _Sheet, lines: Sequence[str], bar: _Bar | None, corner: tuple[int, int]) -> None:

@@ -30,15 +30,21 @@ FINEST_MM, COARSEST_MM = 0.11, 0.45
 """Pixels the outline network was trained for; other films are resampled to the nearer one."""
 SEED = 0.2
 """A candidate starts where the finder's probability exceeds this."""
+EDGE = 0.5
+"""The outline lies where the outline probability crosses this."""
+GROUP_MM = 1.5
 UNKNOWN_SCALES = (0.85, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A candidate that is not called a deposit, and why; row and column of its centre in px."""
+    """A candidate that is not called a deposit, and why; row and column of a pixel inside it.
 
-    row: float
-    column: float
+    `reason` is one of too_small, outside_limb, text_marker, film_border, metal, bone, faint, shape.
+    """
+
+    row: int
+    column: int
     area_px: int
     score: float
     reason: str
@@ -57,14 +63,37 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Blob:
-    """One connected candidate."""
+class _Maps:
+    """What a verdict is based on: the stretched film, both probabilities, the limb, the limits."""
 
-    number: int
+    grey: Array
+    hint: Array
+    chance: Array
+    limb: Mask
+    mm: float
+    threshold: float
+    min_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Candidate pixels that lie within GROUP_MM of each other, judged together."""
+
     box: tuple[slice, slice]
-    area: int
-    row: float
-    column: float
+    inside: Mask
+
+    @property
+    def area(self) -> int:
+        return int(self.inside.sum())
+
+    def over(self, image: Array) -> Array:
+        """Values of an image on the group's pixels."""
+        return np.asarray(image[self.box][self.inside], np.float32)
+
+    def spot(self) -> tuple[int, int]:
+        """A pixel inside the group."""
+        rows, columns = np.nonzero(self.inside)
+        return int(rows[len(rows) // 2] + self.box[0].start), int(columns[len(rows) // 2] + self.box[1].start)
 
 
 def probability(film: Array, mm_per_px: float | None = None, tile: int = TILE) -> Array:
@@ -95,36 +124,28 @@ def outline(film: Array, chance: Array, mm_per_px: float | None = None) -> Array
     return np.clip(_sized(_outline_blocks(grey, hint), film.shape), 0, 1)
 
 
-def segment(film: Array, mm_per_px: float | None = None, threshold: float = 0.5, min_mm: float = 1.0) -> Found:
+def segment(film: Array, mm_per_px: float | None = None, threshold: float = 0.5, min_mm: float = 1.13) -> Found:
     """Deposits as labels, with what was found and dropped.
 
-    A deposit is a component of the outline probabilities over 0.5 whose score (the mean of the
-    finder's and the outline's best probability in it) reaches `threshold` and whose equivalent
-    diameter reaches `min_mm`.
+    Pixels whose outline probability exceeds 0.5 are grouped when less than GROUP_MM apart. A group
+    counts when its score (mean of both networks' 90th percentile in it) reaches `threshold` and
+    its equivalent diameter reaches `min_mm`; labels are its 8-connected parts.
     """
+    mm = mm_per_px or nominal_mm(film)
     hint = probability(film, mm_per_px)
     chance = outline(film, hint, mm_per_px) if OUTLINE.exists() else hint
-    mm = mm_per_px or nominal_mm(film)
-    parts, blobs = _blobs(chance > 0.5)
-    limb = limb_of(stretch(film))
-    reasons = {
-        b.number: _verdict(b, parts, _score(b, parts, hint, chance), (threshold, min_mm / mm), limb) for b in blobs
-    }
-    kept = [b for b in blobs if not reasons[b.number]]
-    dropped = [
-        Dropped(b.row, b.column, b.area, _score(b, parts, hint, chance), reasons[b.number])
-        for b in blobs
-        if reasons[b.number]
-    ]
-    warnings = (
-        ()
-        if mm_per_px
-        else (f"scale unknown: {NOMINAL_MM:.0f} mm assumed for the long side to choose a working scale",)
-    )
-    table = np.zeros(len(blobs) + 1, np.int32)
-    table[[b.number for b in kept]] = np.arange(1, len(kept) + 1)
-    scores = tuple(_score(b, parts, hint, chance) for b in kept)
-    return Found(table[parts], chance, scores, (*dropped, *_unconfirmed(hint, chance)), mm, warnings)
+    grey = stretch(film)
+    maps = _Maps(grey, hint, chance, limb_of(grey), mm, threshold, min_mm)
+    judged = [(g, _score(g, maps), _reason(g, maps)) for g in _groups(chance > EDGE, mm)]
+    labels, scores = _labelled(film.shape, [(g, s) for g, s, reason in judged if not reason])
+    dropped = [Dropped(*g.spot(), g.area, s, reason) for g, s, reason in judged if reason]
+    return Found(labels, chance, scores, (*dropped, *_unconfirmed(maps)), mm, _warnings(mm_per_px))
+
+
+def _warnings(mm_per_px: float | None) -> tuple[str, ...]:
+    if mm_per_px is not None:
+        return ()
+    return (f"scale unknown: {NOMINAL_MM:.0f} mm assumed for the film's long side to choose a working scale",)
 
 
 def stretch(film: Array) -> Array:
@@ -208,40 +229,66 @@ def _busy_blocks(hint: Array, shape: tuple[int, ...]) -> Iterator[tuple[int, int
                 yield y, x
 
 
-def _blobs(mask: Mask) -> tuple[NDArray[np.int32], list[_Blob]]:
-    count, parts, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    blobs = []
-    for n in range(1, count):
-        x, y, w, h, area = (int(v) for v in stats[n])
-        blobs.append(_Blob(n, (slice(y, y + h), slice(x, x + w)), area, float(centres[n][1]), float(centres[n][0])))
-    return parts, blobs
+def _groups(mask: Mask, mm: float) -> list[_Group]:
+    """Pixels of the mask, grouped by gaps under GROUP_MM."""
+    side = 2 * round(GROUP_MM / mm / 2) + 1
+    near = cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    boxes = [(slice(y, y + h), slice(x, x + w)) for x, y, w, h, _ in stats.tolist()]
+    return [_Group(boxes[n], np.asarray(mask[boxes[n]] & (parts[boxes[n]] == n))) for n in range(1, count)]
 
 
-def _score(blob: _Blob, parts: NDArray[np.int32], hint: Array, chance: Array) -> float:
-    """Mean of the two networks' 90th percentile inside the candidate."""
-    inside = parts[blob.box] == blob.number
-    tops = [float(np.percentile(a[blob.box][inside], 90)) for a in (hint, chance)]
-    return sum(tops) / 2
+def _labelled(shape: tuple[int, ...], kept: list[tuple[_Group, float]]) -> tuple[NDArray[np.int32], tuple[float, ...]]:
+    """One number per 8-connected part, in reading order of the groups, and each part's score."""
+    labels, scores = np.zeros(shape, np.int32), []
+    for group, score in kept:
+        count, parts = cv2.connectedComponents(group.inside.astype(np.uint8), connectivity=8)
+        labels[group.box][group.inside] = parts[group.inside] + len(scores)
+        scores += [score] * (count - 1)
+    return labels, tuple(scores)
 
 
-def _verdict(blob: _Blob, parts: NDArray[np.int32], score: float, limits: tuple[float, float], limb: Mask) -> str:
-    """Reason to drop the candidate, or an empty string; `limits` are score and diameter in px."""
-    if 2 * np.sqrt(blob.area / np.pi) < limits[1]:
-        return "too small"
-    if score < limits[0]:
-        return "unlikely"
-    if not limb[blob.box][parts[blob.box] == blob.number].any():
-        return "outside limb"
-    return ""
+def _score(group: _Group, maps: _Maps) -> float:
+    """Mean of the two networks' 90th percentile inside the group."""
+    return float(np.mean([np.percentile(group.over(a), 90) for a in (maps.hint, maps.chance)]))
 
 
-def _unconfirmed(hint: Array, chance: Array) -> Iterator[Dropped]:
+def _reason(group: _Group, maps: _Maps) -> str:
+    """Why the group is no deposit; empty when it is one."""
+    if 2 * np.sqrt(group.area / np.pi) * maps.mm < maps.min_mm:
+        return "too_small"
+    if not maps.limb[group.box][group.inside].any():
+        return "text_marker" if float(np.median(group.over(maps.grey))) > 0.6 else "outside_limb"
+    return _look(group, maps) if _score(group, maps) < maps.threshold else ""
+
+
+def _look(group: _Group, maps: _Maps) -> str:
+    """What an unlikely group most resembles, by its brightness and place."""
+    rows, columns = group.box
+    if min(rows.start, columns.start) == 0 or rows.stop == maps.grey.shape[0] or columns.stop == maps.grey.shape[1]:
+        return "film_border"
+    value, around = float(np.median(group.over(maps.grey))), _around(group, maps)
+    if value > 0.97 and value - around > 0.2:
+        return "metal"
+    if around > float(np.percentile(maps.grey[maps.limb], 70)):
+        return "bone"
+    return "faint" if value - around < 0.04 else "shape"
+
+
+def _around(group: _Group, maps: _Maps) -> float:
+    """Median brightness within 2 mm of the group's box, outside the group."""
+    reach = int(np.ceil(2 / maps.mm))
+    rows, columns = (slice(max(0, s.start - reach), s.stop + reach) for s in group.box)
+    outside = maps.chance[rows, columns] <= EDGE
+    part = maps.grey[rows, columns]
+    return float(np.median(part[outside])) if outside.any() else float(np.median(part))
+
+
+def _unconfirmed(maps: _Maps) -> Iterator[Dropped]:
     """Candidates of the finder that the outline network does not confirm anywhere."""
-    parts, blobs = _blobs(hint > 0.5)
-    for blob in blobs:
-        inside = parts[blob.box] == blob.number
-        if not (chance[blob.box][inside] > 0.5).any():
-            yield Dropped(blob.row, blob.column, blob.area, float(hint[blob.box][inside].max()) / 2, "not confirmed")
+    for group in _groups(maps.hint > EDGE, maps.mm):
+        if 2 * np.sqrt(group.area / np.pi) * maps.mm >= maps.min_mm and not (group.over(maps.chance) > EDGE).any():
+            yield Dropped(*group.spot(), group.area, _score(group, maps), _reason(group, maps) or _look(group, maps))
 
 
 @lru_cache(maxsize=4)

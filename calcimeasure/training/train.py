@@ -38,7 +38,8 @@ class Plan:
     mm: float = 0.25
     rate: float = 3e-3
     seed: int = 1
-    check_every: int = 1000
+    save_every: int = 100
+    check_every: int = 500
     average: float = 0.998
     warm_up: int = 300
 
@@ -56,8 +57,9 @@ def train_finder(data: Path, scratch: Path, plan: Plan, start: Path | None = Non
     rest = torch.utils.data.Subset(feed, range(run.step * plan.batch, len(feed)))
     for batch in DataLoader(rest, plan.batch, num_workers=1, prefetch_factor=4, persistent_workers=True):
         run.advance(*batch)
-        if run.step % plan.check_every == 0:
+        if run.step % plan.save_every == 0:
             run.save()
+        if run.step % plan.check_every == 0:
             write_hotspots(run.averaged, films, plan.mm, scratch / "hotspots.json")
             report(run.averaged, held, plan.mm, run.step)
     run.save()
@@ -71,7 +73,7 @@ class _Run:
         self.model, self.plan, self.path = model, plan, scratch / "finder.pt"
         self.averaged, self.step = copy.deepcopy(model).eval(), 0
         self.optimiser = torch.optim.AdamW(model.parameters(), plan.rate, weight_decay=1e-3)
-        self.clock, self.mean = time.monotonic(), 0.0
+        self.clock, self.mean, self.begun = time.monotonic(), 0.0, 0
         scratch.mkdir(parents=True, exist_ok=True)
 
     def advance(self, image: Tensor, truth: Tensor, weight: Tensor) -> None:
@@ -91,7 +93,7 @@ class _Run:
         follow(self.averaged, self.model, min(self.plan.average, self.step / (self.step + 20)))
 
     def _note(self, loss: float) -> None:
-        self.mean += (loss - self.mean) / min(self.step, 100)
+        self.mean += (loss - self.mean) / min(self.step - self.begun, 100)
         if self.step % 100 == 0:
             seconds, self.clock = (time.monotonic() - self.clock) / 100, time.monotonic()
             log.info("step %d loss %.4f %.3f s/step", self.step, self.mean, seconds)
@@ -115,7 +117,7 @@ class _Run:
         self.model.load_state_dict(parts["model"])
         self.averaged.load_state_dict(parts["averaged"])
         self.optimiser.load_state_dict(parts["optimiser"])
-        self.step = int(parts["step"])
+        self.step = self.begun = int(parts["step"])
 
 
 def rate_at(step: int, plan: Plan) -> float:

@@ -90,7 +90,7 @@ class Ruler:
 def scale_from_ruler(image: Image) -> Scale:
     """The scale of a photo with a ruler in it; without a spacing, and with the reason, where none can be told."""
     rulers = find_rulers(image)
-    if not rulers:
+    if not rulers or (rulers[0].step_mm is None and rulers[0].seen < _ENOUGH):
         return Scale.refused(f"no ruler found: lay a millimetre ruler flat beside the lesion, {_ADVICE}")
     best = rulers[0]
     if best.px_per_mm is None:

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from calcimeasure.steps.calibrate.ticks import Array, Ticks
 
-_NEIGHBOURS = 6  # how many nearest ticks may propose a step
+_NEIGHBOURS = 5  # how many nearest ticks may propose a step
 _STEP_PX = (3.2, 130.0)  # between neighbouring ticks
 _SLACK = (0.6, 0.14)  # px, and share of the step: how far from its place a tick may lie
 _MISSING = 3  # ticks in a row

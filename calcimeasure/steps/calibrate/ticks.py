@@ -20,7 +20,7 @@ Plane = npt.NDArray[np.float32]
 _SIGMA = 1.1  # px: suits bars 1.5-6 px wide; wider ones are found on the halved picture
 _RIDGE = 1.6  # grey levels (sigma^2 normalised): below it a ridge is sensor noise
 _DIRECTIONS = 8  # classes of direction, each 45 degrees wide and 22.5 from the next, so that none is cut in two
-_MOST = 2500  # ticks kept in one class: the strongest
+_MOST = 2000  # ticks kept in one class: the strongest
 _SHORTEST = 4.0  # px
 
 

@@ -31,7 +31,7 @@ from calcimeasure.steps.segment.settings import SegmentSettings
 
 LEVELS = 64
 #: Largest areas of a candidate, in mm2: speck, nodule, plaque.
-AREAS_MM2 = (4.0, 30.0, 150.0)
+AREAS_MM2 = (4.0, 30.0, 300.0)
 #: A candidate is a piece of the area top-hat deeper than this many grey levels.
 DEPTHS = (2, 6, 14)
 #: Candidates under this are not looked at, whatever the settings say; nor those lower than this many times the clutter.
@@ -41,7 +41,7 @@ MOST = 300
 #: A candidate that scores at least this share of the threshold is listed when it is not kept.
 LISTED = 0.5
 #: An outline runs where the contrast falls to this share of the deposit's own peak, at most this far from the candidate.
-FOOT, REACH_MM = 0.20, 1.2
+FOOT, REACH_MM = 0.18, 1.2
 
 
 def segment_classical(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:

@@ -17,7 +17,7 @@ from calcimeasure.model.image import Image, Mask
 Grey = npt.NDArray[np.float32]
 
 WORKING_MM = 0.25
-WORKING_PIXELS = 1_200_000
+WORKING_PIXELS = 900_000
 #: Long side of a film of unknown scale, in mm: only to choose a working scale, never a measure.
 NOMINAL_MM = 220.0
 #: Share of the darkest and of the brightest pixels that normalising leaves out.
