@@ -77,7 +77,11 @@ def renew_expected(folder: Path) -> list[str]:
     old = _rows(target) if target.exists() else {}
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "calcimeasure", "measure", str(folder), "-o", f"{out}/results"]
-        subprocess.run([*command, "--spacing", str(folder / "spacing.csv")], check=True, stdout=subprocess.DEVNULL)
+        run = subprocess.run(
+            [*command, "--spacing", str(folder / "spacing.csv")], check=False, stdout=subprocess.DEVNULL
+        )
+        if run.returncode > 1:  # 1 is a file that failed: its row says so
+            raise SystemExit(f"measuring {folder.name} ended with exit code {run.returncode}: nothing was renewed")
         new = _rows(Path(out) / "results" / "images.csv")
     with target.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -124,7 +128,7 @@ def hand_dx() -> Phantom:
     pose = Pose((2.0, 1.0, 0.0, -1.0, -3.0), (-4.0, 1.0, 0.0, -1.5, 4.0), (0.0, 0.0, 0.02, 0.04, 0.08))
     scene = FilmScene(
         frame, "hand", Placement(77.0, 186.0, 1.5, 0.95), pose, deposits, fittings,
-        Exposure(40000.0, 0.15), Tone(Writing.LOG, 12, 2.2, offset=-0.03), mirrored=True,
+        Exposure(40000.0, 0.15), Tone(Writing.LOG, 12, gain=2.2, offset=-0.03), mirrored=True,
     )  # fmt: skip
     return draw_film(scene, 101)
 
@@ -187,7 +191,7 @@ def hand_wedge() -> Phantom:
     fittings = Fittings((Letter("L", 18.0, 125.0, 10.0, mirrored=True),), Wedge(8.0, 8.0))
     scene = FilmScene(
         Frame(220.0, 160.0, 0.25), "hand", Placement(85.0, 182.0, 0.0, 0.93), Pose((-6.0, 0, 0, 0, 0)), deposits,
-        fittings, Exposure(40000.0, 0.12), Tone(Writing.LOG, 16, 2.2, offset=-0.03),
+        fittings, Exposure(40000.0, 0.12), Tone(Writing.LOG, 16, gain=2.2, offset=-0.03),
     )  # fmt: skip
     return draw_film(scene, 105)
 

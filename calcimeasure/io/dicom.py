@@ -60,6 +60,7 @@ _DECODERS = {
 }
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
+_JPEG_LS, _JPEG_END = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"), b"\xff\xd9"
 _JPEG_EXTENDED, _RLE = "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.5"
 # Two bytes of RLE stand for at most 128.
 _RLE_BEST = 64
@@ -385,6 +386,9 @@ def _check_declared(opened: _Opened, frame: int) -> None:
     header = opened.header
     opened.stream.seek(opened.pixels_at + 12)
     encoded = get_frame(opened.stream, frame - 1, number_of_frames=header.frames)
+    if header.transfer_syntax in _JPEG_LS and _JPEG_END not in encoded[-16:]:
+        # CharLS spends seconds per megapixel on a stream without an end before it gives up.
+        raise DamagedFile(f"{opened.name}: is truncated: its compressed picture has no end")
     declared = declared_size(encoded)
     if declared is None or declared[:2] != (header.rows, header.columns):
         found = "no picture" if declared is None else f"{declared[0]} x {declared[1]} pixels"

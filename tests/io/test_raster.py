@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -318,3 +319,10 @@ def test_strays_are_told_from_pictures(tmp_path: Path, name: str, content: bytes
     (tmp_path / name).write_bytes(content)
     assert identify(tmp_path / name) == form
     assert is_candidate(tmp_path / name) is (form is not None)
+
+
+def test_heic_without_its_extra_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (path := tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    with pytest.raises(UnsupportedFile, match=r"photo\.heic: .*pip install 'calcimeasure\[heic\]'"):
+        read_image(path)

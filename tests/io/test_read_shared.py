@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from calcimeasure.errors import FrameNeeded, ReadError, UnsupportedFile
+from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, UnsupportedFile
 from calcimeasure.io.read import is_candidate, read_image
 from calcimeasure.model.image import Kind, Meaning
 
@@ -87,6 +87,14 @@ def test_lossless_syntaxes_of_one_film_give_one_picture(shared: Path) -> None:
         for name in ("REF__RG2_UNC", "J2KR__RG2_J2KR", "JLSL__RG2_JLSL", "JPLL__RG2_JPLL", "RLE__RG2_RLE")
     ]
     assert all((film.pixels == films[0].pixels).all() for film in films)
+
+
+@pytest.mark.parametrize("syntax", ["J2KI", "JLSL", "JLSN", "JPLL", "RLE"])
+def test_a_truncated_frame_ends_in_one_error(shared: Path, tmp_path: Path, syntax: str) -> None:
+    whole = (shared / f"data/dicom/enet4/WG04__{syntax}__XA1_{syntax}").read_bytes()
+    (path := tmp_path / "cut.dcm").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedFile, match=r"^cut\.dcm: "):
+        read_image(path)
 
 
 def test_padding_leaves_the_breast_and_the_round_field_its_circle(shared: Path) -> None:

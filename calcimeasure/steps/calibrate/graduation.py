@@ -59,6 +59,7 @@ _PATTERNS = (
     (Graduation.INCH_32, "afefdfefcfefdfefbfefdfefcfefdfef"),
 )
 _LEAST_SD = 0.06  # of the logarithm of a length: no ruler is measured better than this
+_MOST_OFF = 0.5  # how much one tick may speak against a pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,9 @@ def graduate(size: Array) -> Verdict:
 
 
 def _tamed(value: Array) -> Array:
-    """Lengths with the few absurd ones (a digit or a line touches the tick) pulled in."""
-    low, high = np.percentile(value, 10), np.percentile(value, 92)
-    return np.asarray(np.clip(value, low - 0.5, high + 0.25))
+    """Lengths with absurd ones (a digit or a line touches the tick) pulled in."""
+    middle = float(np.median(value))
+    return np.asarray(np.clip(value, middle - np.log(3), middle + np.log(5)))
 
 
 def _best_phase(number: npt.NDArray[np.intp], value: Array, pattern: str) -> tuple[float, int]:
@@ -116,6 +117,7 @@ def _criterion(value: Array, level: npt.NDArray[np.intp], cycle: int) -> float:
     mean = np.bincount(level, value) / count
     if np.any(np.diff(mean) > 0.02) or (len(mean) > 1 and mean[0] - mean[1] < 0.05):
         return np.inf
-    sd = max(float(np.sqrt(np.mean((value - mean[level]) ** 2))), _LEAST_SD)
+    off = np.minimum(np.abs(value - mean[level]), _MOST_OFF)
+    sd = max(float(np.sqrt(np.mean(off**2))), _LEAST_SD)
     free = 2 * np.log(cycle) + len(mean) * np.log(len(value))
     return float(2 * len(value) * np.log(sd) + free)

@@ -28,7 +28,7 @@ _FEWEST = 10  # ticks: fewer are no ruler
 _ENOUGH = 15  # ticks: fewer are unsure
 _STRONG = (20.0, 10.0)  # evidence over ticks all alike, and over another unit, for a sure reading
 _WEAK = (10.0, 4.0)  # and for an unsure one
-_DRIFT = 0.25  # change of the step along the ruler
+_DRIFT = 0.15  # change of the step along the ruler
 _ADVICE = "or give two points a known distance apart (--scale-points)"
 
 

@@ -139,10 +139,11 @@ def in_reading_order(mask: Mask) -> npt.NDArray[np.int32]:
 
 def elongation(mask: Mask) -> float:
     """Ratio of the axes of the ellipse with the same second moments (1 is round)."""
-    rows, columns = np.nonzero(mask)
-    spread = np.cov(rows, columns) if rows.size > 1 else np.zeros((2, 2))
-    small, large = np.linalg.eigvalsh(spread + np.eye(2) / 12)
-    return float(np.sqrt(large / small))
+    rows, columns = (places - places.mean() for places in np.nonzero(mask))
+    # The moments of one pixel (1/12 along each axis) keep a line one pixel wide from being infinitely long.
+    vertical, across = (rows @ rows) / rows.size + 1 / 12, (columns @ columns) / rows.size + 1 / 12
+    middle, turn = (vertical + across) / 2, np.hypot((vertical - across) / 2, (rows @ columns) / rows.size)
+    return float(np.sqrt((middle + turn) / (middle - turn)))
 
 
 def _foreign(candidate: Candidate, grounds: Grounds) -> Reason | None:

@@ -31,7 +31,7 @@ from calcimeasure.steps.segment.settings import SegmentSettings
 
 LEVELS = 64
 #: Largest areas of a candidate, in mm2: speck, nodule, plaque.
-AREAS_MM2 = (4.0, 30.0, 300.0)
+AREAS_MM2 = (4.0, 30.0, 150.0)
 #: A candidate is a piece of the area top-hat deeper than this many grey levels.
 DEPTHS = (2, 6, 14)
 #: Candidates under this are not looked at, whatever the settings say; nor those lower than this many times the clutter.
@@ -41,7 +41,7 @@ MOST = 300
 #: A candidate that scores at least this share of the threshold is listed when it is not kept.
 LISTED = 0.5
 #: An outline runs where the contrast falls to this share of the deposit's own peak, at most this far from the candidate.
-FOOT, REACH_MM = 0.18, 1.2
+FOOT, REACH_MM = 0.20, 1.2
 
 
 def segment_classical(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
@@ -61,7 +61,7 @@ def segment_classical(image: Image, settings: SegmentSettings, region: Mask | No
     if seen is None:
         return Segmentation(Labels(np.zeros(image.shape, np.int32), ("classical",)), warnings=("the film shows nothing",))
     grounds = Grounds.of(image, seen, settings, region)
-    cores = best_apart(scored(seen, settings.threshold * LISTED))
+    cores = best_apart(scored(seen, settings.threshold * LISTED), seen.grey.shape)
     labels, excluded = sort_out(outlined(cores, seen, settings.threshold), grounds)
     return Segmentation(
         Labels(labels, ("classical",)),
@@ -97,15 +97,14 @@ def scored(seen: Survey, least: float) -> list[Candidate]:
     return sorted(good, key=lambda c: (-c.score, c.area, c.row, c.column))[:MOST]
 
 
-def best_apart(candidates: Sequence[Candidate]) -> list[Candidate]:
+def best_apart(candidates: Sequence[Candidate], shape: tuple[int, ...]) -> list[Candidate]:
     """Those that share less than a third of themselves with better ones; the order is kept."""
-    taken: dict[tuple[int, int], None] = {}
+    taken = np.zeros(shape, bool)
     apart = []
     for candidate in candidates:
-        pixels = [(candidate.row + r, candidate.column + c) for r, c in np.argwhere(candidate.mask).tolist()]
-        if sum(p in taken for p in pixels) * 3 < len(pixels):
+        if candidate.share(taken) * 3 < 1:
             apart.append(candidate)
-            taken.update(dict.fromkeys(pixels))
+            taken[candidate.window] |= candidate.mask
     return apart
 
 
@@ -169,9 +168,9 @@ class _Scene:
         values, around = self.smooth[inside], self.smooth[ring]
         if around.size < 5:
             return 0.0
-        middle, bright = np.quantile(around, (0.5, 0.85))
-        median, top = np.quantile(values, (0.5, 0.95))
-        contrast, peak = max(float(median - middle), 0.01), max(float(top - middle), 0.01)
+        middle, bright = _ranked(around, 0.5), _ranked(around, 0.85)
+        median, top = _ranked(values, 0.5), _ranked(values, 0.95)
+        contrast, peak = max(median - middle, 0.01), max(top - middle, 0.01)
         clutter = max(float(self.clutter[ring].mean()), 0.005)
         closure = float(np.clip((median - bright) / contrast, -1, 1))
         area = np.log(values.size * self.seen.mm**2)
@@ -182,16 +181,23 @@ class _Scene:
 
     def _inside_and_ring(self, row: int, column: int, mask: Mask) -> tuple[tuple[npt.NDArray[np.intp], ...], ...]:
         """Indices into the maps: of the candidate, and of the ring around it."""
-        pad = int(np.ceil(2.0 / self.seen.mm))
-        padded = np.pad(mask.astype(np.uint8), pad)
-        near = cv2.dilate(padded, disc(0.8 / self.seen.mm + 1))
-        ring = cv2.dilate(near, disc(2.4 / self.seen.mm)) > near
+        inner, outer = 0.4 / self.seen.mm, max(1.6 / self.seen.mm, 3.0)
+        pad = int(np.ceil(outer)) + 1
+        padded = np.pad(mask, pad)
+        away = cv2.distanceTransform((~padded).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        ring = (away > inner + 0.3) & (away <= outer + 0.3)
         corner = np.array([[row - pad], [column - pad]])
         places = [np.array(np.nonzero(m)) + corner for m in (padded, ring)]
         rows, columns = self.smooth.shape
         return tuple(
             tuple(p[:, (p[0] >= 0) & (p[0] < rows) & (p[1] >= 0) & (p[1] < columns)]) for p in places
         )
+
+
+def _ranked(values: Grey, share: float) -> float:
+    """The value that a share of the others lies under; several times faster than `numpy.quantile` on few values."""
+    rank = round(share * (values.size - 1))
+    return float(np.partition(values, rank)[rank])
 
 
 def _pieces(scene: _Scene) -> Iterator[tuple[int, int, Mask, float]]:
