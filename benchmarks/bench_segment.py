@@ -1,8 +1,8 @@
 """Segmentation against the shared bench: sensitivity, false positives, Dice, area bias, ICC, and films with metal.
 
-python benchmarks/bench_segment.py [--method classical] [--films 60] [--clean 20] [--seed 1] [--unknown-scale] [--shared ../shared]
+python benchmarks/bench_segment.py [--method classical] [--films 60] [--clean 20] [--seed 1] [--unknown-scale]
 
-Cases and masks go to .bench/ (ignored by git). The bench's own programs draw the cases and score the masks.
+Cases and masks go to .benchmarks/ (ignored by git). The bench's own programs draw the cases and score the masks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OTHER_MM = 0.15
 def main() -> None:
     args = _arguments()
     settings = SegmentSettings(method=args.method)
-    cases = ROOT / ".bench" / f"cases-{args.films}-{args.clean}-{args.seed}"
+    cases = ROOT / ".benchmarks" / f"cases-{args.films}-{args.clean}-{args.seed}"
     make_cases(args, cases)
     for part in ("films", "clean"):
         score(args, settings, cases / part)
@@ -45,7 +45,9 @@ def make_cases(args: argparse.Namespace, cases: Path) -> None:
     counts = ["--films", str(args.films), "--clean", str(args.clean), "--pairs", "0", "--seed", str(args.seed)]
     for table in cases.glob("*/spacing.csv"):  # the bench appends to it
         table.unlink()
-    subprocess.run([sys.executable, "-W", "ignore", args.shared / "bench" / "cases.py", "--out", cases, *counts], check=True)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", args.shared / "bench" / "cases.py", "--out", cases, *counts], check=True
+    )
     done.touch()
 
 

@@ -41,6 +41,9 @@ STEP_MM = {
     Graduation.PLAIN: None,
 }
 
+#: Graduations of an inch ruler.
+INCHES = (Graduation.INCH_8, Graduation.INCH_16, Graduation.INCH_32)
+
 # One letter per tick of a cycle; ticks of one letter are equally long, and a is longer than b, b than c ...
 _PATTERNS = (
     (Graduation.PLAIN, "a"),
@@ -59,6 +62,7 @@ _PATTERNS = (
     (Graduation.INCH_32, "afefdfefcfefdfefbfefdfefcfefdfef"),
 )
 _LEAST_SD = 0.06  # of the logarithm of a length: no ruler is measured better than this
+_LONGER = 0.09  # logarithm of how much longer a longer tick must be
 _MOST_OFF = 0.5  # how much one tick may speak against a pattern
 
 
@@ -112,10 +116,11 @@ def _best_phase(number: npt.NDArray[np.intp], value: Array, pattern: str) -> tup
 
 def _criterion(value: Array, level: npt.NDArray[np.intp], cycle: int) -> float:
     count = np.bincount(level, minlength=level.max() + 1)
-    if count.min() == 0:
+    # A pattern must be seen to come round again, and each kind of tick must be longer than the next.
+    if count.min() == 0 or len(level) < 1.4 * cycle:
         return np.inf
     mean = np.bincount(level, value) / count
-    if np.any(np.diff(mean) > 0.02) or (len(mean) > 1 and mean[0] - mean[1] < 0.05):
+    if np.any(np.diff(mean) > -_LONGER):
         return np.inf
     off = np.minimum(np.abs(value - mean[level]), _MOST_OFF)
     sd = max(float(np.sqrt(np.mean(off**2))), _LEAST_SD)

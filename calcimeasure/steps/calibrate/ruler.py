@@ -16,7 +16,7 @@ import numpy as np
 
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.calibrate.graduation import STEP_MM, Graduation, Verdict, graduate
+from calcimeasure.steps.calibrate.graduation import INCHES, STEP_MM, Graduation, Verdict, graduate
 from calcimeasure.steps.calibrate.points import FLATNESS_SD
 from calcimeasure.steps.calibrate.runs import Run, find_runs
 from calcimeasure.steps.calibrate.strip import Curve, Strip, straighten
@@ -80,6 +80,9 @@ class Ruler:
             return f"only {self.seen} ticks are seen"
         if self.verdict.graduation is Graduation.FIVES:
             return "every fifth tick is longer but no tenth: taken for millimetres"
+        if self.verdict.graduation in INCHES:
+            # Halves of halves look alike at every scale, so a tick cut off by the frame changes the unit.
+            return f"the ticks halve as on an inch ruler: taken for {self.verdict.graduation}"
         if self.verdict.over_plain < _STRONG[0] or self.verdict.over_rival < _STRONG[1]:
             return f"the longer ticks are hard to tell: taken for {self.verdict.graduation}"
         if self.drift > _DRIFT:

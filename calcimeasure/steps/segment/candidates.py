@@ -101,9 +101,7 @@ def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate
     return found
 
 
-def sort_out(
-    candidates: Iterable[Candidate], grounds: Grounds
-) -> tuple[npt.NDArray[np.int32], tuple[Excluded, ...]]:
+def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDArray[np.int32], tuple[Excluded, ...]]:
     """Label image of the candidates that are kept, numbered in reading order, and the list of the others."""
     kept = np.zeros(grounds.film.shape, bool)
     dropped = []
@@ -186,7 +184,6 @@ def _is_glyph(candidate: Candidate, mm: float) -> bool:
 
 def _touches_border(candidate: Candidate, valid: Mask) -> bool:
     """Whether a pixel of it is on the film's border or beside an invalid pixel."""
-    rows, columns = valid.shape
     window, mask = _padded(candidate, valid.shape, 1)
     if mask.shape != tuple(n + 2 for n in candidate.mask.shape):
         return True
@@ -194,7 +191,9 @@ def _touches_border(candidate: Candidate, valid: Mask) -> bool:
     return bool((beside & ~valid[window]).any())
 
 
-def _padded(candidate: Candidate, shape: tuple[int, int], pad: int) -> tuple[tuple[slice, slice], npt.NDArray[np.uint8]]:
+def _padded(
+    candidate: Candidate, shape: tuple[int, int], pad: int
+) -> tuple[tuple[slice, slice], npt.NDArray[np.uint8]]:
     """Its window widened as far as the film goes, and its mask in that window."""
     rows, columns = candidate.window
     top, left = max(0, rows.start - pad), max(0, columns.start - pad)

@@ -40,7 +40,7 @@ SMALLEST_MM2, LOWEST = 0.3, 2.2
 MOST = 300
 #: A candidate that scores at least this share of the threshold is listed when it is not kept.
 LISTED = 0.5
-#: An outline runs where the contrast falls to this share of the deposit's own peak, at most this far from the candidate.
+#: An outline runs where the contrast falls to this share of the deposit's peak, at most this far from the candidate.
 FOOT, REACH_MM = 0.20, 1.2
 
 
@@ -59,7 +59,9 @@ def segment_classical(image: Image, settings: SegmentSettings, region: Mask | No
     """
     seen = survey(image)
     if seen is None:
-        return Segmentation(Labels(np.zeros(image.shape, np.int32), ("classical",)), warnings=("the film shows nothing",))
+        return Segmentation(
+            Labels(np.zeros(image.shape, np.int32), ("classical",)), warnings=("the film shows nothing",)
+        )
     grounds = Grounds.of(image, seen, settings, region)
     cores = best_apart(scored(seen, settings.threshold * LISTED), seen.grey.shape)
     labels, excluded = sort_out(outlined(cores, seen, settings.threshold), grounds)
@@ -92,7 +94,10 @@ def area_top_hats(grey: Grey, areas_px: Sequence[float]) -> list[npt.NDArray[np.
 def scored(seen: Survey, least: float) -> list[Candidate]:
     """Candidates at working scale with a score of at least `least`, best first; they may overlap."""
     scene = _Scene.of(seen)
-    found = [Candidate(row, column, mask, scene.score(row, column, mask, height)) for row, column, mask, height in _pieces(scene)]
+    found = [
+        Candidate(row, column, mask, scene.score(row, column, mask, height))
+        for row, column, mask, height in _pieces(scene)
+    ]
     good = [c for c in found if c.score >= least]
     return sorted(good, key=lambda c: (-c.score, c.area, c.row, c.column))[:MOST]
 
@@ -109,7 +114,7 @@ def best_apart(candidates: Sequence[Candidate], shape: tuple[int, ...]) -> list[
 
 
 def outlined(cores: Sequence[Candidate], seen: Survey, threshold: float) -> list[Candidate]:
-    """The candidates at the film's own resolution; touching outlines of one verdict become one, with the better score."""
+    """The candidates at the film's own resolution; touching outlines of one verdict become one."""
     background = resized(background_without(cores, seen), seen.full.shape, cv2.INTER_LINEAR)
     film = cv2.GaussianBlur(seen.full, (0, 0), 0.6)
     score = np.zeros(seen.full.shape, np.float32)
@@ -189,9 +194,7 @@ class _Scene:
         corner = np.array([[row - pad], [column - pad]])
         places = [np.array(np.nonzero(m)) + corner for m in (padded, ring)]
         rows, columns = self.smooth.shape
-        return tuple(
-            tuple(p[:, (p[0] >= 0) & (p[0] < rows) & (p[1] >= 0) & (p[1] < columns)]) for p in places
-        )
+        return tuple(tuple(p[:, (p[0] >= 0) & (p[0] < rows) & (p[1] >= 0) & (p[1] < columns)]) for p in places)
 
 
 def _ranked(values: Grey, share: float) -> float:
@@ -243,7 +246,10 @@ def _on_film(core: Candidate, seen: Survey) -> tuple[tuple[slice, slice], npt.ND
     ends = np.array([core.row, core.column]) + core.mask.shape
     stops = np.minimum(np.ceil(ends * scale + pad), seen.full.shape).astype(int)
     # The working pixel that each film pixel lies in; outside the candidate's window there is none.
-    near = [((np.arange(a, b) + 0.5) / k).astype(int) - o for a, b, k, o in zip(starts, stops, scale, (core.row, core.column), strict=True)]
+    near = [
+        ((np.arange(a, b) + 0.5) / k).astype(int) - o
+        for a, b, k, o in zip(starts, stops, scale, (core.row, core.column), strict=True)
+    ]
     padded = np.pad(core.mask.astype(np.uint8), 1)
     rows, columns = (np.clip(n + 1, 0, size - 1) for n, size in zip(near, padded.shape, strict=True))
     return (slice(starts[0], stops[0]), slice(starts[1], stops[1])), padded[np.ix_(rows, columns)]
@@ -258,7 +264,9 @@ def _without_holes(mask: Mask) -> Mask:
 def _warnings(seen: Survey) -> tuple[str, ...]:
     found = []
     if seen.assumed_scale:
-        found.append(f"scale unknown: deposits were sought as if the film's long side were {NOMINAL_MM:.0f} mm; sizes stay in px")
+        found.append(
+            f"scale unknown: deposits were sought as if the film's long side were {NOMINAL_MM:.0f} mm; sizes stay in px"
+        )
     if not seen.limb.any():
         found.append("no limb was found on the film")
     return tuple(found)

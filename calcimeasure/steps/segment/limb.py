@@ -6,6 +6,7 @@ Everything here is found once, on a reduced copy at a working scale of about 0.2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from skimage.filters import threshold_multiotsu
 from calcimeasure.model.image import Image, Mask
 
 Grey = npt.NDArray[np.float32]
+_Value = TypeVar("_Value", bound=np.generic)
 
 WORKING_MM = 0.25
 WORKING_PIXELS = 900_000
@@ -53,7 +55,7 @@ class Survey:
     @property
     def native_mm(self) -> float:
         """Millimetres per pixel of the film itself, as far as known or assumed."""
-        return self.mm * max(self.grey.shape) / max(self.full.shape)
+        return float(self.mm * max(self.grey.shape) / max(self.full.shape))
 
     def enlarged(self, mask: Mask) -> Mask:
         """A mask of working scale at the film's own size."""
@@ -153,10 +155,10 @@ def disc(diameter: float) -> npt.NDArray[np.uint8]:
     """A round structuring element of odd width, symmetric under flips and quarter turns."""
     radius = max(0, round((diameter - 1) / 2))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    return (x * x + y * y <= (radius + 0.35) ** 2).astype(np.uint8)
+    return np.asarray(x * x + y * y <= (radius + 0.35) ** 2, np.uint8)
 
 
-def resized(array: npt.NDArray[np.generic], shape: tuple[int, ...], how: int) -> npt.NDArray[np.generic]:
+def resized(array: npt.NDArray[_Value], shape: tuple[int, ...], how: int) -> npt.NDArray[_Value]:
     """The array at another size."""
     return array if array.shape == shape else cv2.resize(array, (shape[1], shape[0]), interpolation=how)
 
