@@ -140,6 +140,21 @@ def _assert_same(one: Path, other: Path) -> None:
         assert (one / "masks" / name).read_bytes() == (other / "masks" / name).read_bytes(), name
 
 
+def test_ctrl_c_keeps_what_was_done(films: Path, tmp_path: Path) -> None:
+    words = ("measure", films, "-o", tmp_path / "out", "--kind", "radiograph")
+    run = subprocess.Popen(_command(*words), stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / "out" / ".calcimeasure" / "journal.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (journal.exists() and journal.stat().st_size):
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "--resume goes on" in told
+    assert "Traceback" not in told
+    assert len(_rows(tmp_path / "out" / "images.csv")) >= 1
+
+
 def test_resume_measures_only_what_is_new(films: Path, tmp_path: Path) -> None:
     words = ("measure", films, "-o", tmp_path / "out", "--kind", "radiograph")
     _run(*words)

@@ -99,7 +99,11 @@ class Results:
             write_whole(self.folder / name, "".join(parts))
 
     def finish(self, run: Mapping[str, Any]) -> None:
-        """Write the tables, the report, and run.json with the hash of every input."""
+        """Write the tables, the report, and run.json with the hash of every input.
+
+        What stands on disk counts: an interrupt may have come between a journal line and our note of it.
+        """
+        self.offsets = dict(_whole_lines(self.folder / RESULTS_MARK / JOURNAL))
         self.write_tables()
         hashes = {record.image: record.row["sha256"] for record in self.records()}
         write_whole(self.folder / "run.json", json.dumps({**run, "inputs": hashes}, indent=1) + "\n")

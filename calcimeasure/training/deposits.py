@@ -177,10 +177,10 @@ def _path(canvas: Canvas, rng: np.random.Generator, bend: float) -> NDArray[np.f
 def strand(canvas: Canvas, rng: np.random.Generator) -> Array:
     """A thread or chain along fascia, vessel or tendon, with changing width and gaps."""
     out = canvas.blank()
-    points = _path(canvas, rng, rng.uniform(0.03, 0.3))
+    points, gaps = _path(canvas, rng, rng.uniform(0.03, 0.3)), float(rng.choice([0.0, 0.0, 0.15]))
     width = np.exp(rng.uniform(np.log(0.6), np.log(3.0))) / canvas.mm / 2
     for k in range(len(points) - 1):
-        if rng.random() < 0.15:
+        if rng.random() < gaps:
             continue
         delta = points[k + 1] - points[k]
         a = max(width * rng.uniform(0.6, 1.3), float(np.hypot(*delta)))
@@ -265,7 +265,7 @@ FAMILIES: dict[str, Family] = {
     "dust": dust,
     "lobulated": lobulated,
 }
-_SHARES = (0.17, 0.13, 0.12, 0.04, 0.1, 0.15, 0.1, 0.05, 0.05, 0.09)
+_SHARES = (0.15, 0.13, 0.22, 0.05, 0.1, 0.12, 0.07, 0.04, 0.05, 0.07)
 SIZES_MM = {
     "nodule": (1.0, 16.0),
     "cluster": (2.0, 16.0),

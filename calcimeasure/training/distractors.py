@@ -20,7 +20,7 @@ def add_distractors(film: Array, mm: float, rng: np.random.Generator) -> tuple[A
     for _ in range(int(rng.integers(1, 4))):
         ink = np.zeros(film.shape, np.uint8)
         DRAWERS[int(rng.integers(len(DRAWERS)))](ink, mm, rng)
-        value = rng.uniform(0.65, 1.0)
+        value = rng.uniform(0.85, 1.0)
         alpha = cv2.GaussianBlur(ink.astype(np.float32) / 255, (0, 0), rng.uniform(0.3, 1.0))
         film = film * (1 - alpha) + np.maximum(film, value) * alpha
         covered |= ink > 0
@@ -119,10 +119,10 @@ def finger_ring(ink: Ink, mm: float, rng: np.random.Generator) -> None:
 
 
 def wire(ink: Ink, mm: float, rng: np.random.Generator) -> None:
-    """A thin bent wire, a pin, a scratch."""
+    """A long even wire or pin; unlike a strand of calcium it neither swells nor fades nor ends in tissue."""
     start, turn = np.array(_spot(ink, rng), float), rng.uniform(0, 6.3)
-    heading = turn + np.cumsum(rng.normal(0, rng.choice([0.0, 0.05, 0.25]), 20))
-    walk = start + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0) * rng.uniform(0.5, 4) / mm
+    heading = turn + np.cumsum(rng.normal(0, rng.choice([0.0, 0.0, 0.04]), 20))
+    walk = start + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0) * rng.uniform(2, 6) / mm
     cv2.polylines(
         ink, [np.round(walk).astype(np.int32)], False, 255, max(1, round(rng.uniform(0.3, 1.8) / mm)), cv2.LINE_AA
     )

@@ -12,7 +12,7 @@ from calcimeasure.errors import RecipeError
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.steps.segment import METHODS, SegmentSettings, segment
-from calcimeasure.steps.segment.candidates import Candidate, elongation, in_reading_order
+from calcimeasure.steps.segment.candidates import Candidate, elongation, in_reading_order, limited_to
 from calcimeasure.steps.segment.classical import area_top_hats
 from calcimeasure.steps.segment.settings import METHOD_NAMES
 
@@ -137,7 +137,7 @@ def test_films_that_show_nothing_give_nothing(pixels, mm):
     assert result.labels.count == 0
 
 
-@pytest.mark.parametrize("mm", [1e-4, 0.05, 30.0])
+@pytest.mark.parametrize("mm", [1e-4, 0.02, 30.0])
 def test_any_scale_is_survived(drawn, mm):
     assert found(drawn[0], mm).labels.shape == drawn[0].shape
 
@@ -245,6 +245,25 @@ def test_share_counts_the_candidates_own_pixels():
 def test_settings_out_of_range_are_named(setting, value):
     with pytest.raises(RecipeError, match=setting):
         SegmentSettings(**{setting: value})
+
+
+@pytest.mark.parametrize("method", list(METHODS)[:1])
+def test_a_photo_goes_to_the_proposals_whatever_the_method(method):
+    skin = np.full((60, 80, 3), (190, 140, 120), np.uint8)
+    photo = Image(skin, Kind.PHOTO, Meaning.PHOTO)
+    region = np.zeros((60, 80), bool)
+    result = segment(photo, SegmentSettings(method=method), region)
+    assert result.labels.shape == (60, 80)
+    assert not result.labels.count
+
+
+def test_a_finding_limited_to_a_region_is_cut_and_the_rest_is_listed(drawn):
+    _, _, whole = drawn
+    region = np.zeros(whole.labels.shape, bool)
+    region[: SPOTS[1][0]] = True
+    inside = limited_to(whole, region)
+    assert np.array_equal(inside.labels.array > 0, (whole.labels.array > 0) & region)
+    assert [e.reason for e in inside.excluded[len(whole.excluded) :]] == [Reason.OUTSIDE_REGION]
 
 
 def test_every_method_that_settings_allow_exists():

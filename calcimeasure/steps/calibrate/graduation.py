@@ -22,27 +22,21 @@ class Graduation(StrEnum):
     MILLIMETRE = "millimetre"
     FIVES = "fives"
     HALF_MILLIMETRE = "half millimetre"
-    INCH_8 = "1/8 inch"
-    INCH_16 = "1/16 inch"
-    INCH_32 = "1/32 inch"
+    INCH = "inch"
     ALTERNATE = "alternate"
     PLAIN = "plain"
 
 
-#: Millimetres in one step; `None` where the pattern does not tell.
+#: Millimetres in one step; `None` where the pattern does not tell. Halves of halves look alike at every scale, so an
+#: inch ruler with a few ticks cut off by the frame does not tell sixteenths from eighths.
 STEP_MM = {
     Graduation.MILLIMETRE: 1.0,
     Graduation.FIVES: 1.0,
     Graduation.HALF_MILLIMETRE: 0.5,
-    Graduation.INCH_8: 25.4 / 8,
-    Graduation.INCH_16: 25.4 / 16,
-    Graduation.INCH_32: 25.4 / 32,
+    Graduation.INCH: None,
     Graduation.ALTERNATE: None,
     Graduation.PLAIN: None,
 }
-
-#: Graduations of an inch ruler.
-INCHES = (Graduation.INCH_8, Graduation.INCH_16, Graduation.INCH_32)
 
 # One letter per tick of a cycle; ticks of one letter are equally long, and a is longer than b, b than c ...
 _PATTERNS = (
@@ -54,12 +48,12 @@ _PATTERNS = (
     (Graduation.MILLIMETRE, "afedcbcdef"),  # pyramids between the centimetres
     (Graduation.HALF_MILLIMETRE, "acbcbcbcbc"),
     (Graduation.HALF_MILLIMETRE, "adcdcdcdcdbdcdcdcdcd"),
-    (Graduation.INCH_8, "abbb"),
-    (Graduation.INCH_8, "adcdbdcd"),
-    (Graduation.INCH_8, "acbc"),
-    (Graduation.INCH_16, "aedecedebedecede"),
-    (Graduation.INCH_16, "adcdbdcdbdcdbdcd"),
-    (Graduation.INCH_32, "afefdfefcfefdfefbfefdfefcfefdfef"),
+    (Graduation.INCH, "abbb"),
+    (Graduation.INCH, "adcdbdcd"),
+    (Graduation.INCH, "acbc"),
+    (Graduation.INCH, "aedecedebedecede"),
+    (Graduation.INCH, "adcdbdcdbdcdbdcd"),
+    (Graduation.INCH, "afefdfefcfefdfefbfefdfefcfefdfef"),
 )
 _LEAST_SD = 0.06  # of the logarithm of a length: no ruler is measured better than this
 _LONGER = 0.09  # logarithm of how much longer a longer tick must be

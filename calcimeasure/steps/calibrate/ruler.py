@@ -16,7 +16,7 @@ import numpy as np
 
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.calibrate.graduation import INCHES, STEP_MM, Graduation, Verdict, graduate
+from calcimeasure.steps.calibrate.graduation import STEP_MM, Graduation, Verdict, graduate
 from calcimeasure.steps.calibrate.points import FLATNESS_SD
 from calcimeasure.steps.calibrate.runs import Run, find_runs
 from calcimeasure.steps.calibrate.strip import Curve, Strip, straighten
@@ -80,9 +80,6 @@ class Ruler:
             return f"only {self.seen} ticks are seen"
         if self.verdict.graduation is Graduation.FIVES:
             return "every fifth tick is longer but no tenth: taken for millimetres"
-        if self.verdict.graduation in INCHES:
-            # Halves of halves look alike at every scale, so a tick cut off by the frame changes the unit.
-            return f"the ticks halve as on an inch ruler: taken for {self.verdict.graduation}"
         if self.verdict.over_plain < _STRONG[0] or self.verdict.over_rival < _STRONG[1]:
             return f"the longer ticks are hard to tell: taken for {self.verdict.graduation}"
         if self.drift > _DRIFT:
@@ -97,11 +94,7 @@ def scale_from_ruler(image: Image) -> Scale:
         return Scale.refused(f"no ruler found: lay a millimetre ruler flat beside the lesion, {_ADVICE}")
     best = rulers[0]
     if best.px_per_mm is None:
-        return Scale.refused(
-            f"a row of {best.seen} marks {best.step_px:.1f} px apart was found, but no longer marks tell whether they "
-            f"are millimetres: photograph a ruler with longer 5 and 10 mm ticks in full, {_ADVICE}",
-            ScaleMethod.RULER,
-        )
+        return Scale.refused(f"{_riddle(best)}: photograph a ruler with longer 5 and 10 mm ticks in full, {_ADVICE}", ScaleMethod.RULER)
     doubt = _quarrel(rulers) or best.doubt
     mm = 1 / best.px_per_mm
     reason = f"{doubt}; check the ticks {_ADVICE}" if doubt else ""
@@ -196,6 +189,14 @@ def _relative_sd(curve: Curve, step: float, drift: float) -> float:
 def _rank(ruler: Ruler) -> tuple[bool, bool, bool, float]:
     unit = ruler.step_mm
     return (unit is None, bool(ruler.doubt), unit != 1.0, -ruler.seen - min(ruler.verdict.over_plain, 50.0) / 10)
+
+
+def _riddle(ruler: Ruler) -> str:
+    """Why the unit of a row of marks is not known."""
+    row = f"a row of {ruler.seen} marks {ruler.step_px:.1f} px apart was found, but"
+    if ruler.verdict.graduation is Graduation.INCH and ruler.verdict.over_plain >= _WEAK[0]:
+        return f"{row} they halve as on an inch ruler"
+    return f"{row} no longer marks tell whether they are millimetres"
 
 
 def _quarrel(rulers: list[Ruler]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
@@ -39,9 +38,12 @@ def _classical(image: Image, settings: SegmentSettings, region: Mask | None) -> 
 
 
 def _photo(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
-    # By name, because the photo method is a module of its own that knows nothing of films.
-    found: Segmentation = import_module("calcimeasure.steps.segment.photo").propose(image, settings)
-    return found
+    from calcimeasure.steps.segment.candidates import limited_to
+    from calcimeasure.steps.segment.photo import propose
+
+    # The settings of films say nothing about photos: proposals have their own.
+    found = propose(image)
+    return found if region is None else limited_to(found, region)
 
 
 #: Methods by name. Add a function here and its name to `settings.METHOD_NAMES`.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
 
-from calcimeasure.model.deposit import Excluded, Reason
+from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Labels
 from calcimeasure.steps.segment.limb import Grey, Survey, disc
 from calcimeasure.steps.segment.settings import SegmentSettings
 
@@ -125,6 +126,15 @@ def verdict(candidate: Candidate, grounds: Grounds) -> Reason | None:
     return _foreign(candidate, grounds) or _unlikely(candidate, grounds)
 
 
+def limited_to(found: Segmentation, region: Mask) -> Segmentation:
+    """The finding inside a region only: deposits are cut at its border, those wholly outside are listed as excluded."""
+    outside = candidates_of((found.labels.array > 0) & ~region, np.ones(region.shape, np.float32))
+    gone = [c for c in outside if not region[_numbered_as(found.labels, c)].any()]
+    inside = Labels(in_reading_order((found.labels.array > 0) & region), (*found.labels.history, "limited to a region"))
+    dropped = tuple(replace(_excluded(c, Reason.OUTSIDE_REGION), score=None) for c in gone)
+    return replace(found, labels=inside, excluded=(*found.excluded, *dropped))
+
+
 def in_reading_order(mask: Mask) -> npt.NDArray[np.int32]:
     """The 8-connected parts of a mask, numbered by their first pixel from top to bottom, left to right."""
     _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
@@ -164,6 +174,11 @@ def _unlikely(candidate: Candidate, grounds: Grounds) -> Reason | None:
     if candidate.share(grounds.bone) > 0.5:
         return Reason.BONE
     return Reason.SHAPE if elongation(candidate.mask) > 3 else Reason.FAINT
+
+
+def _numbered_as(labels: Labels, candidate: Candidate) -> Mask:
+    """Where the label image has the number of the candidate's first pixel."""
+    return np.asarray(labels.array == labels.array[candidate.window][candidate.mask][0])
 
 
 def _is_hard(candidate: Candidate, grounds: Grounds) -> bool:

@@ -231,8 +231,8 @@ def _outline(core: Candidate, seen: Survey, film: Grey, background: Grey) -> tup
     if not inside.size:
         return window, hint > 0
     peak = float(np.quantile(inside, 0.8))
-    reach = cv2.dilate(hint, disc(2 * REACH_MM / seen.native_mm + 1))
-    above = ((contrast >= FOOT * peak) & (reach > 0)).astype(np.uint8)
+    away = cv2.distanceTransform((hint == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    above = ((contrast >= FOOT * peak) & (away <= REACH_MM / seen.native_mm + 0.5)).astype(np.uint8)
     _, parts = cv2.connectedComponents(above, connectivity=8)
     touched = np.unique(parts[(hint > 0) & (above > 0)])
     return window, _without_holes(np.isin(parts, touched[touched > 0]))
@@ -264,9 +264,8 @@ def _without_holes(mask: Mask) -> Mask:
 def _warnings(seen: Survey) -> tuple[str, ...]:
     found = []
     if seen.assumed_scale:
-        found.append(
-            f"scale unknown: deposits were sought as if the film's long side were {NOMINAL_MM:.0f} mm; sizes stay in px"
-        )
+        assumed = f"deposits were sought as if the film's long side were {NOMINAL_MM:.0f} mm"
+        found.append(f"scale unknown or beyond belief: {assumed}")
     if not seen.limb.any():
         found.append("no limb was found on the film")
     return tuple(found)

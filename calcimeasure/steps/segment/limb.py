@@ -22,6 +22,8 @@ WORKING_MM = 0.25
 WORKING_PIXELS = 900_000
 #: Long side of a film of unknown scale, in mm: only to choose a working scale, never a measure.
 NOMINAL_MM = 220.0
+#: A given scale under which the long side is shorter or longer than this is not believed when choosing a working scale.
+LONG_SIDE_MM = (10.0, 2000.0)
 #: Share of the darkest and of the brightest pixels that normalising leaves out.
 TAILS = (0.005, 0.005)
 
@@ -41,7 +43,7 @@ class Survey:
     full : float32 array
         The film at its own size, on the same grey scale.
     assumed_scale : bool
-        The spacing is unknown and the long side was taken as `NOMINAL_MM`.
+        The spacing is unknown or beyond belief, and the long side was taken as `NOMINAL_MM`.
     """
 
     grey: Grey
@@ -67,7 +69,7 @@ def survey(image: Image) -> Survey | None:
     full = normalised(image)
     if full is None:
         return None
-    mm = image.spacing.mean_mm if image.spacing else NOMINAL_MM / max(image.shape)
+    mm, assumed = _scale(image)
     shape = _working_shape(image.shape, mm)
     grey = resized(full, shape, cv2.INTER_AREA)
     valid = _valid(image)
@@ -75,7 +77,7 @@ def survey(image: Image) -> Survey | None:
     work_mm = mm * max(image.shape) / max(shape)
     limb = limb_of(grey, small_valid, work_mm)
     bone = bone_of(grey, limb, work_mm)
-    return Survey(grey, small_valid, limb, bone, work_mm, full, image.spacing is None)
+    return Survey(grey, small_valid, limb, bone, work_mm, full, assumed)
 
 
 def normalised(image: Image) -> Grey | None:
@@ -166,6 +168,14 @@ def resized(array: npt.NDArray[_Value], shape: tuple[int, ...], how: int) -> npt
 def _valid(image: Image) -> Mask:
     valid = np.ones(image.shape, bool) if image.valid is None else image.valid
     return valid & np.isfinite(image.pixels) if image.pixels.dtype.kind == "f" else valid
+
+
+def _scale(image: Image) -> tuple[float, bool]:
+    """Millimetres per pixel to work with, and whether they are an assumption (unknown, or no film has that size)."""
+    long_side = max(image.shape)
+    if image.spacing and LONG_SIDE_MM[0] <= image.spacing.mean_mm * long_side <= LONG_SIDE_MM[1]:
+        return image.spacing.mean_mm, False
+    return NOMINAL_MM / long_side, True
 
 
 def _working_shape(shape: tuple[int, int], mm: float) -> tuple[int, int]:

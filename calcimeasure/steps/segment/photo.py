@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
-from calcimeasure.model.image import Image, Kind
+from calcimeasure.model.image import Image, Kind, Pixels
 from calcimeasure.model.labels import Labels
+from calcimeasure.steps.segment.settings import SegmentSettings
 
 Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[np.float32]
@@ -41,25 +42,8 @@ _STEEPNESS, _TOUCHING, _TEMPERATURE = 1.5, 6.0, 0.1
 _REDRAW = 0.4
 #: Smallest colour difference (CIE76) of a deposit from the skin around it that can be told from nothing.
 _LEAST_DIFFERENCE = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoSettings:
-    """How a photo is searched without a prompt.
-
-    Parameters
-    ----------
-    score : float
-        Candidates below it (0-1) go to `Segmentation.excluded`.
-    candidates : int
-        How many places are looked at.
-    working_px : int
-        Long side of the photo while searching; outlines are drawn at full resolution.
-    """
-
-    score: float = 0.5
-    candidates: int = 60
-    working_px: int = 640
+#: Searching without a prompt: long side of the searched picture in px, and how many places are judged.
+_SEARCH, _PLACES = 640, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +98,25 @@ def segment_photo(
         masks = [_deposit_in(image, region)]
     else:
         masks = [_deposit_at(image, region, point) for point in _clicked(clicks, image.shape, region)]
-    return Labels(_numbered(masks, image.shape), (_told(box, lasso, clicks),))
+    return Labels(_numbered([_Piece.of(mask) for mask in masks], image.shape), (_told(box, lasso, clicks),))
 
 
-def propose(image: Image, settings: PhotoSettings | None = None) -> Segmentation:
+def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentation:
     """Candidates for a person to accept or reject, found without a prompt.
+
+    Parameters
+    ----------
+    image : Image
+        A colour photo.
+    settings : SegmentSettings, optional
+        `threshold` and `min_area_px` are used; the method's name is for radiographs.
 
     Returns
     -------
     Segmentation
-        Candidates at or above `settings.score` are labelled, the others are in `excluded` with their score.
-        `probability` holds each candidate's score at its pixels, 0 elsewhere; `ranking` lists them best first.
+        Candidates at or above the threshold are labelled, the others are in `excluded` with their score, and
+        so is lettering. `probability` holds each candidate's score (0-1) at its pixels, 0 elsewhere; `ranking`
+        lists the labelled ones best first. A score ranks; it is not a frequency.
 
     Raises
     ------
@@ -132,14 +124,15 @@ def propose(image: Image, settings: PhotoSettings | None = None) -> Segmentation
         When the image is no colour photo.
     """
     _require_photo(image)
-    settings = settings or PhotoSettings()
-    found = _without_overlap(_judged(image, place) for place in _pale_places(image, settings))
-    kept = [one for one in found if one.score >= settings.score]
-    labels = Labels(_numbered([one.mask for one in kept], image.shape), ("photo searched without a prompt",))
+    settings = settings or SegmentSettings()
+    lettering = _lettering(image)
+    found = _without_overlap(_judged(image, place, settings) for place in _pale_places(image, lettering))
+    kept = [one for one in found if one.counts(settings)]
+    labels = Labels(_numbered([one.piece for one in kept], image.shape), ("photo searched without a prompt",))
     probability = np.zeros(image.shape, np.float32)
     for one in found:
-        probability[one.mask] = one.score
-    dropped = tuple(_dropped(one) for one in found if one.score < settings.score)
+        probability[one.box.slices][one.piece.mask] = one.score
+    dropped = (*_texts(image, lettering), *(_dropped(one) for one in found if not one.counts(settings)))
     return Segmentation(labels, dropped, probability=probability, warnings=("proposed: no person has accepted this",))
 
 
@@ -273,13 +266,34 @@ def _told(box: object, lasso: object, clicks: Points | None) -> str:
     return f"photo outlined by level sets of colour inside {' and '.join(prompts)}"
 
 
-def _numbered(masks: list[Mask], shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-    """One number per mask in reading order; a mask more than half covered by an earlier one is that one."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """A mask cut to its box: sixty of them in a large photo fit in memory."""
+
+    box: _Box
+    mask: Mask
+
+    @classmethod
+    def of(cls, mask: Mask) -> _Piece:
+        box = _Box.of(mask)
+        return cls(box, mask[box.slices].copy())
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """Row and column of the first pixel in reading order."""
+        return self.box.row0, self.box.column0 + int(np.argmax(self.mask[0]))
+
+
+def _numbered(pieces: list[_Piece], shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """One number per piece in reading order; a piece half covered by an earlier one is that one."""
     array = np.zeros(shape, np.int32)
-    for mask in sorted(masks, key=lambda one: int(np.argmax(one))):
-        free = mask & (array == 0)
-        if 2 * free.sum() > mask.sum():
-            array[free] = array.max() + 1
+    number = 0
+    for piece in sorted(pieces, key=lambda one: one.first):
+        here = array[piece.box.slices]
+        free = piece.mask & (here == 0)
+        if 2 * free.sum() > piece.mask.sum():
+            number += 1
+            here[free] = number
     return array
 
 
@@ -366,9 +380,9 @@ def _inside(region: _Region, box: _Box, shape: tuple[int, int]) -> Mask | None:
     return None if whole.all() else whole
 
 
-def _outline(image: Image, region: _Region, aim: _Aim) -> Mask:
+def _outline(image: Image, region: _Region, aim: _Aim, long_side: int = _VIEW) -> Mask:
     """Full-size mask of the deposit by the vote of the best candidates."""
-    view = _seen(image, region, _VIEW)
+    view = _seen(image, region, long_side)
     candidates = list(_candidates(view, aim))
     mask = np.zeros(image.shape, bool)
     if candidates:
@@ -409,7 +423,7 @@ def _resampled(region: _Region, window: _Box, like: Mask) -> Mask:
     return np.asarray(cv2.resize(full, like.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)
 
 
-def _lab(rgb: npt.NDArray[np.generic], rows: int, columns: int) -> Plane:
+def _lab(rgb: Pixels, rows: int, columns: int) -> Plane:
     """CIE Lab (D65) of linearised sRGB, resampled; light is averaged when shrinking, cubic when growing."""
     method = cv2.INTER_AREA if rows < rgb.shape[0] else cv2.INTER_CUBIC
     top = np.iinfo(rgb.dtype).max if rgb.dtype.kind in "ui" else 1.0
@@ -449,7 +463,7 @@ def _parting(lab: Plane, middle: Mask, around: Mask) -> Plane:
 
 
 def _gradient(plane: Plane) -> Plane:
-    return np.hypot(cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1)) / 8
+    return np.asarray(np.hypot(cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1)) / 8, np.float32)
 
 
 def _middle_piece(cut: Mask, middle: Plane) -> npt.NDArray[np.uint8] | None:
@@ -524,29 +538,65 @@ def _sides(image: Image, mask: Mask) -> tuple[Plane, Plane]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """A judged place: its full-size mask, score (0-1) and what speaks most against it."""
+    """A judged place: what lies there, its score (0-1) and what speaks most against it."""
 
-    mask: Mask
+    piece: _Piece
     score: float
     reason: Reason
 
     @property
     def box(self) -> _Box:
-        return _Box.of(self.mask)
+        return self.piece.box
+
+    def counts(self, settings: SegmentSettings) -> bool:
+        return self.score >= settings.threshold and self.reason is not Reason.TOO_SMALL
 
 
-def _pale_places(image: Image, settings: PhotoSettings) -> list[_Box]:
-    """Boxes around the spots that are paler or less red than their surroundings, strongest first."""
-    scale = min(1.0, settings.working_px / max(image.shape))
+def _searched(image: Image) -> tuple[Plane, float]:
+    """The photo in Lab at the size it is searched at, and that size over the photo's."""
+    scale = min(1.0, _SEARCH / max(image.shape))
     rows, columns = (max(8, round(side * scale)) for side in image.shape)
-    lab = _lab(image.pixels, rows, columns)
+    return _lab(image.pixels, rows, columns), scale
+
+
+def _lettering(image: Image) -> Mask:
+    """Where near-white pieces crowd: captions, logos, scale bars; at the searched size.
+
+    Pieces whiter than chalk in skin, closed over gaps of a hundredth of the picture, six or more in a group.
+    """
+    lab, _ = _searched(image)
+    white = ((lab[..., 0] > 85) & (np.hypot(lab[..., 1], lab[..., 2]) < 10)).astype(np.uint8)
+    side = 2 * round(max(white.shape) / 100) + 1
+    _, groups = cv2.connectedComponents(cv2.morphologyEx(white, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)))
+    count, pieces = cv2.connectedComponents(white, connectivity=4)
+    first = np.zeros(count, np.int64)
+    first[pieces.ravel()] = groups.ravel()
+    crowded = np.flatnonzero(np.bincount(first[1:], minlength=2) >= 6)
+    letters = np.isin(groups, crowded[crowded > 0]).astype(np.uint8)
+    return np.asarray(cv2.dilate(letters, np.ones((side, side), np.uint8)) > 0)
+
+
+def _texts(image: Image, lettering: Mask) -> Iterator[Excluded]:
+    """Every group of letters, in pixels of the photo."""
+    full = cv2.resize(lettering.astype(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    count, pieces, boxes, _ = cv2.connectedComponentsWithStats(full, connectivity=8)
+    for number in range(1, count):
+        left, top, width, height, area = boxes[number].tolist()
+        column = left + int(np.argmax(pieces[top, left : left + width] == number))
+        yield Excluded(Reason.TEXT, top, column, (top, left, top + height, left + width), area)
+
+
+def _pale_places(image: Image, lettering: Mask) -> list[_Box]:
+    """Boxes around the spots that are paler or less red than their surroundings, strongest first."""
+    lab, scale = _searched(image)
     peaks = sorted(peak for pallor in (lab[..., 0] - lab[..., 1], -lab[..., 1]) for peak in _peaks(pallor))
     boxes: list[_Box] = []
     for _, row, column, radius in peaks:
         box = _box_about((row + 0.5) / scale, (column + 0.5) / scale, 2 * radius / scale, image.shape)
-        if min(box.size) >= 8 and not any(_overlap(box, other) > 0.5 for other in boxes):
+        known = lettering[row, column] or any(_overlap(box, other) > 0.5 for other in boxes)
+        if min(box.size) >= 8 and not known:
             boxes.append(box)
-        if len(boxes) == settings.candidates:
+        if len(boxes) == _PLACES:
             break
     return boxes
 
@@ -580,15 +630,15 @@ def _overlap(one: _Box, other: _Box) -> float:
     return max(down, 0) * max(across, 0) / smaller
 
 
-def _judged(image: Image, place: _Box) -> _Found | None:
-    """The deposit in a place with its score; `None` when there is none."""
-    try:
-        mask = _deposit_in(image, _Region(place))
-    except MeasurementRefused:
+def _judged(image: Image, place: _Box, settings: SegmentSettings) -> _Found | None:
+    """The deposit in a place with its score; `None` when nothing lies there."""
+    mask = _valid(image, _Region(place).clip(_outline(image, _Region(place), _FIRST, _VIEW // 2)))
+    if not mask.any():
         return None
     terms = _evidence(image, mask)
     worst = min(terms, key=lambda reason: terms[reason])
-    return _Found(mask, float(np.prod(list(terms.values()))), worst)
+    small = mask.sum() < settings.min_area_px
+    return _Found(_Piece.of(mask), float(np.prod(list(terms.values()))), Reason.TOO_SMALL if small else worst)
 
 
 def _evidence(image: Image, mask: Mask) -> dict[Reason, float]:
@@ -635,14 +685,22 @@ def _without_overlap(judged: Iterator[_Found | None]) -> list[_Found]:
 
 
 def _shared(one: _Found, other: _Found) -> float:
-    return float((one.mask & other.mask).sum() / min(one.mask.sum(), other.mask.sum()))
+    """Pixels in both over the pixels of the smaller."""
+    low = np.maximum([one.box.row0, one.box.column0], [other.box.row0, other.box.column0])
+    high = np.minimum([one.box.row1, one.box.column1], [other.box.row1, other.box.column1])
+    both = _part(one.piece, low, high) & _part(other.piece, low, high)
+    return float(both.sum() / min(one.piece.mask.sum(), other.piece.mask.sum()))
+
+
+def _part(piece: _Piece, low: npt.NDArray[np.int_], high: npt.NDArray[np.int_]) -> Mask:
+    top, left = piece.box.row0, piece.box.column0
+    return piece.mask[low[0] - top : high[0] - top, low[1] - left : high[1] - left]
 
 
 def _dropped(one: _Found) -> Excluded:
     box = one.box
-    row, column = (int(index) for index in np.unravel_index(int(np.argmax(one.mask)), one.mask.shape))
     bbox = (box.row0, box.column0, box.row1, box.column1)
-    return Excluded(one.reason, row, column, bbox, int(one.mask.sum()), one.score)
+    return Excluded(one.reason, *one.piece.first, bbox, int(one.piece.mask.sum()), one.score)
 
 
 def _proposal(array: npt.NDArray[np.int32], probability: Plane, number: int) -> Proposal:

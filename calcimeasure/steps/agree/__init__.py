@@ -1,0 +1,73 @@
+"""Agreement and measurement error: between readers, between repeats, and in the small cohorts of a rare disease.
+
+Every function takes plain numbers and gives a frozen value that holds its own interval and the level of it. Bad input
+(too few subjects, a missing reading, readers who have not all read everybody) is refused with
+`calcimeasure.errors.MeasurementRefused`; nothing is dropped silently and no NaN comes back.
+"""
+
+from __future__ import annotations
+
+from calcimeasure.steps.agree.bland_altman import BlandAltman, Concordance, bland_altman, concordance
+from calcimeasure.steps.agree.icc import ICC, IccForm, MeanSquares, icc, icc_table, mean_squares
+from calcimeasure.steps.agree.interval import Interval, multiplier
+from calcimeasure.steps.agree.precision import PrecisionProfile, fit_precision_profile
+from calcimeasure.steps.agree.proportion import (
+    Proportion,
+    chance_of_any,
+    chance_of_as_many,
+    clopper_pearson,
+    proportion,
+    wilson,
+)
+from calcimeasure.steps.agree.rank import HodgesLehmann, SignedRank, SignTest, hodges_lehmann, sign_test, signed_rank
+from calcimeasure.steps.agree.repeatability import (
+    ChangeError,
+    ReaderError,
+    Repeatability,
+    change_error,
+    df_inflation,
+    log_limits,
+    reader_error,
+    repeatability,
+    sdc_in_cohort_sd,
+    smallest_detectable_change,
+)
+
+__all__ = [
+    "ICC",
+    "BlandAltman",
+    "ChangeError",
+    "Concordance",
+    "HodgesLehmann",
+    "IccForm",
+    "Interval",
+    "MeanSquares",
+    "PrecisionProfile",
+    "Proportion",
+    "ReaderError",
+    "Repeatability",
+    "SignTest",
+    "SignedRank",
+    "bland_altman",
+    "chance_of_any",
+    "chance_of_as_many",
+    "change_error",
+    "clopper_pearson",
+    "concordance",
+    "df_inflation",
+    "fit_precision_profile",
+    "hodges_lehmann",
+    "icc",
+    "icc_table",
+    "log_limits",
+    "mean_squares",
+    "multiplier",
+    "proportion",
+    "reader_error",
+    "repeatability",
+    "sdc_in_cohort_sd",
+    "sign_test",
+    "signed_rank",
+    "smallest_detectable_change",
+    "wilson",
+]

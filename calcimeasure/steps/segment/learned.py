@@ -1,0 +1,230 @@
+"""Deposits of a radiograph by two small networks: one finds them, one draws their outline.
+
+The finder sees the film at 0.25 mm per pixel on a fixed grid of tiles whose margins cover its receptive
+field, so that its map does not depend on the tiling. The outline network then looks at the film's own
+pixels, in the blocks where the finder saw something. How they were trained: `calcimeasure.training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from calcimeasure.model.deposit import Segmentation
+from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Labels
+from calcimeasure.steps.segment.candidates import Candidate, Grounds, sort_out
+from calcimeasure.steps.segment.limb import NOMINAL_MM, Survey, survey
+from calcimeasure.steps.segment.settings import SegmentSettings
+
+Map = npt.NDArray[np.float32]
+
+WEIGHTS = Path(__file__).parents[2] / "weights"
+#: Pixel size that the finder was trained for, in mm.
+WORKING_MM = 0.25
+#: Working pixels: the finder's stride, its receptive margin, and the core of one tile (a multiple of the stride).
+STRIDE, MARGIN, TILE = 16, 176, 1024
+#: Pixels: core and margin of one block of the outline network.
+BLOCK, BLOCK_MARGIN = 128, 48
+#: Pixel sizes that the outline network was trained for; other films are resampled to the nearer one.
+FINEST_MM, COARSEST_MM = 0.11, 0.45
+#: The outline network looks where the finder's probability exceeds this.
+SEED = 0.2
+#: The outline lies where the outline probability crosses this.
+EDGE = 0.5
+#: Parts closer than this are judged together: one cluster of grains is one finding.
+GROUP_MM = 1.5
+#: A film of unknown scale is looked at as if its long side were `NOMINAL_MM`, times each of these.
+UNKNOWN_SCALES = (0.85, 1.2)
+
+
+def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
+    """Deposits of a radiograph by the shipped networks; the same film and weights give the same mask.
+
+    Parameters
+    ----------
+    image : Image
+        Deposits bright. Where the scale is unknown the film is looked at in two assumed scales, and a
+        warning says so.
+    settings : SegmentSettings
+        Weights, threshold on a finding's score, and smallest size.
+    region : bool array, shape (rows, columns), optional
+        Only what lies inside is kept.
+    """
+    seen = survey(image)
+    if seen is None:
+        return Segmentation(Labels.empty(image.shape), warnings=("the film shows nothing",))
+    chance, findings = _findings(image, seen, settings)
+    grounds = Grounds.of(image, seen, settings, region)
+    labels, excluded = sort_out(findings, grounds)
+    return Segmentation(
+        Labels(labels, (f"learned: {settings.weights}",)),
+        excluded,
+        limb=seen.enlarged(seen.limb),
+        bone=grounds.bone,
+        probability=chance,
+        warnings=_warnings(seen),
+    )
+
+
+def _findings(image: Image, seen: Survey, settings: SegmentSettings) -> tuple[Map, list[Candidate]]:
+    """The outline probability, and every finding: confirmed by the outline network, or by the finder alone."""
+    networks = Networks.named(settings.weights)
+    grey = stretched(image)
+    mm = image.spacing.mean_mm if image.spacing else None
+    hint = finder_map(grey, mm, networks)
+    chance = outline_map(grey, hint, mm, networks)
+    confirmed = groups(chance > EDGE, seen.native_mm)
+    alone = [part for part in groups(hint > EDGE, seen.native_mm) if not _inside(part, chance).max() > EDGE]
+    return chance, [_scored(part, hint, chance) for part in (*confirmed, *alone)]
+
+
+def _warnings(seen: Survey) -> tuple[str, ...]:
+    if not seen.assumed_scale:
+        return ()
+    return (f"scale unknown: {NOMINAL_MM:.0f} mm assumed for the film's long side, only to look for deposits",)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The finder and the outline network of one set of weights; `outline` is `None` when the set has none."""
+
+    finder: onnxruntime.InferenceSession
+    outline: onnxruntime.InferenceSession | None
+
+    @classmethod
+    def named(cls, weights: str) -> Networks:
+        """The networks of ``deposits`` or ``deposits-free``, loaded once per process."""
+        return _loaded(weights, max(1, cv2.getNumThreads()))
+
+
+@lru_cache(maxsize=2)
+def _loaded(weights: str, threads: int) -> Networks:
+    outline = WEIGHTS / f"{weights.replace('deposits', 'outline')}.onnx"
+    return Networks(
+        _session(WEIGHTS / f"{weights}.onnx", threads), _session(outline, threads) if outline.exists() else None
+    )
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def stretched(image: Image) -> Map:
+    """Film with its 0.5th and 99.8th percentile moved to 0 and 1, as the networks were trained; invalid pixels 0."""
+    sample = image.pixels[::2, ::2]
+    valid = None if image.valid is None else image.valid[::2, ::2]
+    low, high = np.percentile(sample if valid is None or not valid.any() else sample[valid], (0.5, 99.8))
+    grey = np.clip((image.pixels.astype(np.float32) - low) / max(float(high - low), 1e-6), 0, 1)
+    return np.asarray(grey if image.valid is None else np.where(image.valid, grey, 0), np.float32)
+
+
+def finder_map(grey: Map, mm: float | None, networks: Networks, tile: int = TILE) -> Map:
+    """The finder's probability of calcium, as large as the film; it does not depend on `tile` (a multiple of 16)."""
+    if mm is not None:
+        return _at_scale(grey, mm, networks.finder, tile)
+    guess = NOMINAL_MM / max(grey.shape)
+    looks = [_at_scale(grey, guess * factor, networks.finder, tile) for factor in UNKNOWN_SCALES]
+    return np.asarray(np.mean(looks, axis=0), np.float32)
+
+
+def outline_map(grey: Map, hint: Map, mm: float | None, networks: Networks) -> Map:
+    """The outline network's probability, as large as the film; 0 away from what the finder saw."""
+    if networks.outline is None:
+        return hint
+    known = mm or NOMINAL_MM / max(grey.shape)
+    factor = known / float(np.clip(known, FINEST_MM, COARSEST_MM))
+    shape = _scaled(grey.shape, factor)
+    return _sized(_outline_blocks(_sized(grey, shape), _sized(hint, shape), networks.outline), grey.shape)
+
+
+def groups(mask: Mask, mm: float) -> list[Candidate]:
+    """Pixels of a mask in groups whose gaps are under `GROUP_MM`; the score is still 0."""
+    side = 2 * round(GROUP_MM / mm / 2) + 1
+    near = cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    boxes = [(slice(y, y + height), slice(x, x + width)) for x, y, width, height, _ in stats[1:].tolist()]
+    insides = [np.asarray(mask[box] & (parts[box] == n)) for n, box in enumerate(boxes, 1)]
+    return [_trimmed(box, inside) for box, inside in zip(boxes, insides, strict=True)]
+
+
+def _trimmed(box: tuple[slice, slice], inside: Mask) -> Candidate:
+    """The group in the smallest window that holds it."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    window = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Candidate(box[0].start + int(rows[0]), box[1].start + int(columns[0]), window, 0.0)
+
+
+def _inside(part: Candidate, image: Map) -> Map:
+    return np.asarray(image[part.window][part.mask])
+
+
+def _scored(part: Candidate, hint: Map, chance: Map) -> Candidate:
+    """The group with its score: the mean of the two maps' 90th percentiles in it."""
+    score = np.mean([np.percentile(_inside(part, image), 90) for image in (hint, chance)])
+    return Candidate(part.row, part.column, part.mask, float(score))
+
+
+def _scaled(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def _sized(image: Map, shape: tuple[int, ...]) -> Map:
+    """The map at another size, kept within 0 and 1: area mean when it shrinks, cubic when it grows."""
+    if image.shape == tuple(shape):
+        return image
+    how = cv2.INTER_AREA if shape[0] < image.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(np.clip(cv2.resize(image, (shape[1], shape[0]), interpolation=how), 0, 1), np.float32)
+
+
+def _at_scale(grey: Map, mm: float, finder: Any, tile: int) -> Map:
+    small = _sized(grey, _scaled(grey.shape, mm / WORKING_MM))
+    rows, columns = small.shape
+    padded = np.pad(small, ((0, -rows % STRIDE), (0, -columns % STRIDE)))
+    return _sized(_tiled(padded, finder, tile)[:rows, :columns], grey.shape)
+
+
+def _tiled(padded: Map, finder: Any, tile: int) -> Map:
+    """The finder over the whole film, tile by tile; margins end at the film's own border."""
+    out = np.zeros_like(padded)
+    for row in range(0, padded.shape[0], tile):
+        for column in range(0, padded.shape[1], tile):
+            top, left = max(0, row - MARGIN), max(0, column - MARGIN)
+            part = np.ascontiguousarray(padded[top : row + tile + MARGIN, left : column + tile + MARGIN])
+            chance = finder.run(None, {"film": part[None, None]})[0][0, 0]
+            core = out[row : row + tile, column : column + tile]
+            core[:] = chance[row - top :, column - left :][: core.shape[0], : core.shape[1]]
+    return out
+
+
+def _outline_blocks(grey: Map, hint: Map, network: Any) -> Map:
+    """The outline network on every block that holds a seed or lies next to one."""
+    rows, columns = grey.shape
+    around = ((BLOCK_MARGIN, BLOCK_MARGIN + -rows % BLOCK), (BLOCK_MARGIN, BLOCK_MARGIN + -columns % BLOCK))
+    pair = np.stack([np.pad(grey, around), np.pad(hint, around)])
+    out = np.zeros((rows + -rows % BLOCK, columns + -columns % BLOCK), np.float32)
+    side, core = BLOCK + 2 * BLOCK_MARGIN, slice(BLOCK_MARGIN, -BLOCK_MARGIN)
+    for row, column in _busy_blocks(hint, out.shape):
+        part = np.ascontiguousarray(pair[:, row : row + side, column : column + side])
+        chance = network.run(None, {"film_and_hint": part[None]})[0][0, 0]
+        out[row : row + BLOCK, column : column + BLOCK] = chance[core, core]
+    return out[:rows, :columns]
+
+
+def _busy_blocks(hint: Map, shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    near = cv2.dilate((hint > SEED).astype(np.uint8), np.ones((17, 17), np.uint8))
+    for row in range(0, shape[0], BLOCK):
+        for column in range(0, shape[1], BLOCK):
+            if near[row : row + BLOCK, column : column + BLOCK].any():
+                yield row, column
