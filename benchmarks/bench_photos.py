@@ -1,6 +1,6 @@
 """Photos: outlines from a box against the shared truth, every prompt, every skin tone, and the speed.
 
-Run: ``python benchmarks/bench_photos.py [--seeds 5] [--phantoms 6] [--overlays FOLDER]`` (--overlays draws what is scored).
+Run: ``python benchmarks/bench_photos.py [--seeds 5] [--phantoms 6] [--overlays FOLDER]``.
 A blind ellipse at 1/1.8 of the box stands beside the figures: the protocol's boxes alone give that much away.
 """
 
@@ -153,9 +153,8 @@ def proposals(cases: list[Case]) -> None:
         hits = sum((labels[case.truth] > 0).any() for case in deposits)
         any_truth = np.logical_or.reduce([case.truth for case in deposits])
         right = [bool(any_truth[labels == one.label].any()) for one in ranking(found)]
-        print(
-            f"{photo:24.24} found {hits}/{len(deposits)}; {sum(right)} of {len(right)} proposals right, first ten {sum(right[:10])}"
-        )
+        ranked = f"{sum(right)} of {len(right)} proposals right, {sum(right[:10])} of the first ten"
+        print(f"{photo:24.24} found {hits}/{len(deposits)}; {ranked}")
 
 
 def speed() -> None:

@@ -1,6 +1,6 @@
 """Segmentation against the shared bench: sensitivity, false positives, Dice, area bias, ICC, and films with metal.
 
-python benchmarks/bench_segment.py [--method classical] [--films 60] [--clean 20] [--seed 1] [--unknown-scale]
+python benchmarks/bench_segment.py [--methods classical learned] [--films 60] [--clean 20] [--seed 1] [--unknown-scale]
 
 Cases and masks go to .benchmarks/ (ignored by git). The bench's own programs draw the cases and score the masks.
 """
@@ -29,12 +29,13 @@ OTHER_MM = 0.15
 
 def main() -> None:
     args = _arguments()
-    settings = SegmentSettings(method=args.method)
     cases = ROOT / ".benchmarks" / f"cases-{args.films}-{args.clean}-{args.seed}"
     make_cases(args, cases)
-    for part in ("films", "clean"):
-        score(args, settings, cases / part)
-    others(args.shared / "data", settings)
+    for method in args.methods:
+        settings = SegmentSettings(method=method)
+        for part in ("films", "clean"):
+            score(args, settings, cases / part)
+        others(args.shared / "data", settings)
 
 
 def make_cases(args: argparse.Namespace, cases: Path) -> None:
@@ -101,7 +102,7 @@ def dropped(found: list[Segmentation]) -> str:
 
 def _arguments() -> argparse.Namespace:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument("--method", default="classical")
+    cli.add_argument("--methods", nargs="+", default=["classical", "learned"])
     cli.add_argument("--films", type=int, default=60)
     cli.add_argument("--clean", type=int, default=20)
     cli.add_argument("--seed", type=int, default=1)

@@ -76,7 +76,7 @@ class Job:
 
 
 #: Packages whose version a number may depend on.
-_MATTERS = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "tifffile", "imagecodecs", "pydicom")
+_MATTERS = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "tifffile", "imagecodecs", "pydicom", "onnxruntime")
 
 
 def run_facts(job: Job) -> dict[str, Any]:
@@ -90,6 +90,7 @@ def run_facts(job: Job) -> dict[str, Any]:
         "recipe_hash": job.recipe.hash,
         "settings": {
             "recipe": job.recipe.as_dict(),
+            "weights_sha256": job.recipe.weights_sha256,
             "version": __version__,
             "kind": job.kind or "auto",
             "frame": job.frame,

@@ -19,6 +19,7 @@ from calcimeasure.model.labels import Labels
 from calcimeasure.steps.measure import MeasureSettings, measure
 from calcimeasure.steps.segment import segment
 from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.segment.weights import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,14 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that change when any setting changes."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that change when any setting, or the networks it names, change."""
+        facts = [self.as_dict(), self.weights_sha256]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """SHA-256 of the networks that the recipe uses; `None` when its method uses none."""
+        return fingerprint(self.segment.weights) if self.segment.method == "learned" else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ false, and learns where the foot of the deposit lies, or that there is none.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.network import Finder
 from calcimeasure.training.predict import COARSEST_MM, FINEST_MM, WORKING_MM, resample
@@ -114,10 +116,13 @@ def _cut(stack: Array, y: int, x: int) -> Bytes:
     return np.round(part * 255).astype(np.uint8)
 
 
-def train_outline(crops: Bytes, held: Bytes, scratch: Path, plan: OutlinePlan) -> Finder:
-    """Averaged outline network after `plan.steps`."""
+def train_outline(crops: Bytes, held: Bytes, scratch: Path, plan: OutlinePlan, start: Path | None = None) -> Finder:
+    """Averaged outline network after `plan.steps`, begun afresh or at `start`."""
     torch.manual_seed(plan.seed)
-    model, averaged = (outline_network().to(memory_format=torch.channels_last) for _ in range(2))  # type: ignore[call-overload]
+    model = outline_network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if start:
+        load_weights(model, start)
+    averaged = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(model.parameters(), plan.rate, weight_decay=1e-3)
     for step, batch in enumerate(_batches(crops, plan)):
         for group in optimiser.param_groups:

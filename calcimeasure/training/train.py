@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -66,6 +67,22 @@ def train_finder(data: Path, scratch: Path, plan: Plan, start: Path | None = Non
     return run.averaged
 
 
+class Schedule(Protocol):
+    """What a learning rate depends on."""
+
+    @property
+    def rate(self) -> float:
+        """Highest rate."""
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+
+    @property
+    def warm_up(self) -> int:
+        """Steps until the highest rate."""
+
+
 class _Run:
     """A network, its optimiser, its running average and its place in the plan."""
 
@@ -120,7 +137,7 @@ class _Run:
         self.step = self.begun = int(parts["step"])
 
 
-def rate_at(step: int, plan: Plan) -> float:
+def rate_at(step: int, plan: Schedule) -> float:
     """Linear warm-up, then half a cosine down to 1 % of the rate."""
     if step < plan.warm_up:
         return plan.rate * (step + 1) / plan.warm_up

@@ -34,6 +34,13 @@ def test_a_known_curve_comes_back(curve: tuple[float, float, float], times: int)
     assert found.df == pytest.approx(4000 * (times - 1), abs=2)
 
 
+def test_unequal_repeats_do_not_bend_the_curve() -> None:
+    """Two readings scatter less about their own mean than six do: without the correction small sizes look too sure."""
+    groups = _repeats((0.5, 0.0, 0.0), 3000, np.random.default_rng(9), times=6)
+    found = fit_precision_profile([row[: 2 if row[0] < 20 else 6] for row in groups], "mm2", ORIGIN)
+    assert [found.wsd(3), found.wsd(150)] == pytest.approx([0.5, 0.5], rel=0.05)
+
+
 @pytest.mark.parametrize("curve", CURVES)
 def test_the_bound_holds_at_the_ends_too(curve: tuple[float, float, float]) -> None:
     draw = np.random.default_rng(7)

@@ -197,7 +197,7 @@ def test_deposits_are_proposed_best_first_with_their_score():
 
 def test_lettering_is_listed_and_not_proposed():
     pixels = photo(TRUTH).pixels.copy()
-    cv2.putText(pixels, "CAPTION 123", (10, 205), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (250, 250, 245), 2)
+    cv2.putText(pixels, "CAPTION123", (10, 205), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (250, 250, 245), 2)
     found = propose(of(pixels))
     assert any(one.reason is Reason.TEXT for one in found.excluded)
     assert not found.labels.array[180:210, 5:200].any()

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from calcimeasure.steps.calibrate.find import find_scale
+from calcimeasure.steps.calibrate.marker import find_markers, fit_plane, scale_from_marker
 from calcimeasure.steps.calibrate.points import scale_from_points
-from calcimeasure.steps.calibrate.ruler import scale_from_ruler
+from calcimeasure.steps.calibrate.ruler import find_rulers, scale_from_ruler
+from calcimeasure.steps.calibrate.sheet import marker_sheet
 
-__all__ = ["scale_from_points", "scale_from_ruler"]
+__all__ = [
+    "find_markers",
+    "find_rulers",
+    "find_scale",
+    "fit_plane",
+    "marker_sheet",
+    "scale_from_marker",
+    "scale_from_points",
+    "scale_from_ruler",
+]

@@ -103,7 +103,9 @@ def _tamed(value: Array) -> Array:
 def _best_phase(number: npt.NDArray[np.intp], value: Array, pattern: str) -> tuple[float, int]:
     """Lowest criterion of a pattern over its phases; a pattern whose longest ticks are not longest is out."""
     levels = np.array([ord(letter) - ord("a") for letter in pattern])
-    scores = [_criterion(value, levels[np.mod(number - phase, len(levels))], len(levels)) for phase in range(len(levels))]
+    scores = [
+        _criterion(value, levels[np.mod(number - phase, len(levels))], len(levels)) for phase in range(len(levels))
+    ]
     phase = int(np.argmin(scores))
     return scores[phase], phase
 

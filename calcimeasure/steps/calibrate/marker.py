@@ -8,7 +8,6 @@ with a loosely known focal length and centre holds them in place and gives way w
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
+from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
 from calcimeasure.steps.calibrate.sheet import DICTIONARY, size_from_ids
@@ -37,7 +37,7 @@ _FOCAL = (1.1, 0.5)  # focal length over the longer side of the picture, and the
 _CENTRE_SD = 0.03  # of the optical centre, as a share of the longer side
 _PRINT_SD = 0.003  # of a marker measured with a ruler after printing: 0.06 mm on 20 mm
 _FOREIGN = (cv2.aruco.DICT_6X6_1000, cv2.aruco.DICT_4X4_1000, cv2.aruco.DICT_7X7_1000, cv2.aruco.DICT_ARUCO_ORIGINAL)
-_SMALL_SIDE = 1400  # px: a smaller picture is doubled, since the refinement needs a few px for each square
+_REFINED_SIDE = 2000  # px: smaller pictures are enlarged towards it, since the refinement wants a few px a square
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class Plane:
         return float(np.max(np.abs(self.sides_mm / np.median(self.sides_mm) - 1)))
 
 
-def scale_from_marker(image: Image, marker_mm: float | None = None) -> Scale:
+def scale_from_marker(image: Image, marker_mm: float | None = None, *, foreign: bool = True) -> Scale:
     """The scale of a photo with printed markers in it; without a spacing, and with the reason, where refused.
 
     Parameters
@@ -102,8 +102,17 @@ def scale_from_marker(image: Image, marker_mm: float | None = None) -> Scale:
     marker_mm : float, optional
         Side of the black square as measured on the print; needed for markers that are not of our sheet, whose
         numbers tell their size.
+    foreign : bool
+        Whether to look for markers that are not of our sheet although no size is given.
+
+    Raises
+    ------
+    MeasurementRefused
+        For a size that is not positive.
     """
-    markers = find_markers(image)
+    if marker_mm is not None and not 0 < marker_mm < np.inf:
+        raise MeasurementRefused(f"a marker cannot be {marker_mm} mm wide: give the side of its black square in mm")
+    markers = find_markers(image, foreign=foreign or marker_mm is not None)
     if not len(markers):
         return Scale.refused(
             "no marker found: lay the printed sheet flat beside the lesion, in focus, with the white border in view"
@@ -122,12 +131,14 @@ def scale_from_marker(image: Image, marker_mm: float | None = None) -> Scale:
     )
 
 
-def find_markers(image: Image) -> Markers:
+def find_markers(image: Image, *, foreign: bool = True) -> Markers:
     """Markers of our sheet, or, when there are none, of the other usual dictionaries (the one with most of them)."""
     grey = _grey(image)
     ours = _detect(grey, DICTIONARY)
     if len(ours) and size_from_ids(ours.ids):
         return ours
+    if not foreign:
+        return Markers((), np.empty((0, 4, 2)))
     return max((ours, *(_detect(grey, dictionary) for dictionary in _FOREIGN)), key=len)
 
 
@@ -169,7 +180,7 @@ def _grey(image: Image) -> npt.NDArray[np.uint8]:
 
 def _detect(grey: npt.NDArray[np.uint8], dictionary: int) -> Markers:
     """Markers of one dictionary; a number seen twice is no help and both are kept."""
-    zoom = 2 if max(grey.shape) < _SMALL_SIDE else 1
+    zoom = int(np.clip(_REFINED_SIDE // max(grey.shape), 1, 3))
     large = cv2.resize(grey, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC) if zoom > 1 else grey
     settings = cv2.aruco.DetectorParameters()
     # The other refinements shrink a marker by 0.5-2.5 % of its side, twice that in area.

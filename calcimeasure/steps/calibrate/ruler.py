@@ -94,7 +94,9 @@ def scale_from_ruler(image: Image) -> Scale:
         return Scale.refused(f"no ruler found: lay a millimetre ruler flat beside the lesion, {_ADVICE}")
     best = rulers[0]
     if best.px_per_mm is None:
-        return Scale.refused(f"{_riddle(best)}: photograph a ruler with longer 5 and 10 mm ticks in full, {_ADVICE}", ScaleMethod.RULER)
+        return Scale.refused(
+            f"{_riddle(best)}: photograph a ruler with longer 5 and 10 mm ticks in full, {_ADVICE}", ScaleMethod.RULER
+        )
     doubt = _quarrel(rulers) or best.doubt
     mm = 1 / best.px_per_mm
     reason = f"{doubt}; check the ticks {_ADVICE}" if doubt else ""

@@ -94,7 +94,9 @@ def _longest(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> list[tup
     return [(0, int(first[best])), (1, int(second[best])), *trail]
 
 
-def _proposals(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _proposals(
+    ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Pairs of like neighbours (first, second) in one sense along the ruler."""
     index = np.flatnonzero(free)
     count = min(_NEIGHBOURS + 1, len(index))
@@ -120,7 +122,9 @@ def _square(ticks: Ticks, first: npt.NDArray[np.intp], step: Array) -> npt.NDArr
     size = np.linalg.norm(step, axis=1)
     along = np.abs(np.einsum("ij,ij->i", step, ticks.along[first]))
     # A step beyond ten tick lengths is no ruler: its ticks would be dots.
-    return np.asarray((along < _SQUARE * size + 0.7) & (size > _STEP_PX[0]) & (size < _STEP_PX[1]) & (size < 6 * ticks.length[first]))
+    return np.asarray(
+        (along < _SQUARE * size + 0.7) & (size > _STEP_PX[0]) & (size < _STEP_PX[1]) & (size < 6 * ticks.length[first])
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +167,8 @@ class _Walk:
                 break
             distance, near = tree.query(self.foot[at[open_]] + ahead * step[open_])
             near = index[np.minimum(near, len(index) - 1)]
-            good = (distance < reach[open_] * np.sqrt(ahead)) & (near != at[open_]) & _alike(self.ticks, at[open_], near)
+            good = (
+                (distance < reach[open_] * np.sqrt(ahead)) & (near != at[open_]) & _alike(self.ticks, at[open_], near)
+            )
             found[open_[good]], gap[open_[good]] = near[good], ahead
         return found, gap

@@ -78,7 +78,9 @@ def marker_sheet(size_mm: int = 20) -> Sheet:
     """
     low, high = SIZES_MM
     if size_mm != int(size_mm) or not low <= size_mm <= high:
-        raise MeasurementRefused(f"a marker of {size_mm} mm cannot be printed: choose whole millimetres, {low} to {high}")
+        raise MeasurementRefused(
+            f"a marker of {size_mm} mm cannot be printed: choose whole millimetres, {low} to {high}"
+        )
     pitch = size_mm * 5 / 3
     columns = min(4, int((PAGE_MM[0] - 2 * _MARGIN - size_mm) // pitch) + 1)
     rows = min(4, int((PAGE_MM[1] - _TOP - _MARGIN - size_mm) // pitch) + 1)

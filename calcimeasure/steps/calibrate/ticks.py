@@ -93,12 +93,17 @@ def _moments(
     direction: float,
 ) -> Ticks:
     """Centre, direction, length and strength of every component, from its weighted moments."""
+
     def total(values: npt.NDArray[np.floating]) -> Array:
         return np.bincount(label, values, count)[1:]
 
     mass, pixels = total(weight), total(np.ones_like(weight))
     cx, cy = total(weight * x) / mass, total(weight * y) / mass
-    xx, yy, xy = total(weight * x * x) / mass - cx**2, total(weight * y * y) / mass - cy**2, total(weight * x * y) / mass - cx * cy
+    xx, yy, xy = (
+        total(weight * x * x) / mass - cx**2,
+        total(weight * y * y) / mass - cy**2,
+        total(weight * x * y) / mass - cx * cy,
+    )
     theta = np.arctan2(2 * xy, xx - yy) / 2
     theta = direction + np.mod(theta - direction + np.pi / 2, np.pi) - np.pi / 2
     long = (xx + yy) / 2 + np.hypot((xx - yy) / 2, xy)

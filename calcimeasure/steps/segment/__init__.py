@@ -37,6 +37,12 @@ def _classical(image: Image, settings: SegmentSettings, region: Mask | None) -> 
     return segment_classical(image, settings, region)
 
 
+def _learned(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
+    from calcimeasure.steps.segment.learned import segment_learned
+
+    return segment_learned(image, settings, region)
+
+
 def _photo(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
     from calcimeasure.steps.segment.candidates import limited_to
     from calcimeasure.steps.segment.photo import propose
@@ -47,4 +53,4 @@ def _photo(image: Image, settings: SegmentSettings, region: Mask | None) -> Segm
 
 
 #: Methods by name. Add a function here and its name to `settings.METHOD_NAMES`.
-METHODS: dict[str, Method] = {"classical": _classical, "photo": _photo}
+METHODS: dict[str, Method] = {"classical": _classical, "learned": _learned, "photo": _photo}

@@ -24,10 +24,10 @@ from calcimeasure.model.labels import Labels
 from calcimeasure.steps.segment.candidates import Candidate, Grounds, sort_out
 from calcimeasure.steps.segment.limb import NOMINAL_MM, Survey, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.segment.weights import finder_file, outline_file
 
 Map = npt.NDArray[np.float32]
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
 #: Pixel size that the finder was trained for, in mm.
 WORKING_MM = 0.25
 #: Working pixels: the finder's stride, its receptive margin, and the core of one tile (a multiple of the stride).
@@ -95,23 +95,20 @@ def _warnings(seen: Survey) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The finder and the outline network of one set of weights; `outline` is `None` when the set has none."""
+    """The finder and the outline network of one set of weights."""
 
     finder: onnxruntime.InferenceSession
-    outline: onnxruntime.InferenceSession | None
+    outline: onnxruntime.InferenceSession
 
     @classmethod
     def named(cls, weights: str) -> Networks:
-        """The networks of ``deposits`` or ``deposits-free``, loaded once per process."""
+        """The networks of the weights called so, loaded once per process."""
         return _loaded(weights, max(1, cv2.getNumThreads()))
 
 
 @lru_cache(maxsize=2)
 def _loaded(weights: str, threads: int) -> Networks:
-    outline = WEIGHTS / f"{weights.replace('deposits', 'outline')}.onnx"
-    return Networks(
-        _session(WEIGHTS / f"{weights}.onnx", threads), _session(outline, threads) if outline.exists() else None
-    )
+    return Networks(_session(finder_file(weights), threads), _session(outline_file(weights), threads))
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -141,8 +138,6 @@ def finder_map(grey: Map, mm: float | None, networks: Networks, tile: int = TILE
 
 def outline_map(grey: Map, hint: Map, mm: float | None, networks: Networks) -> Map:
     """The outline network's probability, as large as the film; 0 away from what the finder saw."""
-    if networks.outline is None:
-        return hint
     known = mm or NOMINAL_MM / max(grey.shape)
     factor = known / float(np.clip(known, FINEST_MM, COARSEST_MM))
     shape = _scaled(grey.shape, factor)

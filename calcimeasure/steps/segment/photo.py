@@ -32,6 +32,8 @@ Points = Sequence[tuple[float, float]] | npt.NDArray[np.float64]
 _VIEW, _CONTEXT = 96, 0.25
 #: Smoothing of colour, as a share of the box: below it lies texture and JPEG noise.
 _SMOOTH = 0.025
+#: Spurs thinner than about this share of the box are cut off the outline.
+_SPUR = 0.025
 #: How many levels each map is cut at.
 _LEVELS = 24
 #: What a prompt usually looks like: the deposit fills a quarter of it and lies in its middle.
@@ -41,7 +43,7 @@ _STEEPNESS, _TOUCHING, _TEMPERATURE = 1.5, 6.0, 0.1
 #: Margin on every side when the box is redrawn around what was found, as a share of its size.
 _REDRAW = 0.4
 #: Smallest colour difference (CIE76) of a deposit from the skin around it that can be told from nothing.
-_LEAST_DIFFERENCE = 1.5
+_LEAST_DIFFERENCE = 0.7
 #: Searching without a prompt: long side of the searched picture in px, and how many places are judged.
 _SEARCH, _PLACES = 640, 60
 
@@ -387,7 +389,9 @@ def _outline(image: Image, region: _Region, aim: _Aim, long_side: int = _VIEW) -
     mask = np.zeros(image.shape, bool)
     if candidates:
         rows, columns = view.window.size
-        share = cv2.resize(_vote(candidates), (columns, rows), interpolation=cv2.INTER_LINEAR)
+        # Smoothed, so that thin spurs along glare and skin lines lose their vote.
+        vote = cv2.GaussianBlur(_vote(candidates), (0, 0), _SPUR * long_side)
+        share = cv2.resize(vote, (columns, rows), interpolation=cv2.INTER_LINEAR)
         mask[view.window.slices] = share > 0.5
     return mask
 
@@ -562,11 +566,12 @@ def _searched(image: Image) -> tuple[Plane, float]:
 def _lettering(image: Image) -> Mask:
     """Where near-white pieces crowd: captions, logos, scale bars; at the searched size.
 
-    Pieces whiter than chalk in skin, closed over gaps of a hundredth of the picture, six or more in a group.
+    Pieces whiter than chalk in skin, closed over gaps of a twenty-fifth of the picture, six or more in a group;
+    a shorter word is not recognised.
     """
     lab, _ = _searched(image)
     white = ((lab[..., 0] > 85) & (np.hypot(lab[..., 1], lab[..., 2]) < 10)).astype(np.uint8)
-    side = 2 * round(max(white.shape) / 100) + 1
+    side = 2 * round(max(white.shape) / 50) + 1
     _, groups = cv2.connectedComponents(cv2.morphologyEx(white, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)))
     count, pieces = cv2.connectedComponents(white, connectivity=4)
     first = np.zeros(count, np.int64)
@@ -606,7 +611,7 @@ def _peaks(pallor: Plane) -> Iterator[tuple[float, int, int, float]]:
 
     Strength is in units of the photo's own variation at that scale, so that pores do not outnumber papules.
     """
-    for step in range(9):
+    for step in range(12):
         sigma = 1.5 * 1.4**step
         band = cv2.GaussianBlur(pallor, (0, 0), sigma) - cv2.GaussianBlur(pallor, (0, 0), 2 * sigma)
         strength = band / (1.0 + float(np.median(np.abs(band))))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from calcimeasure.errors import RecipeError
 
 #: Segmentation methods by name; their functions are found in `calcimeasure.steps.segment.METHODS`.
-METHOD_NAMES = ("classical",)
+METHOD_NAMES = ("learned", "classical")
+#: Sets of network weights that the package ships.
+WEIGHTS_NAMES = ("deposits",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class SegmentSettings:
     min_area_px : int
         Smallest deposit in pixels of the image; rules alone where the scale is unknown, and besides
         `min_area_mm2` where it is known, because below it an outline has no meaning.
+    weights : str
+        Networks of the learned method, by name.
 
     Raises
     ------
@@ -33,14 +37,17 @@ class SegmentSettings:
         For a method that does not exist or a number out of range.
     """
 
-    method: str = "classical"
+    method: str = "learned"
     threshold: float = 0.5
     min_area_mm2: float = 0.5
     min_area_px: int = 12
+    weights: str = "deposits"
 
     def __post_init__(self) -> None:
         if self.method not in METHOD_NAMES:
             raise RecipeError(f"unknown segmentation method {self.method!r}; choose from {', '.join(METHOD_NAMES)}")
+        if self.weights not in WEIGHTS_NAMES:
+            raise RecipeError(f"unknown weights {self.weights!r}; choose from {', '.join(WEIGHTS_NAMES)}")
         _check("threshold", self.threshold, 0.0, 1.0)
         _check("min_area_mm2", self.min_area_mm2, 0.0, 1e4)
         _check("min_area_px", self.min_area_px, 1, 10**9)

@@ -1,0 +1,90 @@
+"""The learned method: laws that hold whatever the weights, and sense on phantoms."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, segment
+from calcimeasure.phantom.film import draw_film, random_film_scene
+from calcimeasure.steps.segment.learned import STRIDE, Networks, finder_map, segment_learned, stretched
+from calcimeasure.steps.segment.settings import SegmentSettings
+
+SETTINGS = SegmentSettings(method="learned")
+
+
+@pytest.fixture(scope="module")
+def film() -> Image:
+    return draw_film(random_film_scene(3, mm=0.4, part="hand", count=4), 3).image
+
+
+def test_the_map_does_not_depend_on_the_tiling(film: Image) -> None:
+    networks, grey = Networks.named("deposits"), stretched(film)
+    whole = finder_map(grey, 0.4, networks)
+    for tile in (STRIDE * 8, STRIDE * 15):
+        assert abs(finder_map(grey, 0.4, networks, tile) - whole).max() < 1e-3
+
+
+def test_the_same_film_gives_the_same_mask_whatever_the_threads(film: Image) -> None:
+    before = cv2.getNumThreads()
+    try:
+        masks = []
+        for threads in (1, 2, 1):
+            cv2.setNumThreads(threads)
+            masks.append(segment_learned(film, SETTINGS).labels.array)
+    finally:
+        cv2.setNumThreads(before)
+    assert all(np.array_equal(masks[0], mask) for mask in masks)
+
+
+@pytest.mark.parametrize("change", [lambda p: p * 3 + 100, lambda p: p.astype(np.float32)])
+def test_gain_offset_and_dtype_change_nothing(film: Image, change: object) -> None:
+    small = replace(film, pixels=(film.pixels // 4).astype(np.int32), ceiling=None)
+    other = replace(small, pixels=change(small.pixels))  # type: ignore[operator]
+    first, second = (segment_learned(one, SETTINGS).labels.array > 0 for one in (small, other))
+    assert (first ^ second).sum() <= 0.01 * max(first.sum(), 1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (40, 40)])
+def test_a_film_that_shows_nothing_has_no_deposit(shape: tuple[int, int]) -> None:
+    for pixels in (np.zeros(shape, np.uint8), np.eye(*shape, dtype=np.uint16) * 9):
+        found = segment(Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY), SETTINGS)
+        assert found.labels.shape == shape
+
+
+def test_an_unknown_scale_is_told_and_never_reported(film: Image) -> None:
+    found = segment_learned(film.with_spacing(None), SETTINGS)
+    assert any("scale unknown" in warning for warning in found.warnings)
+
+
+def test_most_deposits_of_phantoms_are_touched_and_little_else() -> None:
+    hits, deposits, false = 0, 0, 0
+    for seed in range(4):
+        phantom = draw_film(random_film_scene(seed, mm=0.3, part="hand", count=4), seed)
+        mine = segment_learned(phantom.image, SETTINGS).labels.array
+        hits += sum(bool(mine[phantom.truth.array == n].any()) for n in phantom.truth.numbers)
+        deposits += phantom.truth.count
+        false += sum(not phantom.truth.array[mine == n].any() for n in np.unique(mine[mine > 0]))
+    assert hits >= 0.6 * deposits
+    assert false <= 4
+
+
+def test_the_hash_of_the_weights_is_part_of_the_recipe() -> None:
+    learned, classical = Recipe(segment=SETTINGS), Recipe(segment=SegmentSettings(method="classical"))
+    assert learned.weights_sha256 is not None
+    assert len(learned.weights_sha256) == 64
+    assert classical.weights_sha256 is None
+
+
+def test_a_region_limits_what_is_kept(film: Image) -> None:
+    region = np.zeros(film.shape, bool)
+    region[: film.shape[0] // 2] = True
+    found = segment_learned(film, SETTINGS, region)
+    assert not found.labels.array[~region].any()
+
+
+def test_a_scale_nobody_can_believe_ends_in_bounded_time(film: Image) -> None:
+    for mm in (0.001, 5.0):
+        odd = film.with_spacing(Spacing.of(mm, mm, SpacingOrigin.USER))
+        assert segment_learned(odd, SETTINGS).labels.shape == film.shape
