@@ -76,7 +76,17 @@ class Job:
 
 
 #: Packages whose version a number may depend on.
-_MATTERS = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "tifffile", "imagecodecs", "pydicom", "onnxruntime")
+_MATTERS = (
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "opencv-python-headless",
+    "pillow",
+    "tifffile",
+    "imagecodecs",
+    "pydicom",
+    "onnxruntime",
+)
 
 
 def run_facts(job: Job) -> dict[str, Any]:

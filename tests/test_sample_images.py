@@ -51,7 +51,7 @@ def test_the_sample_images_give_the_golden_table(demo: Path) -> None:
 def test_the_demo_leaves_a_report_that_asks_nothing_of_a_network(demo: Path) -> None:
     page = (demo / "report.html").read_text()
     assert "not a medical device" in page.lower()
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
     assert all(name in page for name in _rows(demo / "images.csv"))
 
 

@@ -228,7 +228,7 @@ def _spacing(plane: Plane, at: Array) -> Spacing:
     return Spacing(float(row * shear), float(column * shear), SpacingOrigin.MARKER, sd)
 
 
-def _jacobian(matrix: Array, at: Array) -> Array:
+def _jacobian(matrix: npt.NDArray[Any], at: Array) -> Array:
     x, y, w = matrix @ [*at, 1.0]
     return np.asarray((matrix[:2, :2] - np.outer([x / w, y / w], matrix[2, :2])) / w)
 
@@ -240,7 +240,7 @@ def _sides(to_mm: Array, corners: Array) -> Array:
     return np.asarray(np.sqrt(np.abs(area)))
 
 
-def _apply(matrix: Array, points: Array) -> Array:
+def _apply(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> Array:
     image = points @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(image[..., :2] / image[..., 2:])
 

@@ -158,7 +158,7 @@ def _read(grey: Plane, run: Run, factor: float, *, dark: bool) -> Ruler | None:
         step_px=step * factor,
         drift=drift,
         verdict=_verdict(strip),
-        seen=min(len(run), int(round(strip.seen * len(number)))),
+        seen=min(len(run), round(strip.seen * len(number))),
         relative_sd=_relative_sd(curve, step, drift),
     )
 

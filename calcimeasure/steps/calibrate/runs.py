@@ -16,10 +16,13 @@ from scipy.spatial import cKDTree
 
 from calcimeasure.steps.calibrate.ticks import Array, Ticks
 
+Places = npt.NDArray[np.intp]
+
 _NEIGHBOURS = 5  # how many nearest ticks may propose a step
 _STEP_PX = (3.2, 130.0)  # between neighbouring ticks
 _SLACK = (0.6, 0.14)  # px, and share of the step: how far from its place a tick may lie
 _MISSING = 3  # ticks in a row
+_SPARSE = 6.0  # times its length a tick may lie from the next: beyond it ticks would be dots
 _LENGTHS = 6.0  # how many times longer than its neighbour a tick may be
 _STRENGTHS = 3.5
 _PARALLEL = np.cos(np.radians(10.0))
@@ -94,9 +97,7 @@ def _longest(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> list[tup
     return [(0, int(first[best])), (1, int(second[best])), *trail]
 
 
-def _proposals(
-    ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _proposals(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> tuple[Places, Places]:
     """Pairs of like neighbours (first, second) in one sense along the ruler."""
     index = np.flatnonzero(free)
     count = min(_NEIGHBOURS + 1, len(index))
@@ -111,20 +112,18 @@ def _proposals(
     return first[good], second[good]
 
 
-def _alike(ticks: Ticks, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+def _alike(ticks: Ticks, first: Places, second: Places) -> npt.NDArray[np.bool_]:
     ratio = np.abs(np.log(ticks.length[first] / ticks.length[second]))
     force = np.abs(np.log(ticks.strength[first] / ticks.strength[second]))
     parallel = np.einsum("ij,ij->i", ticks.along[first], ticks.along[second])
     return np.asarray((ratio < np.log(_LENGTHS)) & (force < np.log(_STRENGTHS)) & (parallel > _PARALLEL))
 
 
-def _square(ticks: Ticks, first: npt.NDArray[np.intp], step: Array) -> npt.NDArray[np.bool_]:
+def _square(ticks: Ticks, first: Places, step: Array) -> npt.NDArray[np.bool_]:
     size = np.linalg.norm(step, axis=1)
     along = np.abs(np.einsum("ij,ij->i", step, ticks.along[first]))
-    # A step beyond ten tick lengths is no ruler: its ticks would be dots.
-    return np.asarray(
-        (along < _SQUARE * size + 0.7) & (size > _STEP_PX[0]) & (size < _STEP_PX[1]) & (size < 6 * ticks.length[first])
-    )
+    near = (size > _STEP_PX[0]) & (size < np.minimum(_STEP_PX[1], _SPARSE * ticks.length[first]))
+    return np.asarray(near & (along < _SQUARE * size + 0.7))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,9 +132,7 @@ class _Walk:
     foot: Array
     free: npt.NDArray[np.bool_]
 
-    def follow(
-        self, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]
-    ) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
+    def follow(self, first: Places, second: Places) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
         """How many ticks each proposal leads to, and the (number, tick) found by the first of them."""
         index = np.flatnonzero(self.free)
         tree = cKDTree(self.foot[index])
@@ -155,9 +152,7 @@ class _Walk:
                 trail.append((int(number[0]), int(found[0])))
         return hits, trail
 
-    def _next(
-        self, tree: cKDTree, index: npt.NDArray[np.intp], at: npt.NDArray[np.intp], step: Array
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+    def _next(self, tree: cKDTree, index: Places, at: Places, step: Array) -> tuple[Places, npt.NDArray[np.int64]]:
         """The next tick of each walk (-1: none), and how many steps away it is."""
         found, gap = np.full(len(at), -1), np.ones(len(at), int)
         reach = _SLACK[0] + _SLACK[1] * np.linalg.norm(step, axis=1)

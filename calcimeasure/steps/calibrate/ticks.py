@@ -9,6 +9,7 @@ way and so never joins them together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,37 +82,39 @@ def _class_of(strength: Plane, angle: Plane, direction: float) -> Ticks:
     mask = (strength > _RIDGE) & (off < np.pi / _DIRECTIONS)
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
     y, x = np.nonzero(mask)
-    return _strongest(_moments(labels[y, x], x, y, strength[y, x], count, direction))
+    spots = _Spots(labels[y, x], strength[y, x], count)
+    return _strongest(_bars(spots, x.astype(float), y.astype(float), direction))
 
 
-def _moments(
-    label: npt.NDArray[np.int32],
-    x: npt.NDArray[np.intp],
-    y: npt.NDArray[np.intp],
-    weight: Plane,
-    count: int,
-    direction: float,
-) -> Ticks:
-    """Centre, direction, length and strength of every component, from its weighted moments."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spots:
+    """Which component each ridge pixel belongs to (0 is none), and how much it weighs."""
 
-    def total(values: npt.NDArray[np.floating]) -> Array:
-        return np.bincount(label, values, count)[1:]
+    label: npt.NDArray[np.int32]
+    weight: Plane
+    count: int
 
-    mass, pixels = total(weight), total(np.ones_like(weight))
-    cx, cy = total(weight * x) / mass, total(weight * y) / mass
-    xx, yy, xy = (
-        total(weight * x * x) / mass - cx**2,
-        total(weight * y * y) / mass - cy**2,
-        total(weight * x * y) / mass - cx * cy,
-    )
+    def total(self, values: npt.NDArray[Any]) -> Array:
+        return np.asarray(np.bincount(self.label, values, self.count)[1:], np.float64)
+
+    def mean(self, values: Array) -> Array:
+        return np.asarray(self.total(self.weight * values) / self.total(self.weight))
+
+
+def _bars(spots: _Spots, x: Array, y: Array, direction: float) -> Ticks:
+    """Centre, direction, length and strength of every elongated component, from its weighted moments."""
+    cx, cy = spots.mean(x), spots.mean(y)
+    xx, yy, xy = spots.mean(x * x) - cx**2, spots.mean(y * y) - cy**2, spots.mean(x * y) - cx * cy
     theta = np.arctan2(2 * xy, xx - yy) / 2
     theta = direction + np.mod(theta - direction + np.pi / 2, np.pi) - np.pi / 2
     long = (xx + yy) / 2 + np.hypot((xx - yy) / 2, xy)
     wide = np.maximum(xx + yy - long, 0.05)
-    good = (long > 1.8 * wide) & (np.abs(theta - direction) < np.pi / _DIRECTIONS)
     along = np.column_stack([np.cos(theta), np.sin(theta)])
-    ticks = Ticks(np.column_stack([cx, cy]), along, np.sqrt(12 * np.maximum(long, 0)), mass / pixels)
-    return _subset(ticks, good & (ticks.length >= _SHORTEST))
+    strength = spots.total(spots.weight) / spots.total(np.ones_like(x))
+    # A bar of length L has the variance L^2 / 12.
+    bars = Ticks(np.column_stack([cx, cy]), along, np.sqrt(12 * np.maximum(long, 0)), strength)
+    slim = (long > 1.8 * wide) & (np.abs(theta - direction) < np.pi / _DIRECTIONS)
+    return _subset(bars, slim & (bars.length >= _SHORTEST))
 
 
 def _strongest(ticks: Ticks) -> Ticks:

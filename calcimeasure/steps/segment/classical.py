@@ -26,7 +26,7 @@ from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.segment.candidates import Candidate, Grounds, candidates_of, elongation, sort_out
-from calcimeasure.steps.segment.limb import NOMINAL_MM, Grey, Survey, disc, resized, survey
+from calcimeasure.steps.segment.limb import Grey, Survey, disc, resized, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 LEVELS = 64
@@ -70,7 +70,7 @@ def segment_classical(image: Image, settings: SegmentSettings, region: Mask | No
         excluded,
         limb=seen.enlarged(seen.limb),
         bone=grounds.bone,
-        warnings=_warnings(seen),
+        warnings=seen.warnings,
     )
 
 
@@ -259,13 +259,3 @@ def _without_holes(mask: Mask) -> Mask:
     outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
     _, parts = cv2.connectedComponents(outside, connectivity=4)
     return np.asarray(parts[1:-1, 1:-1] != parts[0, 0])
-
-
-def _warnings(seen: Survey) -> tuple[str, ...]:
-    found = []
-    if seen.assumed_scale:
-        assumed = f"deposits were sought as if the film's long side were {NOMINAL_MM:.0f} mm"
-        found.append(f"scale unknown or beyond belief: {assumed}")
-    if not seen.limb.any():
-        found.append("no limb was found on the film")
-    return tuple(found)

@@ -71,7 +71,7 @@ def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None
         limb=seen.enlarged(seen.limb),
         bone=grounds.bone,
         probability=chance,
-        warnings=_warnings(seen),
+        warnings=seen.warnings,
     )
 
 
@@ -79,18 +79,12 @@ def _findings(image: Image, seen: Survey, settings: SegmentSettings) -> tuple[Ma
     """The outline probability, and every finding: confirmed by the outline network, or by the finder alone."""
     networks = Networks.named(settings.weights)
     grey = stretched(image)
-    mm = image.spacing.mean_mm if image.spacing else None
+    mm = None if seen.assumed_scale else seen.native_mm
     hint = finder_map(grey, mm, networks)
     chance = outline_map(grey, hint, mm, networks)
     confirmed = groups(chance > EDGE, seen.native_mm)
     alone = [part for part in groups(hint > EDGE, seen.native_mm) if not _inside(part, chance).max() > EDGE]
     return chance, [_scored(part, hint, chance) for part in (*confirmed, *alone)]
-
-
-def _warnings(seen: Survey) -> tuple[str, ...]:
-    if not seen.assumed_scale:
-        return ()
-    return (f"scale unknown: {NOMINAL_MM:.0f} mm assumed for the film's long side, only to look for deposits",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,13 @@ class Survey:
         """Millimetres per pixel of the film itself, as far as known or assumed."""
         return float(self.mm * max(self.grey.shape) / max(self.full.shape))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of anything found on this film ought to know."""
+        sought = f"scale unknown or beyond belief: deposits were sought as if the long side were {NOMINAL_MM:.0f} mm"
+        told = {sought: self.assumed_scale, "no limb was found on the film": not self.limb.any()}
+        return tuple(warning for warning, holds in told.items() if holds)
+
     def enlarged(self, mask: Mask) -> Mask:
         """A mask of working scale at the film's own size."""
         return resized(mask.astype(np.uint8), self.full.shape, cv2.INTER_NEAREST).astype(bool)

@@ -128,13 +128,14 @@ def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentati
     _require_photo(image)
     settings = settings or SegmentSettings()
     lettering = _lettering(image)
-    found = _without_overlap(_judged(image, place, settings) for place in _pale_places(image, lettering))
+    places = _pale_places(image, lettering)
+    found = _without_overlap(_judged(image, place, lettering, settings) for place in places)
     kept = [one for one in found if one.counts(settings)]
     labels = Labels(_numbered([one.piece for one in kept], image.shape), ("photo searched without a prompt",))
     probability = np.zeros(image.shape, np.float32)
     for one in found:
         probability[one.box.slices][one.piece.mask] = one.score
-    dropped = (*_texts(image, lettering), *(_dropped(one) for one in found if not one.counts(settings)))
+    dropped = (*_texts(lettering), *(_dropped(one) for one in found if not one.counts(settings)))
     return Segmentation(labels, dropped, probability=probability, warnings=("proposed: no person has accepted this",))
 
 
@@ -372,8 +373,14 @@ def _boxes_around(point: tuple[int, int], shape: tuple[int, int]) -> list[_Box]:
 
 
 def _best_score(image: Image, region: _Region) -> float:
-    candidates = list(_candidates(_seen(image, region, _VIEW // 2), _CLICKED))
-    return max((one.score for one in candidates), default=-np.inf)
+    """The best candidate's score, and a little more the more its colour differs from what borders it."""
+    view = _seen(image, region, _VIEW // 2)
+    best = max(_candidates(view, _CLICKED), key=lambda one: one.score, default=None)
+    if best is None:
+        return -np.inf
+    ring = (cv2.dilate(best.mask, np.ones((7, 7), np.uint8)) - best.mask) > 0
+    difference = np.median(view.lab[best.mask > 0], 0) - np.median(view.lab[ring], 0) if ring.any() else np.zeros(3)
+    return best.score + 0.5 * float(np.log1p(np.linalg.norm(difference)))
 
 
 def _inside(region: _Region, box: _Box, shape: tuple[int, int]) -> Mask | None:
@@ -564,7 +571,7 @@ def _searched(image: Image) -> tuple[Plane, float]:
 
 
 def _lettering(image: Image) -> Mask:
-    """Where near-white pieces crowd: captions, logos, scale bars; at the searched size.
+    """Where near-white pieces crowd: captions, logos, scale bars; shape of the photo.
 
     Pieces whiter than chalk in skin, closed over gaps of a twenty-fifth of the picture, six or more in a group;
     a shorter word is not recognised.
@@ -578,13 +585,13 @@ def _lettering(image: Image) -> Mask:
     first[pieces.ravel()] = groups.ravel()
     crowded = np.flatnonzero(np.bincount(first[1:], minlength=2) >= 6)
     letters = np.isin(groups, crowded[crowded > 0]).astype(np.uint8)
-    return np.asarray(cv2.dilate(letters, np.ones((side, side), np.uint8)) > 0)
+    grown = cv2.dilate(letters, np.ones((side, side), np.uint8))
+    return np.asarray(cv2.resize(grown, image.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _texts(image: Image, lettering: Mask) -> Iterator[Excluded]:
-    """Every group of letters, in pixels of the photo."""
-    full = cv2.resize(lettering.astype(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    count, pieces, boxes, _ = cv2.connectedComponentsWithStats(full, connectivity=8)
+def _texts(lettering: Mask) -> Iterator[Excluded]:
+    """Every group of letters."""
+    count, pieces, boxes, _ = cv2.connectedComponentsWithStats(lettering.astype(np.uint8), connectivity=8)
     for number in range(1, count):
         left, top, width, height, area = boxes[number].tolist()
         column = left + int(np.argmax(pieces[top, left : left + width] == number))
@@ -596,9 +603,10 @@ def _pale_places(image: Image, lettering: Mask) -> list[_Box]:
     lab, scale = _searched(image)
     peaks = sorted(peak for pallor in (lab[..., 0] - lab[..., 1], -lab[..., 1]) for peak in _peaks(pallor))
     boxes: list[_Box] = []
-    for _, row, column, radius in peaks:
-        box = _box_about((row + 0.5) / scale, (column + 0.5) / scale, 2 * radius / scale, image.shape)
-        known = lettering[row, column] or any(_overlap(box, other) > 0.5 for other in boxes)
+    for _, *peak in peaks:
+        row, column, radius = ((peak[0] + 0.5) / scale, (peak[1] + 0.5) / scale, peak[2] / scale)
+        box = _box_about(row, column, 2 * radius, image.shape)
+        known = lettering[int(row), int(column)] or any(_overlap(box, other) > 0.5 for other in boxes)
         if min(box.size) >= 8 and not known:
             boxes.append(box)
         if len(boxes) == _PLACES:
@@ -635,12 +643,13 @@ def _overlap(one: _Box, other: _Box) -> float:
     return max(down, 0) * max(across, 0) / smaller
 
 
-def _judged(image: Image, place: _Box, settings: SegmentSettings) -> _Found | None:
+def _judged(image: Image, place: _Box, lettering: Mask, settings: SegmentSettings) -> _Found | None:
     """The deposit in a place with its score; `None` when nothing lies there."""
     mask = _valid(image, _Region(place).clip(_outline(image, _Region(place), _FIRST, _VIEW // 2)))
     if not mask.any():
         return None
     terms = _evidence(image, mask)
+    terms[Reason.TEXT] *= 1 - _ramp(float(lettering[mask].mean()), 0.05, 0.3)
     worst = min(terms, key=lambda reason: terms[reason])
     small = mask.sum() < settings.min_area_px
     return _Found(_Piece.of(mask), float(np.prod(list(terms.values()))), Reason.TOO_SMALL if small else worst)

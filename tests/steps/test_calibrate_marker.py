@@ -1,0 +1,166 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+from calibrate_scenes import Shot, page_of, photo, sheet_photo
+
+from calcimeasure.errors import MeasurementRefused
+from calcimeasure.io.marker_sheet import sheet_pdf
+from calcimeasure.model.image import SpacingOrigin
+from calcimeasure.model.scale import Scale, ScaleMethod
+from calcimeasure.steps.calibrate import find_markers, find_scale, fit_plane, marker_sheet
+from calcimeasure.steps.calibrate.sheet import PAGE_MM, size_from_ids
+
+SHOTS = {
+    "straight": Shot(),
+    "tilted": Shot(tilt=20, towards=30, spin=40, seed=1),
+    "limit": Shot(tilt=29, towards=200, spin=-70, focal=0.9, seed=2),
+    "soft": Shot(tilt=12, towards=90, blur=1.6, noise=6, quality=60, px_per_mm=5, seed=3),
+}
+
+
+@pytest.mark.parametrize("keep", [None, (5,), (0, 3, 8, 11)], ids=["all", "one", "four"])
+@pytest.mark.parametrize("name", SHOTS)
+def test_areas_are_right_on_tilted_sheets(name, keep):
+    shot = SHOTS[name]
+    scale = find_scale(sheet_photo(shot, keep=keep))
+    assert scale.method is ScaleMethod.MARKER
+    assert not scale.unsure
+    assert scale.spacing.origin is SpacingOrigin.MARKER
+    assert scale.tilt_degrees == pytest.approx(shot.tilt, abs=2.5)
+    disc = shot.disc(90, 120, 8)
+    assert scale.area_mm2(disc) == pytest.approx(math.pi * 64, rel=0.03 if keep == (5,) else 0.015)
+
+
+def test_spacing_is_the_scale_at_a_straight_sheet():
+    scale = find_scale(sheet_photo(SHOTS["straight"]))
+    assert scale.spacing.row_mm == pytest.approx(1 / 6, rel=0.003)
+    assert scale.spacing.column_mm == pytest.approx(1 / 6, rel=0.003)
+    assert scale.px_per_mm == pytest.approx(6, rel=0.003)
+    assert scale.sd == pytest.approx(scale.spacing.relative_sd / 6, rel=0.01)
+
+
+def test_pixel_areas_add_up_to_the_area_of_a_mask():
+    shot = SHOTS["tilted"]
+    scale, disc = find_scale(sheet_photo(shot)), shot.disc(80, 130, 5)
+    assert scale.pixel_area_mm2(shot.shape)[disc].sum() == pytest.approx(scale.area_mm2(disc))
+    assert np.ptp(scale.pixel_area_mm2(shot.shape)) > 0.2 * scale.spacing.pixel_mm2
+
+
+def test_a_measured_print_overrides_what_the_numbers_tell():
+    image = sheet_photo(SHOTS["straight"])
+    assert find_scale(image, marker_mm=21).spacing.mean_mm == pytest.approx(
+        1.05 * find_scale(image).spacing.mean_mm, rel=1e-6
+    )
+
+
+def _curled(shot):
+    grey = shot.take(page_of(marker_sheet(20)))
+    rows, columns = np.indices(grey.shape, np.float32)
+    return photo(cv2.remap(grey, columns + 9 * np.sin(rows / 70), rows, cv2.INTER_LINEAR))
+
+
+REFUSED = {
+    "tilt": (lambda: sheet_photo(Shot(tilt=38, towards=20)), "tilted by 3[678] degrees.*from straight above"),
+    "sizes": (lambda: sheet_photo(Shot(), keep=(0, 1, 6, 7), stretch={6: 1.12}), "disagree by .*one plane.*one print"),
+    "curled": (lambda: _curled(Shot()), "px from one plane.*lay the sheet flat"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_say_what_to_do(name):
+    draw, message = REFUSED[name]
+    scale = find_scale(draw())
+    assert scale.spacing is None
+    assert scale.homography is None
+    assert scale.unsure
+    assert scale.method is ScaleMethod.MARKER
+    with pytest.raises(AssertionError):
+        assert not scale.reason
+    import re
+
+    assert re.search(message, scale.reason), scale.reason
+    with pytest.raises(MeasurementRefused, match="there is no scale"):
+        scale.area_mm2(np.ones((2, 2), bool))
+
+
+def _foreign_photo():
+    family = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_6X6_250)
+    page = np.full((800, 800), 230, np.uint8)
+    for k, (y, x) in enumerate([(100, 100), (100, 500), (500, 100), (500, 500)]):
+        page[y : y + 160, x : x + 160] = np.where(cv2.aruco.generateImageMarker(family, k, 160) > 0, 230, 25)
+    return photo(cv2.GaussianBlur(page, (0, 0), 1.0))
+
+
+def test_markers_of_unknown_size_are_refused_until_it_is_given():
+    image = _foreign_photo()
+    unknown = find_scale(image, method="marker")
+    assert unknown.spacing is None
+    assert "unknown size; they agree within" in unknown.reason
+    assert "--marker-mm" in unknown.reason
+    assert find_scale(image, marker_mm=32).px_per_mm == pytest.approx(5, rel=0.003)
+
+
+def test_one_marker_measures_another():
+    image = _foreign_photo()
+    markers = find_markers(image)
+    plane = fit_plane(markers.only(0).corners, 32.0, image.shape)
+    assert plane.tilt_degrees < 3
+    whole = fit_plane(markers.corners, 32.0, image.shape)
+    assert whole.disagreement < 0.003
+    assert whole.relative_sd < plane.relative_sd
+
+
+def test_the_claimed_sd_covers_the_scatter():
+    middle = np.zeros((700, 900), bool)
+    middle[300:400, 400:500] = True
+    scales = [find_scale(sheet_photo(Shot(shape=(700, 900), px_per_mm=5, seed=k), keep=(5,))) for k in range(8)]
+    scatter = np.std([np.sqrt(scale.area_mm2(middle)) for scale in scales]) / np.sqrt(1e4 / 25)
+    assert scatter < 2 * np.mean([scale.spacing.relative_sd for scale in scales])
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf])
+def test_a_marker_size_must_be_positive(bad):
+    with pytest.raises(MeasurementRefused, match="black square in mm"):
+        find_scale(sheet_photo(Shot(shape=(64, 64))), marker_mm=bad)
+
+
+def test_an_unknown_method_is_named():
+    with pytest.raises(MeasurementRefused, match="auto, marker, ruler"):
+        find_scale(photo(np.zeros((64, 64), np.uint8)), method="magic")
+
+
+def test_a_scale_without_spacing_must_say_why():
+    with pytest.raises(ValueError, match="must say why"):
+        Scale(None, None, unsure=True)
+    with pytest.raises(ValueError, match="cannot be sure"):
+        Scale(None, None, reason="none")
+
+
+@pytest.mark.parametrize("size", [8, 20, 37, 60])
+def test_every_sheet_fits_the_page_and_tells_its_size(size):
+    sheet = marker_sheet(size)
+    assert size_from_ids([marker.number for marker in sheet.markers]) == size
+    assert len(sheet.markers) >= 4
+    assert max(marker.x_mm + size for marker in sheet.markers) < PAGE_MM[0] - 10
+    assert max(marker.y_mm + size for marker in sheet.markers) < PAGE_MM[1] - 10
+    assert all(marker.modules()[0].all() for marker in sheet.markers)
+
+
+@pytest.mark.parametrize("size", [5, 61, 20.5])
+def test_sizes_that_cannot_be_printed_are_refused(size):
+    with pytest.raises(MeasurementRefused, match="whole millimetres"):
+        marker_sheet(size)
+
+
+def test_numbers_of_two_sheets_tell_no_size():
+    assert size_from_ids([16 * 20, 16 * 25]) is None
+    assert size_from_ids([3]) is None
+
+
+def test_the_sheet_is_the_same_pdf_each_time():
+    data = sheet_pdf(marker_sheet(20))
+    assert data.startswith(b"%PDF")
+    assert data == sheet_pdf(marker_sheet(20))
+    assert data != sheet_pdf(marker_sheet(25))
