@@ -240,7 +240,8 @@ def _groups(mask: Mask, mm: float) -> list[_Group]:
 
 def _labelled(shape: tuple[int, ...], kept: list[tuple[_Group, float]]) -> tuple[NDArray[np.int32], tuple[float, ...]]:
     """One number per 8-connected part, in reading order of the groups, and each part's score."""
-    labels, scores = np.zeros(shape, np.int32), []
+    labels = np.zeros(shape, np.int32)
+    scores: list[float] = []
     for group, score in kept:
         count, parts = cv2.connectedComponents(group.inside.astype(np.uint8), connectivity=8)
         labels[group.box][group.inside] = parts[group.inside] + len(scores)

@@ -8,7 +8,7 @@ import numpy as np
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.steps.calibrate.sheet import Sheet, marker_sheet
 
-_FINE = 8  # px per mm of the flat drawing
+_FINE = 6  # px per mm of the flat drawing
 
 
 def photo(grey):
@@ -22,9 +22,9 @@ class Shot:
     tilt: float = 0.0
     towards: float = 0.0
     spin: float = 0.0
-    px_per_mm: float = 6.0
+    px_per_mm: float = 5.0
     middle_mm: tuple = (70.0, 130.0)
-    shape: tuple = (900, 1200)
+    shape: tuple = (700, 900)
     focal: float = 1.2  # of the longer side
     blur: float = 0.8
     noise: float = 3.0

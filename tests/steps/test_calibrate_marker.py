@@ -1,4 +1,5 @@
 import math
+import re
 
 import cv2
 import numpy as np
@@ -16,11 +17,11 @@ SHOTS = {
     "straight": Shot(),
     "tilted": Shot(tilt=20, towards=30, spin=40, seed=1),
     "limit": Shot(tilt=29, towards=200, spin=-70, focal=0.9, seed=2),
-    "soft": Shot(tilt=12, towards=90, blur=1.6, noise=6, quality=60, px_per_mm=5, seed=3),
+    "soft": Shot(tilt=12, towards=90, blur=1.6, noise=6, quality=60, seed=3),
 }
 
 
-@pytest.mark.parametrize("keep", [None, (5,), (0, 3, 8, 11)], ids=["all", "one", "four"])
+@pytest.mark.parametrize("keep", [(5,), (0, 3, 8, 11)], ids=["one", "four"])
 @pytest.mark.parametrize("name", SHOTS)
 def test_areas_are_right_on_tilted_sheets(name, keep):
     shot = SHOTS[name]
@@ -34,35 +35,38 @@ def test_areas_are_right_on_tilted_sheets(name, keep):
 
 
 def test_spacing_is_the_scale_at_a_straight_sheet():
-    scale = find_scale(sheet_photo(SHOTS["straight"]))
-    assert scale.spacing.row_mm == pytest.approx(1 / 6, rel=0.003)
-    assert scale.spacing.column_mm == pytest.approx(1 / 6, rel=0.003)
-    assert scale.px_per_mm == pytest.approx(6, rel=0.003)
-    assert scale.sd == pytest.approx(scale.spacing.relative_sd / 6, rel=0.01)
+    scale = find_scale(sheet_photo(SHOTS["straight"], keep=(0, 5, 6)))
+    assert scale.spacing.row_mm == pytest.approx(1 / 5, rel=0.003)
+    assert scale.spacing.column_mm == pytest.approx(1 / 5, rel=0.003)
+    assert scale.px_per_mm == pytest.approx(5, rel=0.003)
+    assert scale.sd == pytest.approx(scale.spacing.relative_sd / 5, rel=0.01)
 
 
 def test_pixel_areas_add_up_to_the_area_of_a_mask():
     shot = SHOTS["tilted"]
-    scale, disc = find_scale(sheet_photo(shot)), shot.disc(80, 130, 5)
+    scale, disc = find_scale(sheet_photo(shot, keep=(5, 6))), shot.disc(80, 130, 5)
     assert scale.pixel_area_mm2(shot.shape)[disc].sum() == pytest.approx(scale.area_mm2(disc))
     assert np.ptp(scale.pixel_area_mm2(shot.shape)) > 0.2 * scale.spacing.pixel_mm2
 
 
 def test_a_measured_print_overrides_what_the_numbers_tell():
-    image = sheet_photo(SHOTS["straight"])
+    image = sheet_photo(SHOTS["straight"], keep=(5,))
     assert find_scale(image, marker_mm=21).spacing.mean_mm == pytest.approx(
         1.05 * find_scale(image).spacing.mean_mm, rel=1e-6
     )
 
 
 def _curled(shot):
-    grey = shot.take(page_of(marker_sheet(20)))
+    grey = shot.take(page_of(marker_sheet(20), (0, 2, 5, 7)))
     rows, columns = np.indices(grey.shape, np.float32)
     return photo(cv2.remap(grey, columns + 9 * np.sin(rows / 70), rows, cv2.INTER_LINEAR))
 
 
 REFUSED = {
-    "tilt": (lambda: sheet_photo(Shot(tilt=38, towards=20)), "tilted by 3[678] degrees.*from straight above"),
+    "tilt": (
+        lambda: sheet_photo(Shot(tilt=38, towards=20), keep=(0, 5, 6, 9)),
+        "tilted by 3[678] degrees.*from straight above",
+    ),
     "sizes": (lambda: sheet_photo(Shot(), keep=(0, 1, 6, 7), stretch={6: 1.12}), "disagree by .*one plane.*one print"),
     "curled": (lambda: _curled(Shot()), "px from one plane.*lay the sheet flat"),
 }
@@ -76,10 +80,6 @@ def test_refusals_say_what_to_do(name):
     assert scale.homography is None
     assert scale.unsure
     assert scale.method is ScaleMethod.MARKER
-    with pytest.raises(AssertionError):
-        assert not scale.reason
-    import re
-
     assert re.search(message, scale.reason), scale.reason
     with pytest.raises(MeasurementRefused, match="there is no scale"):
         scale.area_mm2(np.ones((2, 2), bool))
@@ -115,7 +115,7 @@ def test_one_marker_measures_another():
 def test_the_claimed_sd_covers_the_scatter():
     middle = np.zeros((700, 900), bool)
     middle[300:400, 400:500] = True
-    scales = [find_scale(sheet_photo(Shot(shape=(700, 900), px_per_mm=5, seed=k), keep=(5,))) for k in range(8)]
+    scales = [find_scale(sheet_photo(Shot(seed=k), keep=(5,))) for k in range(6)]
     scatter = np.std([np.sqrt(scale.area_mm2(middle)) for scale in scales]) / np.sqrt(1e4 / 25)
     assert scatter < 2 * np.mean([scale.spacing.relative_sd for scale in scales])
 

@@ -197,20 +197,21 @@ def _detect(grey: npt.NDArray[np.uint8], dictionary: int) -> Markers:
 
 def _refusal(plane: Plane, count: int, side: float | None) -> str:
     """Why the plane must not be used; empty when it may."""
-    if plane.tilt_degrees > MOST_TILT:
+    # Tilt comes last: what markers say that contradict each other about tilt is worth nothing.
+    if plane.disagreement > MOST_DISAGREEMENT:
         return (
-            f"the marker is tilted by {plane.tilt_degrees:.0f} degrees, more than {MOST_TILT:.0f}: "
-            "photograph it again from straight above"
+            f"the markers disagree by {plane.disagreement:.1%} in size, more than {MOST_DISAGREEMENT:.0%}: lay them "
+            "flat in one plane, all from one print, and photograph again"
         )
     if plane.reprojection_px > MOST_REPROJECTION:
         return (
             f"the marker corners lie {plane.reprojection_px:.1f} px from one plane, more than {MOST_REPROJECTION:.0f}: "
             "lay the sheet flat, hold still and photograph it again"
         )
-    if plane.disagreement > MOST_DISAGREEMENT:
+    if plane.tilt_degrees > MOST_TILT:
         return (
-            f"the markers disagree by {plane.disagreement:.1%} in size, more than {MOST_DISAGREEMENT:.0%}: lay them "
-            "flat in one plane, all from one print, and photograph again"
+            f"the marker is tilted by {plane.tilt_degrees:.0f} degrees, more than {MOST_TILT:.0f}: "
+            "photograph it again from straight above"
         )
     if side is None:
         agree = f"; they agree within {plane.disagreement:.1%}" if count > 1 else ""
