@@ -107,7 +107,7 @@ class Spacing:
 
     def __post_init__(self) -> None:
         if not all(np.isfinite(mm) and mm > 0 for mm in (self.row_mm, self.column_mm)):
-            raise ValueError(f"pixel spacing must be positive, got {self.row_mm} x {self.column_mm}: unknown scale is None")
+            raise ValueError(f"pixel spacing must be positive, got {self.row_mm} x {self.column_mm}; unknown is None")
 
     @classmethod
     def of(cls, row_mm: float, column_mm: float, origin: SpacingOrigin) -> Spacing:

@@ -11,7 +11,7 @@ from calcimeasure.model.image import RELATIVE_SD
 
 @pytest.mark.parametrize("mm", [0, -0.1, float("nan"), float("inf")])
 def test_an_unknown_scale_is_none_never_a_number(mm: float) -> None:
-    with pytest.raises(ValueError, match="unknown scale is None"):
+    with pytest.raises(ValueError, match="unknown is None"):
         Spacing.of(mm, 0.1, SpacingOrigin.USER)
 
 
