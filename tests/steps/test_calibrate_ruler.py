@@ -11,11 +11,11 @@ from calcimeasure.model.scale import ScaleMethod
 from calcimeasure.steps.calibrate import find_rulers, find_scale
 from calcimeasure.steps.calibrate.graduation import Graduation, graduate
 
-SHAPE = (600, 900)
+SHAPE = (500, 640)
 
 
 def _shot(**how):
-    return Shot(**{"shape": SHAPE, "middle_mm": (33, 7), "px_per_mm": 12, **how})
+    return Shot(**{"shape": SHAPE, "middle_mm": (33, 7), "px_per_mm": 10, **how})
 
 
 MILLIMETRES = {
@@ -23,10 +23,16 @@ MILLIMETRES = {
     "steep": _shot(spin=37, seed=1),
     "upside down": _shot(spin=183, seed=2),
     "coarse": _shot(px_per_mm=7, spin=-80, middle_mm=(30, 7), seed=3),
-    "fine": _shot(px_per_mm=24, spin=5, middle_mm=(25, 7), seed=4),
+    "fine": _shot(px_per_mm=20, spin=5, middle_mm=(25, 7), seed=4),
     "in perspective": _shot(tilt=12, towards=90, spin=10, seed=5),
     "soft": _shot(blur=1.8, noise=8, quality=60, seed=6),
 }
+
+
+def _px_per_mm(shot):
+    """Along the middle of the ruler: a tilt shortens it."""
+    ends = shot.to_px @ np.array([[20, 0, 1], [46, 0, 1]]).T
+    return np.linalg.norm(np.diff(ends[:2] / ends[2])) / 26
 
 
 @pytest.mark.parametrize("name", MILLIMETRES)
@@ -35,19 +41,20 @@ def test_a_millimetre_ruler_gives_its_scale(name):
     scale = find_scale(ruler_photo("millimetre", shot))
     assert scale.method is ScaleMethod.RULER
     assert scale.spacing.origin is SpacingOrigin.RULER
-    assert scale.px_per_mm == pytest.approx(shot.px_per_mm, rel=0.02)
-    assert abs(scale.px_per_mm / shot.px_per_mm - 1) < 3 * scale.spacing.relative_sd
+    truth = _px_per_mm(shot)
+    assert scale.px_per_mm == pytest.approx(truth, rel=0.015)
+    assert abs(scale.px_per_mm / truth - 1) < 3 * scale.spacing.relative_sd
     assert not scale.unsure, scale.reason
 
 
 def test_half_millimetres_are_not_taken_for_millimetres():
-    scale = find_scale(ruler_photo("half", _shot(px_per_mm=20, spin=20)))
-    assert scale.px_per_mm == pytest.approx(20, rel=0.02)
+    scale = find_scale(ruler_photo("half", _shot(px_per_mm=18, spin=20)))
+    assert scale.px_per_mm == pytest.approx(18, rel=0.02)
 
 
 @pytest.mark.parametrize(
     ("kind", "px_per_mm", "message"),
-    [("inch", 9, "inch ruler"), ("half_cm", 3.2, "no longer marks"), ("plain", 12, "no longer marks")],
+    [("inch", 8, "inch ruler"), ("half_cm", 3.2, "no longer marks"), ("plain", 10, "no longer marks")],
 )
 @pytest.mark.parametrize("spin", [0, 130])
 def test_other_rulers_give_no_scale_but_say_what_to_do(kind, px_per_mm, message, spin):
@@ -112,7 +119,7 @@ def test_too_small_a_picture_has_no_ruler():
 def test_a_grey_film_of_sixteen_bits_is_read_too():
     grey = ruler_photo("millimetre", _shot()).pixels[..., 0].astype(np.uint16) * 200
     scale = find_scale(Image(grey, Kind.RADIOGRAPH, Meaning.DISPLAY))
-    assert scale.px_per_mm == pytest.approx(12, rel=0.02)
+    assert scale.px_per_mm == pytest.approx(10, rel=0.02)
 
 
 def test_the_same_photo_gives_the_same_scale():
@@ -163,12 +170,12 @@ def photo_of(rgb):
 
 def test_real_rulers_are_read(shared):
     folder = shared / "data" / "ruler_photos"
-    rows = _truths(folder)[::4]
+    rows = _truths(folder)[::7]
     for row in rows:
         scale = find_scale(_read(folder / row["image"]))
         assert scale.px_per_mm == pytest.approx(float(row["px_per_mm"]), rel=0.03), row["image"]
 
 
 def test_no_ruler_is_invented_on_real_photos(shared):
-    for path in sorted((shared / "data" / "calcinosis_photos").glob("*.jpg")):
+    for path in sorted((shared / "data" / "calcinosis_photos").glob("*.jpg"))[::3]:
         assert find_scale(_read(path)).spacing is None, path.name
