@@ -53,7 +53,8 @@ def simulated_sheets(count):
             errors += [abs(scale.area_mm2(disc) / (math.pi * 64) - 1) for disc in _discs(shot)]
         _print_errors(f"simulated sheet, {name}: area error", errors)
         print(
-            f"    tilt error median {np.median(tilts):.2f} max {np.max(tilts):.2f} degrees; refused {refused} of {count}"
+            f"    tilt error median {np.median(tilts):.2f}, worst {np.max(tilts):.2f} degrees;"
+            f" refused {refused} of {count}"
         )
 
 
@@ -96,8 +97,8 @@ def real_boards(folder):
             alone[np.arange(len(markers)), far.argmin(axis=1)],
         )
         print(
-            f"{name}: {len(markers)} markers, tilt {whole.tilt_degrees:.1f}, reprojection {whole.reprojection_px:.2f} px,"
-            f" sizes agree within {whole.disagreement:.1%}"
+            f"{name}: {len(markers)} markers, tilt {whole.tilt_degrees:.1f},"
+            f" reprojection {whole.reprojection_px:.2f} px, sizes agree within {whole.disagreement:.1%}"
         )
         for (kind, pool), side in zip(every.items(), found, strict=True):
             _print_errors(f"    {kind}: area error", np.abs(side**2 - 1))
@@ -136,7 +137,8 @@ def real_rulers(folder, overlays):
             _draw(path, image, overlays)
     good = sum(error <= 0.03 for error in errors)
     print(
-        f"rulers: {good} of {len(truth)} within 3 %; sure and more than 5 % off: {wrong}; CPU seconds {max(seconds):.2f} at most"
+        f"rulers: {good} of {len(truth)} within 3 %; sure and more than 5 % off: {wrong};"
+        f" CPU seconds {max(seconds):.2f} at most"
     )
 
 
@@ -154,7 +156,8 @@ def no_rulers(data):
         if scale.spacing is not None:
             invented.append(path.name)
     print(
-        f"photos without a millimetre ruler: {count}; a scale invented on {len(invented)} {invented}; CPU {max(seconds):.2f} s at most"
+        f"photos without a millimetre ruler: {count}; a scale invented on {len(invented)} {invented};"
+        f" CPU seconds {max(seconds):.2f} at most"
     )
 
 
@@ -166,7 +169,7 @@ def _draw(path, image, folder):
     for number, (foot, end) in enumerate(zip(rulers[0].feet, rulers[0].ends, strict=True)):
         cycle = (number - rulers[0].verdict.phase) % 10
         colour = (0, 0, 255) if cycle == 0 else (255, 120, 0) if cycle == 5 else (0, 220, 0)
-        points = [tuple(int(round(2 * v + 0.5)) for v in point[::-1]) for point in (foot, end)]
+        points = [tuple(round(2 * v + 0.5) for v in point[::-1]) for point in (foot, end)]
         cv2.line(canvas, *points, colour, 1, cv2.LINE_AA)
     folder.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(folder / f"{path.stem}.png"), canvas)
@@ -180,7 +183,8 @@ def _photo(path):
 def _print_errors(what, errors):
     share = 100 * np.asarray(errors)
     print(
-        f"{what} median {np.median(share):.2f} %, 95 % below {np.percentile(share, 95):.2f} %, worst {share.max():.2f} %, n {len(share)}"
+        f"{what} median {np.median(share):.2f} %, 95 % below {np.percentile(share, 95):.2f} %,"
+        f" worst {share.max():.2f} %, n {len(share)}"
     )
 
 

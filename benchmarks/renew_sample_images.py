@@ -32,6 +32,7 @@ from calcimeasure.phantom.frame import Frame
 from calcimeasure.phantom.photo import draw_photo, random_photo_scene
 
 HOME = Path(__file__).resolve().parents[1] / "sample_images"
+PICTURE = HOME.parent / ".readme" / "result.jpg"
 COLUMNS = (
     "image", "status", "kind", "meaning", "polarity", "deposits", "area_px", "area_mm2", "area_mm2_sd",
     "contrast_mean", "contrast_integrated", "spacing_row_mm", "spacing_column_mm", "spacing_origin",
@@ -83,11 +84,21 @@ def renew_expected(folder: Path) -> list[str]:
         if run.returncode > 1:  # 1 is a file that failed: its row says so
             raise SystemExit(f"measuring {folder.name} ended with exit code {run.returncode}: nothing was renewed")
         new = _rows(Path(out) / "results" / "images.csv")
+        renew_picture(Path(out) / "results" / "overlays" / "hand_dx.png")
     with target.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(new.values())
     return what_moved(old, new)
+
+
+def renew_picture(overlay: Path) -> None:
+    """Make the README's picture from an overlay just drawn."""
+    PICTURE.parent.mkdir(exist_ok=True)
+    with Picture.open(overlay) as picture:
+        picture.resize((picture.width * 2 // 3, picture.height * 2 // 3), Picture.Resampling.LANCZOS).save(
+            PICTURE, quality=88
+        )
 
 
 def what_moved(old: dict[str, dict[str, str]], new: dict[str, dict[str, str]]) -> list[str]:

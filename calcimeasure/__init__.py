@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from calcimeasure.recipe import analyse as analyse
     from calcimeasure.steps.measure import measure as measure
     from calcimeasure.steps.segment import segment as segment
+    from calcimeasure.steps.segment.photo import segment_photo as segment_photo
 
 _HOME = {
     "Acquisition": "model.image",
@@ -53,6 +54,7 @@ _HOME = {
     "measure": "steps.measure",
     "read_image": "io.read",
     "segment": "steps.segment",
+    "segment_photo": "steps.segment.photo",
 }
 
 __version__ = "0.1.0"

@@ -11,11 +11,11 @@ from calcimeasure.model.scale import ScaleMethod
 from calcimeasure.steps.calibrate import find_rulers, find_scale
 from calcimeasure.steps.calibrate.graduation import Graduation, graduate
 
-SHAPE = (500, 640)
+SHAPE = (400, 560)
 
 
 def _shot(**how):
-    return Shot(**{"shape": SHAPE, "middle_mm": (33, 7), "px_per_mm": 10, **how})
+    return Shot(**{"shape": SHAPE, "middle_mm": (33, 7), "px_per_mm": 8.5, **how})
 
 
 MILLIMETRES = {
@@ -23,8 +23,8 @@ MILLIMETRES = {
     "steep": _shot(spin=37, seed=1),
     "upside down": _shot(spin=183, seed=2),
     "coarse": _shot(px_per_mm=7, spin=-80, middle_mm=(30, 7), seed=3),
-    "fine": _shot(px_per_mm=20, spin=5, middle_mm=(25, 7), seed=4),
-    "in perspective": _shot(tilt=12, towards=90, spin=10, seed=5),
+    "fine": _shot(px_per_mm=18, spin=5, middle_mm=(25, 7), seed=4),
+    "in perspective": _shot(tilt=4, towards=90, spin=10, seed=5),
     "soft": _shot(blur=1.8, noise=8, quality=60, seed=6),
 }
 
@@ -54,7 +54,7 @@ def test_half_millimetres_are_not_taken_for_millimetres():
 
 @pytest.mark.parametrize(
     ("kind", "px_per_mm", "message"),
-    [("inch", 8, "inch ruler"), ("half_cm", 3.2, "no longer marks"), ("plain", 10, "no longer marks")],
+    [("inch", 7, "inch ruler"), ("half_cm", 3.2, "no longer marks"), ("plain", 8, "no longer marks")],
 )
 @pytest.mark.parametrize("spin", [0, 130])
 def test_other_rulers_give_no_scale_but_say_what_to_do(kind, px_per_mm, message, spin):
@@ -63,8 +63,7 @@ def test_other_rulers_give_no_scale_but_say_what_to_do(kind, px_per_mm, message,
     scale = find_scale(ruler_photo(kind, _shot(px_per_mm=px_per_mm, spin=spin, middle_mm=middle, seed=spin), long_mm))
     assert scale.spacing is None
     assert scale.unsure
-    if len(scale.reason.split(";")) == 1:
-        assert message in scale.reason
+    assert message in scale.reason
     assert "--scale-points" in scale.reason
 
 
@@ -119,7 +118,7 @@ def test_too_small_a_picture_has_no_ruler():
 def test_a_grey_film_of_sixteen_bits_is_read_too():
     grey = ruler_photo("millimetre", _shot()).pixels[..., 0].astype(np.uint16) * 200
     scale = find_scale(Image(grey, Kind.RADIOGRAPH, Meaning.DISPLAY))
-    assert scale.px_per_mm == pytest.approx(10, rel=0.02)
+    assert scale.px_per_mm == pytest.approx(8.5, rel=0.02)
 
 
 def test_the_same_photo_gives_the_same_scale():
@@ -170,12 +169,12 @@ def photo_of(rgb):
 
 def test_real_rulers_are_read(shared):
     folder = shared / "data" / "ruler_photos"
-    rows = _truths(folder)[::7]
+    rows = _truths(folder)[::9]
     for row in rows:
         scale = find_scale(_read(folder / row["image"]))
         assert scale.px_per_mm == pytest.approx(float(row["px_per_mm"]), rel=0.03), row["image"]
 
 
 def test_no_ruler_is_invented_on_real_photos(shared):
-    for path in sorted((shared / "data" / "calcinosis_photos").glob("*.jpg"))[::3]:
+    for path in sorted((shared / "data" / "calcinosis_photos").glob("*.jpg"))[::4]:
         assert find_scale(_read(path)).spacing is None, path.name

@@ -188,9 +188,11 @@ def _relative_sd(curve: Curve, step: float, drift: float) -> float:
     return float(np.sqrt(fit**2 + (drift / np.sqrt(12)) ** 2 + FLATNESS_SD**2))
 
 
-def _rank(ruler: Ruler) -> tuple[bool, bool, bool, float]:
-    unit = ruler.step_mm
-    return (unit is None, bool(ruler.doubt), unit != 1.0, -ruler.seen - min(ruler.verdict.over_plain, 50.0) / 10)
+def _rank(ruler: Ruler) -> tuple[bool, bool, float]:
+    """Sure readings first, millimetres before others, by their ticks; then whatever has most evidence for it."""
+    if ruler.step_mm is None or ruler.doubt:
+        return (True, True, -ruler.verdict.over_plain)
+    return (False, ruler.step_mm != 1.0, -ruler.seen - min(ruler.verdict.over_plain, 50.0) / 10)
 
 
 def _riddle(ruler: Ruler) -> str:
@@ -202,8 +204,16 @@ def _riddle(ruler: Ruler) -> str:
 
 
 def _quarrel(rulers: list[Ruler]) -> str:
-    """Why two sure readings of one photo contradict each other; empty when they agree."""
+    """Why readings of one photo contradict each other; empty when they agree."""
     sure = [ruler.px_per_mm for ruler in rulers if ruler.px_per_mm and not ruler.doubt]
     if sure and max(sure) > 1.05 * min(sure):
         return f"two rulers disagree ({min(sure):.2f} and {max(sure):.2f} px per mm)"
-    return ""
+    rivals = [ruler.verdict.graduation for ruler in rulers if _contradicts(ruler, rulers[0])]
+    return f"the ticks may also be those of another ruler ({rivals[0]})" if rivals else ""
+
+
+def _contradicts(other: Ruler, best: Ruler) -> bool:
+    """Whether another reading of the same ticks has more evidence for another unit."""
+    same = abs(other.step_px / best.step_px - 1) < 0.03
+    kind = other.verdict.graduation in (Graduation.INCH, Graduation.ALTERNATE)
+    return same and kind and other.verdict.over_plain > best.verdict.over_plain
