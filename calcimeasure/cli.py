@@ -137,6 +137,48 @@ def info(
         raise typer.Exit(SOME_FAILED if any(one["error"] for one in facts) else ALL_MEASURED)
 
 
+@app.command()
+def calibrate(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders to search.", show_default=False)
+    ],
+    marker_mm: Annotated[
+        float | None, typer.Option("--marker-mm", min=0.1, help="Side of the printed marker as measured on paper.")
+    ] = None,
+    scale_points: Annotated[
+        str | None,
+        typer.Option(
+            "--scale-points", metavar="R1,C1,R2,C2,MM", help="Two points (row, column) and the mm between them."
+        ),
+    ] = None,
+    kind: KindChoice = KindOption.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Find the scale: from two points, a printed marker, a ruler in the photo, or what the file says."""
+    with _clear_errors():
+        job = _job(Path(), kind, None, None, None)
+        ends = _two_points(scale_points) if scale_points else None
+        found = [_scale_facts(item, job, marker_mm, ends) for item in _found(paths, None).files]
+        for one in found:
+            print(json.dumps(one) if as_json else _as_lines(one))
+        raise typer.Exit(SOME_FAILED if any(one["spacing_row_mm"] is None for one in found) else ALL_MEASURED)
+
+
+@app.command()
+def marker(
+    out: Annotated[Path, typer.Option("-o", "--out", help="PDF file to write.", show_default=False)],
+    size: Annotated[int, typer.Option("--size", min=8, max=60, help="Side of a marker in millimetres.")] = 20,
+) -> None:
+    """Write a page of markers to print and lay beside the skin: it gives a photo its scale."""
+    from calcimeasure.io.files import write_whole
+    from calcimeasure.io.marker_sheet import sheet_pdf
+    from calcimeasure.steps.calibrate import marker_sheet
+
+    with _clear_errors():
+        write_whole(out, sheet_pdf(marker_sheet(size)))
+    _say(f"{out}: print it at 100 %, then measure the line 'measure me: 100 mm' before you use it")
+
+
 def main() -> None:
     """Run the command line (the console script's entry point)."""
     try:
@@ -366,6 +408,55 @@ def _image_facts(image: Any) -> dict[str, Any]:
         **{name: value for name, value in asdict(image.acquisition).items() if value is not None},
         "warnings": list(image.warnings),
     }
+
+
+def _two_points(text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 5:
+        raise typer.BadParameter(f"--scale-points wants R1,C1,R2,C2,MM, five numbers, got {text!r}")
+    return numbers
+
+
+def _scale_facts(item: Any, job: Job, marker_mm: float | None, ends: list[float] | None) -> dict[str, Any]:
+    """The scale of one file, or why there is none: one object of ``calibrate --json``."""
+    from calcimeasure.io.tables import spacing_cells
+
+    scale, spacing, error = None, None, ""
+    try:
+        scale, spacing = _scale(item, job, marker_mm, ends)
+    except CalcimeasureError as refusal:
+        error = str(refusal)
+    cells = spacing_cells(spacing)
+    return {
+        "image": item.image,
+        "method": cells.pop("spacing_origin"),
+        **cells,
+        "sd": spacing.relative_sd * spacing.mean_mm if spacing else None,
+        "unsure": scale.unsure if scale else spacing is None,
+        "reason": error or (scale.reason if scale else ""),
+        "tilt_degrees": scale.tilt_degrees if scale else None,
+    }
+
+
+def _scale(item: Any, job: Job, marker_mm: float | None, ends: list[float] | None) -> tuple[Any, Any]:
+    """The scale found in the picture and its spacing; a film's own spacing where the picture is no photo."""
+    from calcimeasure.io.read import read_image
+    from calcimeasure.model.image import Kind
+    from calcimeasure.steps.calibrate import find_scale, scale_from_points
+
+    image = read_image(item.path, kind=Kind(job.kind) if job.kind else None)
+    if ends is not None:
+        found = scale_from_points((ends[0], ends[1]), (ends[2], ends[3]), ends[4])
+    elif image.kind is Kind.PHOTO:
+        found = find_scale(image, marker_mm=marker_mm)
+    elif image.spacing is None:
+        raise CalcimeasureError(f"{item.path.name} holds no scale: give two points with --scale-points")
+    else:
+        return None, image.spacing
+    return found, found.spacing
 
 
 def _as_lines(facts: dict[str, Any]) -> str:

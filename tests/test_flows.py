@@ -227,7 +227,23 @@ def test_info_says_what_the_reader_understood(films: Path) -> None:
     _run("info", films.parent / "gone.png", code=2)
 
 
+def test_a_scale_is_found_or_the_reason_is_told(films: Path) -> None:
+    film = films / "film0.png"
+    told = json.loads(_run("calibrate", film, "--scale-points", "0,0,0,100,25", "--json").stdout)
+    assert (told["method"], told["spacing_row_mm"], told["unsure"]) == ("points", 0.25, False)
+    told = json.loads(_run("calibrate", film, "--json", "--kind", "radiograph", code=1).stdout)
+    assert (told["spacing_row_mm"], told["unsure"]) == (None, True)
+    assert "--scale-points" in told["reason"]
+    assert "five numbers" in _run("calibrate", film, "--scale-points", "1,2", code=2).stderr
+
+
+def test_the_marker_sheet_is_a_page_to_print(tmp_path: Path) -> None:
+    told = _run("marker", "-o", tmp_path / "sheet.pdf")
+    assert (tmp_path / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    assert "100 mm" in told.stderr
+
+
 def test_every_command_has_help() -> None:
-    for words in ((), ("measure",), ("info",), ("demo",)):
+    for words in ((), ("measure",), ("info",), ("demo",), ("calibrate",), ("marker",)):
         assert "--help" in _run(*words, "--help").stdout
     assert _run("--version").stdout.strip()

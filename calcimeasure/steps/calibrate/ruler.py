@@ -80,6 +80,8 @@ class Ruler:
             return f"only {self.seen} ticks are seen"
         if self.verdict.graduation is Graduation.FIVES:
             return "every fifth tick is longer but no tenth: taken for millimetres"
+        if self.verdict.graduation is Graduation.HALF_MILLIMETRE:
+            return "every second tick is longer: taken for half millimetres, but inches halve too"
         if self.verdict.over_plain < _STRONG[0] or self.verdict.over_rival < _STRONG[1]:
             return f"the longer ticks are hard to tell: taken for {self.verdict.graduation}"
         if self.drift > _DRIFT:

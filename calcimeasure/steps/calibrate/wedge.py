@@ -1,0 +1,552 @@
+"""Millimetres of aluminium from a step wedge on the film.
+
+The plan. The steps are the plateaus of the profile along the wedge. Three things lie between brightness and the wedge's
+worth elsewhere on the film: the heel effect, scatter (and any offset), which lies under the limb more thickly than
+under the wedge, and the hardness of the beam. All three leave traces that one picture shows: the open field around the
+limb holds the heel as a slow bend and the scatter as a halo that follows the limb; the wedge holds the hardness and a
+pedestal as the bend of its curve. One model is fitted to both::
+
+    signal = g heel(r, c) T(0, t) + pedestal + sum_j a_j (G_j * stopped)
+
+with T the transmission of a `Beam`, `stopped` what the film shows to be missing from the open beam, and G_j Gaussians
+of several widths (their sum is the kernel). Then heel and scatter are taken off at every pixel, and the monotone curve
+runs through what the steps show after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import PchipInterpolator
+from scipy.optimize import least_squares
+from skimage.filters import threshold_multiotsu, threshold_otsu
+from skimage.segmentation import watershed
+
+from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.density import Beam, Step, WedgeCalibration, Writing
+from calcimeasure.model.image import Image, Kind, Meaning
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Region = tuple[int, int, int, int]
+
+#: Fewest steps that a curve is fitted to, and the least share of variance that it must explain.
+LEAST_STEPS = 5
+LEAST_R2 = 0.99
+
+_COARSE_PX = 128  # longer side of the picture on which heel and scatter are fitted: both are smooth
+_LONGEST_PROFILE = 360  # samples in which plateaus are sought
+_KERNELS = (0.04, 0.08, 0.16, 0.32)  # widths of the scatter kernel over the longer side where no scale is known
+_KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
+_USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
+_USUAL_FILTRATION = (2.7, 0.5)  # mm; IEC 60601-1-3 asks for 2.5 in all
+_FIELD_SD, _STEP_SD = 0.004, 0.003  # of a logarithm of the signal: how well the model can be hoped to fit
+_FIELD_WORTH = 150.0  # independent places that the open field counts as
+
+
+def calibrate_wedge(
+    image: Image, region: Region | None, steps_mm: Sequence[float], material: str = "Al"
+) -> WedgeCalibration:
+    """The curve from log attenuation to mm of aluminium that a film's own wedge gives.
+
+    Parameters
+    ----------
+    image : Image
+        A radiograph in detector values.
+    region : (row0, column0, row1, column1) or None
+        Box around the wedge, end exclusive; its steps run along rows or columns. `None` looks for a plain wedge, one
+        that lies free in the open field.
+    steps_mm : sequence of float
+        Thickness of every step, in any order.
+    material : str
+        Of the wedge; the beam's hardness is modelled for aluminium only.
+
+    Raises
+    ------
+    MeasurementRefused
+        When no honest curve can be had; the message says what to do.
+    """
+    thickness = _checked_steps(steps_mm, material)
+    _check_meaning(image)
+    if region is not None:
+        return _calibrated(image, _found_in(image, _checked_region(image, region), thickness), material)
+    return _calibrated(image, _plain_wedge(image, thickness), material)
+
+
+# --- what is given -------------------------------------------------------------------------------------
+
+
+def _checked_steps(steps_mm: Sequence[float], material: str) -> tuple[float, ...]:
+    steps = tuple(sorted(float(mm) for mm in steps_mm))
+    if len(steps) < LEAST_STEPS:
+        raise MeasurementRefused(
+            f"a wedge of {len(steps)} steps gives no curve: use one of at least {LEAST_STEPS} and name every step's mm"
+        )
+    if not all(np.isfinite(steps)) or steps[0] <= 0 or min(np.diff(steps)) <= 0:
+        raise MeasurementRefused(f"steps must be positive and all different, got {steps}: give each step's mm")
+    if material != "Al":
+        raise MeasurementRefused(f"a wedge of {material!r} is not supported: use one of aluminium (\"Al\")")
+    return steps
+
+
+def _check_meaning(image: Image) -> None:
+    eight_bit = image.pixels.dtype == np.uint8 or (image.acquisition.bits or 16) <= 8
+    if image.kind is not Kind.RADIOGRAPH or image.meaning is not Meaning.DETECTOR or image.pixels.ndim != 2:
+        raise MeasurementRefused(
+            f"brightness of this picture means {image.meaning}, not the beam: absolute density needs the detector's "
+            "values; export the film FOR PROCESSING, or use relative density"
+        )
+    if eight_bit:
+        raise MeasurementRefused("this film has 8 bits, made for looking at: export the detector's 10 to 16 bits")
+
+
+def _checked_region(image: Image, region: Region) -> Region:
+    row0, column0, row1, column1 = region
+    rows, columns = image.shape
+    if not (0 <= row0 < row1 <= rows and 0 <= column0 < column1 <= columns):
+        raise MeasurementRefused(f"the wedge region {region} does not lie inside the film of {rows} x {columns} pixels")
+    return region
+
+
+# --- finding the steps ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Boxes of the steps, thinnest first, with their thickness and median value."""
+
+    thickness: tuple[float, ...]
+    boxes: tuple[Region, ...]
+    values: tuple[float, ...]
+
+    @property
+    def region(self) -> Region:
+        box = np.array(self.boxes)
+        return int(box[:, 0].min()), int(box[:, 1].min()), int(box[:, 2].max()), int(box[:, 3].max())
+
+    @property
+    def linearity(self) -> float:
+        """Correlation of value and thickness: how much like a wedge it is."""
+        return float(np.corrcoef(self.thickness, self.values)[0, 1])
+
+
+def _found_in(image: Image, region: Region, thickness: tuple[float, ...]) -> _Found:
+    """The steps inside a box, along its rows or its columns, whichever fits better.
+
+    Raises
+    ------
+    MeasurementRefused
+        When the box shows no staircase of that many steps.
+    """
+    row0, column0, row1, column1 = region
+    part = image.pixels[row0:row1, column0:column1].astype(float)
+    tries = [_staircase(part, len(thickness)), _staircase(part.T, len(thickness))]
+    stairs = min(tries, key=lambda one: one.misfit)
+    if not np.isfinite(stairs.misfit):
+        raise MeasurementRefused(
+            f"no rising staircase of {len(thickness)} steps in the region {region}: mark the whole wedge alone, "
+            "its steps along rows or columns, and name every step"
+        )
+    boxes = [_box(part_box if stairs is tries[0] else part_box[[1, 0, 3, 2]], region) for part_box in stairs.boxes]
+    values = [float(np.median(image.pixels[_inner(box)])) for box in boxes]
+    order = np.argsort(values)
+    return _Found(thickness, tuple(boxes[k] for k in order), tuple(values[k] for k in order))
+
+
+def _box(part: npt.NDArray[np.int_], region: Region) -> Region:
+    row, column = region[:2]
+    return int(part[0]) + row, int(part[1]) + column, int(part[2]) + row, int(part[3]) + column
+
+
+def _inner(box: Region) -> tuple[slice, slice]:
+    """The middle of a step, clear of its blurred edges."""
+    row0, column0, row1, column1 = box
+    down, across = (row1 - row0) // 5, (column1 - column0) // 5
+    return slice(row0 + down, row1 - down), slice(column0 + across, column1 - across)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stairs:
+    """Boxes of plateaus down the rows of a part, and the share of variance that they leave; infinite for none."""
+
+    boxes: tuple[npt.NDArray[np.int_], ...]
+    misfit: float
+
+
+def _staircase(part: Array, count: int) -> _Stairs:
+    """The best `count` plateaus down a part, with or without open field at its ends."""
+    none = _Stairs((), np.inf)
+    if part.shape[0] < 3 * count or part.shape[1] < 3:
+        return none
+    left, right = _band(part)
+    width = (right - left) // 4
+    factor = max(1, -(-part.shape[0] // _LONGEST_PROFILE))
+    profile = np.median(part[:, left + width : right - width or None], axis=1)
+    profile = profile[: len(profile) // factor * factor].reshape(-1, factor).mean(axis=1)
+    best = min((_cut(profile, count, extra) for extra in (0, 1, 2)), key=lambda one: one[1])
+    if not np.isfinite(best[1]):
+        return none
+    cuts = best[0] * factor
+    return _Stairs(
+        tuple(np.array([a, left, b, right]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)), best[1]
+    )
+
+
+def _band(part: Array) -> tuple[int, int]:
+    """Columns of a part that the wedge fills: where its dense half stands out; all when nothing does."""
+    rows = np.median(part[:, part.shape[1] // 3 : -(part.shape[1] // 3) or None], axis=1)
+    profile = np.median(part[rows >= np.median(rows)], axis=0)
+    if np.ptp(profile) < 0.3 * np.ptp(rows):
+        return 0, part.shape[1]
+    dense = np.concatenate([[0], (profile > threshold_otsu(profile)).astype(int), [0]])
+    starts, ends = np.flatnonzero(np.diff(dense) == 1), np.flatnonzero(np.diff(dense) == -1)
+    longest = int(np.argmax(ends - starts))
+    return (int(starts[longest]), int(ends[longest])) if ends[longest] - starts[longest] >= 3 else (0, part.shape[1])
+
+
+def _cut(profile: Array, count: int, extra: int) -> tuple[npt.NDArray[np.int_], float]:
+    """Ends of `count` monotone plateaus after `extra` pieces of open field are dropped, and their misfit."""
+    least = max(2, len(profile) // (4 * count))
+    cuts, left_over = _segmented(profile, count + extra, least)
+    if cuts is None:
+        return np.zeros(0, int), np.inf
+    best = (np.zeros(0, int), np.inf)
+    for first in range(extra + 1):
+        mine = cuts[first : first + count + 1]
+        levels = np.array([np.median(profile[a:b]) for a, b in zip(mine[:-1], mine[1:], strict=True)])
+        rise = np.diff(levels) * np.sign(levels[-1] - levels[0])
+        dropped = [np.median(profile[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if a not in mine[:-1]]
+        if rise.min() > 3e-3 * np.ptp(levels) and all(value < levels.min() for value in dropped):
+            best = (mine, left_over)
+    return best
+
+
+def _segmented(profile: Array, count: int, least: int) -> tuple[npt.NDArray[np.int_] | None, float]:
+    """Cuts of a profile into constant pieces of least squares, and the share of its variance left over.
+
+    Dynamic programming over the end of each piece; a piece is at least `least` samples long.
+    """
+    size = len(profile)
+    if count * least > size:
+        return None, np.inf
+    s1, s2 = (np.concatenate([[0.0], np.cumsum(profile**k)]) for k in (1, 2))
+    begin, end = np.arange(size + 1)[:, None], np.arange(size + 1)[None, :]
+    length = np.maximum(end - begin, 1)
+    cost = np.where(end - begin >= least, s2[end] - s2[begin] - (s1[end] - s1[begin]) ** 2 / length, np.inf)
+    total, back = cost[0], []
+    for _ in range(count - 1):
+        table = total[:, None] + cost
+        back.append(np.argmin(table, axis=0))
+        total = table[back[-1], np.arange(size + 1)]
+    cuts = [size]
+    for choice in reversed(back):
+        cuts.append(int(choice[cuts[-1]]))
+    variance = float(np.sum((profile - profile.mean()) ** 2))
+    return np.array([0, *cuts[::-1][: len(cuts)]], int), float(total[size] / variance) if variance > 0 else np.inf
+
+
+def _plain_wedge(image: Image, thickness: tuple[float, ...]) -> _Found:
+    """The wedge that lies free in the open field.
+
+    Raises
+    ------
+    MeasurementRefused
+        When none is seen, or several things look like one.
+    """
+    found = []
+    for region in _free_things(image):
+        try:
+            found.append(_found_in(image, region, thickness))
+        except MeasurementRefused:
+            continue
+    found = [one for one in found if one.linearity > 0.85]
+    if len(found) != 1:
+        what = "no step wedge was found" if not found else f"{len(found)} things look like the wedge"
+        raise MeasurementRefused(f"{what}: mark it with a region (row0, column0, row1, column1)")
+    return found[0]
+
+
+def _free_things(image: Image) -> list[Region]:
+    """Boxes around the straight-sided, long things in the open field."""
+    value = cv2.medianBlur(image.pixels.astype(np.float32), 3)
+    thing = (value > _open_threshold(value)).view(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(thing, connectivity=4)
+    boxes = []
+    for left, top, width, height, area in stats[1:count]:
+        long, short = max(width, height), min(width, height)
+        if area > 0.9 * width * height and long >= 1.8 * short and short >= 6:
+            boxes.append((max(top - 1, 0), left, min(top + height + 1, image.shape[0]), left + width))
+    return [(int(a), int(b), int(c), int(d)) for a, b, c, d in boxes]
+
+
+def _open_threshold(value: npt.NDArray[np.float32]) -> float:
+    """Just above the open field: its spread is small against what lies in it."""
+    small = value[:: max(1, value.shape[0] // 300), :: max(1, value.shape[1] // 300)]
+    if np.ptp(small) == 0:
+        return float(small.flat[0])
+    low = small[small <= threshold_multiotsu(small, 3, nbins=128)[0]]
+    middle, spread = np.percentile(low, 40), np.percentile(low, 40) - np.percentile(low, 5)
+    return float(middle + max(2.5 * spread, 0.02 * np.ptp(small)))
+
+
+# --- the model: beam, heel, scatter --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coarse:
+    """The film shrunk to where heel and scatter are smooth.
+
+    `value` is signal as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare,
+    `u` and `v` are coordinates from -1 to 1, `sigmas` the widths of the kernel in coarse pixels.
+    """
+
+    signal: Array
+    open_field: Mask
+    u: Array
+    v: Array
+    sigmas: tuple[float, ...]
+
+
+def _calibrated(image: Image, found: _Found, material: str) -> WedgeCalibration:
+    _check_clipping(image, found)
+    choices = _writings(image)
+    fits = [_fit(image, found, writing) for writing in choices]
+    best = min(fits, key=lambda fit: fit.cost)
+    unstated = "the file does not say whether its values are linear or logarithmic: the wedge's curve decided; "
+    return _calibration(image, found, best, material, unstated if len(choices) > 1 else "")
+
+
+def _writings(image: Image) -> tuple[Writing, ...]:
+    stated = image.acquisition.intensity_relationship
+    return (Writing(stated),) if stated in ("LIN", "LOG") else (Writing.LINEAR, Writing.LOG)
+
+
+def _check_clipping(image: Image, found: _Found) -> None:
+    top = np.inf if image.ceiling is None else image.ceiling
+    for mm, box in zip(found.thickness, found.boxes, strict=True):
+        inside = image.pixels[_inner(box)]
+        clipped = float(np.mean((inside >= top) | (inside <= _floor(image))))
+        if clipped > 0.01:
+            raise MeasurementRefused(
+                f"{clipped:.0%} of the {mm:g} mm step lie at the end of the detector's range: expose the wedge so that "
+                "no step is clipped, or leave that step out of the marked region and of the list"
+            )
+
+
+def _floor(image: Image) -> float:
+    """Lowest value that an unsigned detector can write; floating point has none."""
+    return 0.0 if image.pixels.dtype.kind == "u" else -np.inf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """The fitted model: parameters as named in `_Model`, its cost, and the coarse scatter over the open beam."""
+
+    model: _Model
+    parameters: Array
+    cost: float
+    unsure: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """What is compared: open field and steps of one film in one writing.
+
+    Parameters are: 0 filtration, 1 kVp, 2 pedestal, 3 log of gain, 4-8 heel (u, v, uu, vv, uv), 9 log contrast of the
+    LOG writing, 10 on the weights of the scatter kernel.
+    """
+
+    writing: Writing
+    coarse: _Coarse
+    thickness: Array
+    steps: Array
+    at: tuple[Array, Array]
+    kvp: float | None
+    bases: Array
+    step_bases: Array
+
+    def intensity(self, stored: Array, p: Array) -> Array:
+        """Signal in units of about the open beam, from values of `_stored`."""
+        return stored if self.writing is Writing.LINEAR else np.exp(-stored * np.exp(-p[9]))
+
+    def heel(self, u: Array, v: Array, p: Array) -> Array:
+        return np.asarray(np.exp(p[3] + p[4] * u + p[5] * v + p[6] * u**2 + p[7] * v**2 + p[8] * u * v))
+
+    def beam(self, p: Array) -> Beam:
+        return Beam(float(p[1]), float(p[0]))
+
+    def residuals(self, p: Array) -> Array:
+        coarse, open_ = self.coarse, self.coarse.open_field
+        seen = self.intensity(coarse.signal[open_], p)
+        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, open_]
+        field = np.log(np.maximum(seen, 1e-6) / np.maximum(made, 1e-6)) / _FIELD_SD
+        through = self.beam(p).transmission(0.0, self.thickness)
+        stepped = self.heel(*self.at, p) * through + p[2] + p[10:] @ self.step_bases
+        steps = np.log(np.maximum(self.intensity(self.steps, p), 1e-6) / np.maximum(stepped, 1e-6)) / _STEP_SD
+        worth = np.sqrt(min(1.0, _FIELD_WORTH / max(field.size, 1)))
+        return np.concatenate([field * worth, steps, self.priors(p)])
+
+    def priors(self, p: Array) -> Array:
+        kvp = (p[1] - (self.kvp or _USUAL_KVP[0])) / (0.5 if self.kvp else _USUAL_KVP[1])
+        filtration = (p[0] - _USUAL_FILTRATION[0]) / _USUAL_FILTRATION[1]
+        return np.concatenate([[kvp, filtration, (p[2] - 0.03) / 0.1], p[4:9] / 0.15, p[10:] / 0.5])
+
+
+def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
+    """The model fitted thrice, each time with the scatter's source corrected by the last."""
+    stored = _stored(image, found, writing)
+    coarse = _coarse(image, found, stored)
+    unsure = "" if coarse.open_field.sum() >= 60 else "too little open field to take heel and scatter from; "
+    middle = np.array([[(b[0] + b[2]) / 2, (b[1] + b[3]) / 2] for b in found.boxes])
+    at = (2 * middle[:, 0] / image.shape[0] - 1, 2 * middle[:, 1] / image.shape[1] - 1)
+    steps = np.array([np.median(stored[_inner(box)]) for box in found.boxes])
+    start, empty = _start(image, coarse, steps, found), np.zeros((len(coarse.sigmas), *coarse.signal.shape))
+    model = _Model(
+        writing, coarse, np.array(found.thickness), steps, at, image.acquisition.kvp, empty, empty[:, 0, : len(steps)]
+    )
+    parameters, cost = start, np.inf
+    for _ in range(4):
+        model = _with_scatter(model, parameters)
+        fit = least_squares(model.residuals, parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
+        parameters, cost = fit.x, float(fit.cost)
+    return _Fit(model, parameters, cost, unsure)
+
+
+_SCALES = np.array([0.5, 4.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
+_BOUNDS = (
+    np.array([1.0, 30.0, -0.5, -3.0, -1.0, -1.0, -1.0, -1.0, -1.0, -16.0, -3.0, -3.0, -3.0, -3.0]),
+    np.array([8.0, 120.0, 2.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 16.0, 3.0, 3.0, 3.0, 3.0]),
+)
+
+
+def _stored(image: Image, found: _Found, writing: Writing) -> Array:
+    """LINEAR: signal over the open beam's near the wedge; LOG: values over the open field's, in shares of the wedge.
+
+    Values written linear were turned over by the reader about the ends of the bit range.
+    """
+    pixels = image.pixels.astype(float)
+    base = float(np.percentile(pixels[:: 1 + pixels.shape[0] // 500, :: 1 + pixels.shape[1] // 500], 3))
+    if writing is Writing.LOG:
+        return (pixels - base) / (found.values[-1] - base)
+    top = image.ceiling if image.ceiling is not None else float(pixels.max())
+    return np.asarray((top - pixels) / max(top - base, 1e-9))
+
+
+def _coarse(image: Image, found: _Found, stored: Array) -> _Coarse:
+    scale = min(1.0, _COARSE_PX / max(image.shape))
+    rows, columns = (max(8, round(n * scale)) for n in image.shape)
+    signal = cv2.resize(stored, (columns, rows), interpolation=cv2.INTER_AREA)
+    v, u = np.meshgrid((np.arange(columns) + 0.5) / columns * 2 - 1, (np.arange(rows) + 0.5) / rows * 2 - 1)
+    pixel = columns / image.shape[1]
+    mm = None if image.spacing is None else image.spacing.mean_mm
+    sigmas = [s * max(rows, columns) for s in _KERNELS] if mm is None else [s / mm * pixel for s in _KERNELS_MM]
+    return _Coarse(signal, _open_field(image, found, (rows, columns)), u, v, tuple(sigmas))
+
+
+def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
+    """Coarse pixels that show nothing but open field: a watershed between it and what lies in it, edges left out."""
+    value = cv2.GaussianBlur(image.pixels.astype(np.float32), (0, 0), 1.5)
+    value = cv2.resize(value, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if max(value.shape) > 800 else value
+    slope = np.hypot(cv2.Sobel(value, cv2.CV_32F, 1, 0), cv2.Sobel(value, cv2.CV_32F, 0, 1))
+    bare = np.percentile(value, 3)
+    span = np.percentile(value, 99) - bare
+    markers = np.where(value < bare + 0.03 * span, 1, np.where(value > bare + 0.35 * span, 2, 0))
+    bare_field = (watershed(slope, markers) == 1).astype(np.uint8)
+    bare_field = cv2.erode(bare_field, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    row0, column0, row1, column1 = (round(n * value.shape[0] / image.shape[0]) for n in found.region)
+    bare_field[max(row0 - 5, 0) : row1 + 5, max(column0 - 5, 0) : column1 + 5] = 0
+    if image.valid is not None:
+        bare_field &= cv2.resize(image.valid.view(np.uint8), value.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(bare_field.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA) > 0.99)
+
+
+def _start(image: Image, coarse: _Coarse, steps: Array, found: _Found) -> Array:
+    """A first guess: usual filtration, no scatter; the contrast of LOG values from the first and last step."""
+    beam = Beam(image.acquisition.kvp or _USUAL_KVP[0], _USUAL_FILTRATION[0])
+    first, last = -np.log(beam.transmission(0.0, np.array([found.thickness[0], found.thickness[-1]])))
+    contrast = np.log(max(abs(steps[-1] - steps[0]), 1e-6) / (last - first))
+    head = [beam.filtration_mm, np.clip(beam.kvp, 31, 119), 0.02, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, contrast]
+    return np.array([*head, *np.zeros(len(coarse.sigmas))])
+
+
+def _with_scatter(model: _Model, p: Array) -> _Model:
+    """The model with the maps of scatter that follow from what its last fit says is missing from the beam."""
+    coarse = model.coarse
+    bare = model.heel(coarse.u, coarse.v, p)
+    primary = model.intensity(coarse.signal, p) - p[2] - np.tensordot(p[10:], model.bases, 1)
+    stopped = np.where(coarse.open_field, 0.0, np.clip(bare - primary, 0.0, bare))
+    bases = np.stack([_spread(stopped, sigma) for sigma in coarse.sigmas])
+    rows, columns = coarse.signal.shape
+    at = tuple(np.clip(((a + 1) / 2 * n).astype(int), 0, n - 1) for a, n in zip(model.at, (rows, columns), strict=True))
+    return replace(model, bases=bases, step_bases=bases[:, at[0], at[1]])
+
+
+def _spread(source: Array, sigma: float) -> Array:
+    return np.asarray(cv2.GaussianBlur(source, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
+
+
+# --- the curve -----------------------------------------------------------------------------------------
+
+
+def _calibration(image: Image, found: _Found, fit: _Fit, material: str, doubt: str) -> WedgeCalibration:
+    attenuation, share = _corrected(image, found, fit)
+    steps = tuple(_step(attenuation, mm, box) for mm, box in zip(found.thickness, found.boxes, strict=True))
+    levels = np.array([step.attenuation for step in steps])
+    if np.diff(levels, prepend=0.0).min() <= 0:
+        raise MeasurementRefused("the wedge's steps do not grow denser one by one: check the list of steps and region")
+    residual, r2 = _goodness(fit, levels, np.array(found.thickness))
+    kvp = image.acquisition.kvp is not None
+    doubt += fit.unsure + ("" if kvp else "the file states no kVp: the hardness of the beam was guessed; ")
+    return WedgeCalibration(
+        steps, attenuation, share, _knots(levels, np.array(found.thickness)), residual, residual, r2, found.region,
+        fit.model.writing, fit.model.beam(fit.parameters), kvp, material, bool(doubt), doubt.removesuffix("; "),
+    )  # fmt: skip
+
+
+def _corrected(image: Image, found: _Found, fit: _Fit) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Log attenuation of the primary beam at every pixel, and scatter as a share of the signal."""
+    model, p = fit.model, fit.parameters
+    stored = _stored(image, found, model.writing)
+    size = image.shape[::-1]
+    coarse = np.stack([model.heel(model.coarse.u, model.coarse.v, p), np.tensordot(p[10:], model.bases, 1)])
+    heel, scatter = (cv2.resize(np.asarray(c), size, interpolation=cv2.INTER_CUBIC) for c in coarse)
+    seen = np.maximum(model.intensity(stored, p), 1e-6)
+    primary = np.maximum(seen - scatter - p[2], 1e-5)
+    return np.asarray(-np.log(primary / heel), np.float32), np.asarray((scatter + p[2]) / seen, np.float32)
+
+
+def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> Step:
+    inside = attenuation[_inner(box)]
+    spread = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
+    return Step(mm, float(np.median(inside)), 1.2533 * spread / np.sqrt(inside.size), box)
+
+
+def _goodness(fit: _Fit, levels: Array, thickness: Array) -> tuple[float, float]:
+    """Root mean square distance of the steps from the physical curve in mm, and R2.
+
+    Raises
+    ------
+    MeasurementRefused
+        When the curve explains too little.
+    """
+    scale = np.linspace(0, 1.5 * thickness[-1], 600)
+    said = np.interp(levels, -np.log(fit.model.beam(fit.parameters).transmission(0.0, scale)), scale)
+    off = said - thickness
+    r2 = 1 - float(np.sum(off**2) / np.sum((thickness - thickness.mean()) ** 2))
+    if r2 < LEAST_R2:
+        raise MeasurementRefused(
+            f"the wedge's curve does not follow its thickness (R2 {r2:.3f}, at least {LEAST_R2} is needed): check the "
+            "list of steps, that nothing lies over the wedge, and that the values are the detector's"
+        )
+    return float(np.sqrt(np.mean(off**2))), r2
+
+
+def _knots(levels: Array, thickness: Array) -> tuple[tuple[float, float], ...]:
+    """Points of the monotone cubic through nothing at zero and every step."""
+    curve = PchipInterpolator(np.concatenate([[0.0], levels]), np.concatenate([[0.0], thickness]))
+    log = np.linspace(0.0, levels[-1], 200)
+    return tuple(zip(log.tolist(), np.asarray(curve(log)).tolist(), strict=True))
