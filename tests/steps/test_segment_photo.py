@@ -201,3 +201,10 @@ def test_lettering_is_listed_and_not_proposed():
     found = propose(of(pixels))
     assert any(one.reason is Reason.TEXT for one in found.excluded)
     assert not found.labels.array[180:210, 5:200].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 3), (5, 2), (16, 16), (9, 300)])
+def test_a_tiny_photo_is_searched_without_a_stumble(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (*shape, 3)).astype(np.uint8)
+    assert propose(Image(pixels, Kind.PHOTO, Meaning.PHOTO)).labels.shape == shape

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from calcimeasure.training.deposits import FAMILIES, FOOT, REACH, SIZES_MM, draw_deposit
 
 
@@ -10,7 +11,7 @@ from calcimeasure.training.deposits import FAMILIES, FOOT, REACH, SIZES_MM, draw
 def test_every_family_draws_something(family, mm):
     drawn = [draw_deposit(mm, np.random.default_rng(k), 0.0, family)[1] for k in range(12)]
     assert sum((one > FOOT).any() for one in drawn) >= 11
-    assert all(0 <= one.min() and one.max() <= 0.81 and np.isfinite(one).all() for one in drawn)
+    assert all(one.min() >= 0 and one.max() <= 0.81 and np.isfinite(one).all() for one in drawn)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from calcimeasure.training.deposits import FOOT, draw_deposit
+
+from calcimeasure.training.deposits import draw_deposit
 from calcimeasure.training.distractors import DRAWERS, add_distractors
 from calcimeasure.training.exposure import insert, process
 from calcimeasure.training.films import Film

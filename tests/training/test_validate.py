@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from calcimeasure.training.scenes import Scene
 from calcimeasure.training.validate import figures
 

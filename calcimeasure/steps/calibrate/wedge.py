@@ -45,6 +45,10 @@ _KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
 _USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
 _USUAL_FILTRATION = (2.7, 0.5)  # mm; IEC 60601-1-3 asks for 2.5 in all
 _FIELD_SD, _STEP_SD = 0.004, 0.003  # of a logarithm of the signal: how well the model can be hoped to fit
+PED = 0.1
+FSD = 0.5
+AR = 0.5
+_MOST_WITNESSES = 600
 _FIELD_WORTH = 150.0  # independent places that the open field counts as
 
 
@@ -219,10 +223,16 @@ def _cut(profile: Array, count: int, extra: int) -> tuple[npt.NDArray[np.int_], 
         mine = cuts[first : first + count + 1]
         levels = np.array([np.median(profile[a:b]) for a, b in zip(mine[:-1], mine[1:], strict=True)])
         rise = np.diff(levels) * np.sign(levels[-1] - levels[0])
-        dropped = [np.median(profile[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if a not in mine[:-1]]
-        if rise.min() > 3e-3 * np.ptp(levels) and all(value < levels.min() for value in dropped):
+        if rise.min() > 3e-3 * np.ptp(levels) and _falls_off(profile, cuts, first, levels):
             best = (mine, left_over)
     return best
+
+
+def _falls_off(profile: Array, cuts: npt.NDArray[np.int_], first: int, levels: Array) -> bool:
+    """Whether the pieces dropped before and after the plateaus are less dense than the plateau beside them."""
+    pieces = [float(np.median(profile[a:b])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    before, after = pieces[:first], pieces[first + len(levels) :]
+    return all(value < levels[0] for value in before) and all(value < levels[-1] for value in after)
 
 
 def _segmented(profile: Array, count: int, least: int) -> tuple[npt.NDArray[np.int_] | None, float]:
@@ -300,12 +310,13 @@ def _open_threshold(value: npt.NDArray[np.float32]) -> float:
 class _Coarse:
     """The film shrunk to where heel and scatter are smooth.
 
-    `value` is signal as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare,
-    `u` and `v` are coordinates from -1 to 1, `sigmas` the widths of the kernel in coarse pixels.
+    `value` is signal as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare, `witnesses` some of
+    those places,    `u` and `v` are coordinates from -1 to 1, `sigmas` the widths of the kernel in coarse pixels.
     """
 
     signal: Array
     open_field: Mask
+    witnesses: tuple[npt.NDArray[np.intp], ...]
     u: Array
     v: Array
     sigmas: tuple[float, ...]
@@ -366,6 +377,7 @@ class _Model:
     steps: Array
     at: tuple[Array, Array]
     kvp: float | None
+    beyond: bool
     bases: Array
     step_bases: Array
 
@@ -380,9 +392,9 @@ class _Model:
         return Beam(float(p[1]), float(p[0]))
 
     def residuals(self, p: Array) -> Array:
-        coarse, open_ = self.coarse, self.coarse.open_field
+        coarse, open_ = self.coarse, self.coarse.witnesses
         seen = self.intensity(coarse.signal[open_], p)
-        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, open_]
+        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, *open_]
         field = np.log(np.maximum(seen, 1e-6) / np.maximum(made, 1e-6)) / _FIELD_SD
         through = self.beam(p).transmission(0.0, self.thickness)
         stepped = self.heel(*self.at, p) * through + p[2] + p[10:] @ self.step_bases
@@ -392,30 +404,38 @@ class _Model:
 
     def priors(self, p: Array) -> Array:
         kvp = (p[1] - (self.kvp or _USUAL_KVP[0])) / (0.5 if self.kvp else _USUAL_KVP[1])
-        filtration = (p[0] - _USUAL_FILTRATION[0]) / _USUAL_FILTRATION[1]
-        return np.concatenate([[kvp, filtration, (p[2] - 0.03) / 0.1], p[4:9] / 0.15, p[10:] / 0.5])
+        filtration = (p[0] - _USUAL_FILTRATION[0]) / FSD
+        return np.concatenate([[kvp, filtration, (p[2] - 0.03) / PED], p[4:9] / 0.15, p[10:] / AR])
 
 
 def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
-    """The model fitted thrice, each time with the scatter's source corrected by the last."""
+    """The better of two fits: one in which the limb ends with the film, and one in which it goes on beyond."""
     stored = _stored(image, found, writing)
     coarse = _coarse(image, found, stored)
-    unsure = "" if coarse.open_field.sum() >= 60 else "too little open field to take heel and scatter from; "
+    unsure = "" if len(coarse.witnesses[0]) >= 60 else "too little open field to take heel and scatter from; "
     middle = np.array([[(b[0] + b[2]) / 2, (b[1] + b[3]) / 2] for b in found.boxes])
     at = (2 * middle[:, 0] / image.shape[0] - 1, 2 * middle[:, 1] / image.shape[1] - 1)
     steps = np.array([np.median(stored[_inner(box)]) for box in found.boxes])
     start, empty = _start(image, coarse, steps, found), np.zeros((len(coarse.sigmas), *coarse.signal.shape))
-    model = _Model(
-        writing, coarse, np.array(found.thickness), steps, at, image.acquisition.kvp, empty, empty[:, 0, : len(steps)]
-    )
+    kvp = image.acquisition.kvp
+    fits = [
+        _settled(_Model(writing, coarse, np.array(found.thickness), steps, at, kvp, beyond, empty, empty[:, 0, : len(steps)]), start)
+        for beyond in (False, True)
+    ]
+    return replace(min(fits, key=lambda fit: fit.cost), unsure=unsure)
+
+
+def _settled(model: _Model, start: Array) -> _Fit:
+    """The model fitted some times over, each time with the scatter's source corrected by the last."""
     parameters, cost = start, np.inf
-    for _ in range(4):
+    for _ in range(_ROUNDS):
         model = _with_scatter(model, parameters)
         fit = least_squares(model.residuals, parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
         parameters, cost = fit.x, float(fit.cost)
-    return _Fit(model, parameters, cost, unsure)
+    return _Fit(model, parameters, cost, "")
 
 
+_ROUNDS = 4
 _SCALES = np.array([0.5, 4.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
 _BOUNDS = (
     np.array([1.0, 30.0, -0.5, -3.0, -1.0, -1.0, -1.0, -1.0, -1.0, -16.0, -3.0, -3.0, -3.0, -3.0]),
@@ -444,7 +464,8 @@ def _coarse(image: Image, found: _Found, stored: Array) -> _Coarse:
     pixel = columns / image.shape[1]
     mm = None if image.spacing is None else image.spacing.mean_mm
     sigmas = [s * max(rows, columns) for s in _KERNELS] if mm is None else [s / mm * pixel for s in _KERNELS_MM]
-    return _Coarse(signal, _open_field(image, found, (rows, columns)), u, v, tuple(sigmas))
+    bare = _open_field(image, found, (rows, columns))
+    return _Coarse(signal, bare, _some(bare, _MOST_WITNESSES), u, v, tuple(sigmas))
 
 
 def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
@@ -464,6 +485,12 @@ def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
     return np.asarray(cv2.resize(bare_field.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA) > 0.99)
 
 
+def _some(mask: Mask, most: int) -> tuple[npt.NDArray[np.intp], ...]:
+    """Places of at most so many of the true pixels, evenly drawn."""
+    places = np.flatnonzero(mask)
+    return np.unravel_index(places[:: max(1, -(-len(places) // most))], mask.shape)
+
+
 def _start(image: Image, coarse: _Coarse, steps: Array, found: _Found) -> Array:
     """A first guess: usual filtration, no scatter; the contrast of LOG values from the first and last step."""
     beam = Beam(image.acquisition.kvp or _USUAL_KVP[0], _USUAL_FILTRATION[0])
@@ -479,14 +506,15 @@ def _with_scatter(model: _Model, p: Array) -> _Model:
     bare = model.heel(coarse.u, coarse.v, p)
     primary = model.intensity(coarse.signal, p) - p[2] - np.tensordot(p[10:], model.bases, 1)
     stopped = np.where(coarse.open_field, 0.0, np.clip(bare - primary, 0.0, bare))
-    bases = np.stack([_spread(stopped, sigma) for sigma in coarse.sigmas])
+    bases = np.stack([_spread(stopped, sigma, model.beyond) for sigma in coarse.sigmas])
     rows, columns = coarse.signal.shape
     at = tuple(np.clip(((a + 1) / 2 * n).astype(int), 0, n - 1) for a, n in zip(model.at, (rows, columns), strict=True))
     return replace(model, bases=bases, step_bases=bases[:, at[0], at[1]])
 
 
-def _spread(source: Array, sigma: float) -> Array:
-    return np.asarray(cv2.GaussianBlur(source, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT))
+def _spread(source: Array, sigma: float, beyond: bool) -> Array:
+    border = cv2.BORDER_REPLICATE if beyond else cv2.BORDER_CONSTANT
+    return np.asarray(cv2.GaussianBlur(source, (0, 0), sigma, borderType=border))
 
 
 # --- the curve -----------------------------------------------------------------------------------------

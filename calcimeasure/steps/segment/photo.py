@@ -606,7 +606,8 @@ def _pale_places(image: Image, lettering: Mask) -> list[_Box]:
     for _, *peak in peaks:
         row, column, radius = ((peak[0] + 0.5) / scale, (peak[1] + 0.5) / scale, peak[2] / scale)
         box = _box_about(row, column, 2 * radius, image.shape)
-        known = lettering[int(row), int(column)] or any(_overlap(box, other) > 0.5 for other in boxes)
+        spot = min(int(row), image.shape[0] - 1), min(int(column), image.shape[1] - 1)
+        known = lettering[spot] or any(_overlap(box, other) > 0.5 for other in boxes)
         if min(box.size) >= 8 and not known:
             boxes.append(box)
         if len(boxes) == _PLACES:
