@@ -4,6 +4,7 @@ Each benchmark is a script of its own and is run in a process of its own, one af
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ def main() -> None:
 
 def _run(name: str, shared: Path) -> int:
     print(f"\n== {name}", flush=True)
-    return subprocess.run([sys.executable, HERE / f"bench_{name}.py", "--shared", shared], check=False).returncode
+    environment = {**os.environ, "CALCIMEASURE_SHARED": str(shared.resolve())}
+    return subprocess.run([sys.executable, HERE / f"bench_{name}.py"], check=False, env=environment).returncode
 
 
 if __name__ == "__main__":

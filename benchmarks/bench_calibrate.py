@@ -4,6 +4,7 @@ Run from the repository: ``python benchmarks/bench_calibrate.py [--shared ../sha
 """
 
 import argparse
+import os
 import csv
 import io
 import math
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "steps")]
 
 from calibrate_scenes import Shot, sheet_photo  # noqa: E402
@@ -25,7 +27,7 @@ from calcimeasure.steps.calibrate import find_markers, find_rulers, find_scale, 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    options.add_argument("--shared", type=Path, default=SHARED)
     options.add_argument("--photos", type=int, default=24, help="simulated photos of each kind")
     options.add_argument("--overlays", type=Path, help="where to draw the ticks found")
     chosen = options.parse_args()

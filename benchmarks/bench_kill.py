@@ -13,10 +13,12 @@ import numpy as np
 
 MOMENTS = 20
 
+SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
-    cli.add_argument("--shared", type=Path, required=True)
+    cli.add_argument("--shared", type=Path, default=SHARED)
     args = cli.parse_args()
     films = args.shared / "data" / "radiographs"
     if not films.is_dir():

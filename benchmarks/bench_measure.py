@@ -37,7 +37,6 @@ PROPERTIES = (
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--shared", help="not used: the film is drawn here")
     rounds = parser.parse_args().rounds
     cv2.setNumThreads(1)
     image, labels, bone = film()

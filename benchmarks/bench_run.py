@@ -18,10 +18,12 @@ import numpy as np
 
 TURNS = 3
 
+SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
-    cli.add_argument("--shared", type=Path, required=True)
+    cli.add_argument("--shared", type=Path, default=SHARED)
     cli.add_argument("--films", type=int, default=16, help="films in the jobs comparison")
     args = cli.parse_args()
     start_up()

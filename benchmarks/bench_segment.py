@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.steps.segment import SegmentSettings, segment
 
 ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))
 OTHER_MM = 0.15
 
 
@@ -107,7 +109,7 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--clean", type=int, default=20)
     cli.add_argument("--seed", type=int, default=1)
     cli.add_argument("--unknown-scale", action="store_true")
-    cli.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    cli.add_argument("--shared", type=Path, default=SHARED)
     return cli.parse_args()
 
 
