@@ -4,10 +4,10 @@ Run from the repository: ``python benchmarks/bench_calibrate.py [--shared ../sha
 """
 
 import argparse
-import os
 import csv
 import io
 import math
+import os
 import sys
 import time
 from pathlib import Path

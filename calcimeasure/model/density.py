@@ -1,4 +1,4 @@
-"""How much calcium the beam met: a beam, the calibration of a film by its step wedge, and deposits in mm of aluminium."""
+"""How much the beam met: the beam, a film's calibration by its step wedge, and deposits in mm of aluminium."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Beam:
     def hardened(self, background_mm: float, excess_mm: Array) -> Array:
         """Millimetres of aluminium lying on soft tissue, from what they seem to add to it.
 
-        A wedge in the open beam hardens it more than the soft tissue that looks equally dense, so aluminium behind
-        tissue stops more of the beam than the wedge says: 4-20 % more at 10-30 mm of tissue.
+        A wedge in the open beam hardens it more than the soft tissue that looks equally dense, so aluminium on tissue
+        stops more of the beam than the wedge's curve expects: it seems 3-22 % too thick on 10-30 mm of tissue.
 
         Parameters
         ----------

@@ -40,14 +40,15 @@ _KNEE = 3.0  # robust sd: ring pixels further from the surface are something els
 _TEXTURE_PX = 6.0  # length over which soft tissue keeps its texture: ring pixels are no independent witnesses
 
 #: Shares of the corrections that are doubted. From phantoms over 40-70 kVp, scatter 0-40 % and heel to 15 %.
-SCATTER_DOUBT = 0.12
-HARDENING_DOUBT = {True: 0.15, False: 0.3}  # whether the file states the tube voltage
-BACKGROUND_DOUBT = 0.2
+SCATTER_DOUBT = 0.05
+CALIBRATION_DOUBT = 0.012  # of the number itself: heel, and how well the beam is known at all
+HARDENING_DOUBT = {True: 0.07, False: 0.2}  # whether the file states the tube voltage
+BACKGROUND_DOUBT = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """A window around one deposit: mm of aluminium by the curve, scatter, the deposit, its ring, clipped and valid pixels."""
+    """A window around one deposit: mm of aluminium, share of scatter, deposit, ring, clipped and valid pixels."""
 
     mmal: Floats
     scatter: Floats
@@ -103,8 +104,8 @@ def density(
     Notes
     -----
     The sd of a mean is the root of the summed squares of: *noise* of the pixels; *calibration*, the curve's residual
-    at one step taken through to the difference; *background*, the surface's own error and a share of its bend;
-    *scatter* and *hardening*, shares of these two corrections. Doubts about the outline are not in it.
+    taken through to the difference, and a share of the number; *background*, the surface's own error and a share of
+    its bend; *scatter* and *hardening*, shares of these two corrections. Doubts about the outline are not in it.
     """
     _check_shapes(image, labels, calibration, bone)
     mmal = calibration.millimetres(calibration.attenuation)
@@ -118,9 +119,7 @@ def density(
     return Densities(rows, source, (calibration.reason,) if calibration.reason else ())
 
 
-def relative_density(
-    image: Image, labels: Labels, cortex: Mask, soft: Mask
-) -> tuple[RelativeDensity, ...]:
+def relative_density(image: Image, labels: Labels, cortex: Mask, soft: Mask) -> tuple[RelativeDensity, ...]:
     """Each deposit's contrast as a share of cortex's over soft tissue: (deposit - soft) / (cortex - soft), of means.
 
     For films without a wedge. Never comparable across devices or processing; on DISPLAY films not even across
@@ -147,7 +146,9 @@ def relative_density(
     pixels = image.pixels
     low, high = float(np.median(pixels[soft])), float(np.median(pixels[cortex]))
     if high <= low or _clipped(image, cortex) or _clipped(image, soft):
-        raise MeasurementRefused("the marked cortex is not brighter than the soft tissue, or clipped: mark other places")
+        raise MeasurementRefused(
+            "the marked cortex is not brighter than the soft tissue, or clipped: mark other places"
+        )
     return tuple(_relative(image, labels.array == number, int(number), (low, high)) for number in labels.numbers)
 
 
@@ -159,7 +160,9 @@ def _check_shapes(image: Image, labels: Labels, calibration: WedgeCalibration, b
     if bone is not None:
         _check_shape(image, bone, "bone mask")
     if calibration.attenuation.shape != image.shape:
-        raise MeasurementRefused("the calibration was made from a film of another size: calibrate with this film's wedge")
+        raise MeasurementRefused(
+            "the calibration was made from a film of another size: calibrate with this film's wedge"
+        )
 
 
 def _check_shape(image: Image, mask: Array, what: str) -> None:
@@ -205,7 +208,7 @@ def _around(mine: Mask, reach: int) -> tuple[slice, slice]:
 
 def _grown(mask: Mask, reach: int) -> Mask:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    return cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), kernel).view(bool)
+    return np.asarray(cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), kernel).view(bool))
 
 
 def _ends(image: Image, window: tuple[slice, slice]) -> Mask:
@@ -241,7 +244,7 @@ def _why_not(place: _Place, calibration: WedgeCalibration) -> str:
 
 def _surface(place: _Place) -> _Surface:
     """A surface of second order through the ring, of first where the ring is small; robust against what lies in it."""
-    rows, columns = np.indices(place.inside.shape)
+    rows, columns = np.mgrid[: place.inside.shape[0], : place.inside.shape[1]]
     scale = max(place.inside.shape)
     r0, c0 = rows[place.inside].mean(), columns[place.inside].mean()
     y, x = (rows - r0) / scale, (columns - c0) / scale
@@ -258,7 +261,7 @@ def _surface(place: _Place) -> _Surface:
 
 
 def _robust(terms: Floats, values: Floats) -> tuple[Floats, float]:
-    """The matrix that turns ring values into coefficients, pixels out of line ignored, and the robust sd of the rest."""
+    """The matrix from ring values to coefficients, pixels out of line ignored, and the robust sd of the rest."""
     keep = np.ones(len(values), bool)
     for _ in range(3):
         matrix = np.zeros((terms.shape[1], len(values)))
@@ -280,7 +283,9 @@ def _components(
     span = calibration.thickest_mm
     return Components(
         noise=surface.noise / math.sqrt(place.inside.sum()),
-        calibration=calibration.sd_mm * math.sqrt(min(1.0, 4 * abs(mean) / span)),
+        calibration=math.hypot(
+            calibration.sd_mm * math.sqrt(min(1.0, 4 * abs(mean) / span)), CALIBRATION_DOUBT * abs(mean)
+        ),
         background=math.hypot(surface.sd, BACKGROUND_DOUBT * surface.bend),
         scatter=SCATTER_DOUBT * abs(share * mean),
         hardening=HARDENING_DOUBT[calibration.kvp_stated] * abs(mean - seen),
@@ -305,6 +310,8 @@ def _with_hydroxyapatite(row: DepositDensity, factor: Hydroxyapatite) -> Deposit
 
 def _relative(image: Image, mine: Mask, number: int, levels: tuple[float, float]) -> RelativeDensity:
     if _clipped(image, mine):
-        return RelativeDensity(number, None, f"{NoDensity.SATURATED}: expose less, or see the contrast as a lower bound")
+        return RelativeDensity(
+            number, None, f"{NoDensity.SATURATED}: expose less, or see the contrast as a lower bound"
+        )
     low, high = levels
     return RelativeDensity(number, (float(image.pixels[mine].mean()) - low) / (high - low))

@@ -127,7 +127,7 @@ def measure(
     Raises
     ------
     MaskError
-        When a mask is not as large as the image, holds negative numbers, or is no set of deposits but
+        When a mask is not as large as the image, or is no set of deposits but
         numbers scattered all over each other.
 
     Notes
@@ -339,10 +339,7 @@ def _runs(view: _View) -> _Runs:
         strips.append(_strip_runs(view, top, top + step))
         count += len(strips[-1].label)
         _check_count(count)
-    runs = _Runs(*(np.concatenate(column) for column in zip(*strips, strict=True)))
-    if runs.label.size and runs.label.min() < 0:
-        raise MaskError(f"the label image holds the negative number {runs.label.min()}: deposits are numbered from 1")
-    return runs
+    return _Runs(*(np.concatenate(column) for column in zip(*strips, strict=True)))
 
 
 def _check_count(count: int) -> None:

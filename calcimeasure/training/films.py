@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calcimeasure.training.predict import limb_of, resample, stretch
+from calcimeasure.steps.segment.learned import resampled, stretched
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -32,7 +32,7 @@ class Film:
 
     def at(self, mm: float) -> Array:
         """The film resampled to `mm` per pixel, 0..1."""
-        return resample(np.asarray(self.grey / 255, np.float32), self.mm / mm)
+        return resampled(np.asarray(self.grey / 255, np.float32), self.mm / mm)
 
 
 def load_films(data: Path, part: str, long_side: int = 1100) -> list[Film]:
@@ -47,11 +47,23 @@ def load_films(data: Path, part: str, long_side: int = 1100) -> list[Film]:
     return [read_film(data / f, long_side) for f in chosen]
 
 
+def limb_of(film: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Bodies clearly brighter than air and larger than 3 % of the film; thin things opened away."""
+    k = max(film.shape) / 1100
+    smooth = cv2.GaussianBlur(film, (0, 0), 3 * k)
+    level = 0.5 * cv2.threshold((smooth * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
+    bright = (smooth > max(level, 0.06)).astype(np.uint8)
+    bright = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((int(25 * k) | 1,) * 2, np.uint8))
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(bright)
+    large = [n for n in range(1, len(stats)) if stats[n, cv2.CC_STAT_AREA] > 0.03 * film.size]
+    return np.asarray(np.isin(parts, large))
+
+
 def read_film(path: Path, long_side: int) -> Film:
     """One film reduced to `long_side` px at most; `long_side` px always stand for FILM_MM."""
     stored = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
     grey = np.asarray(stored / 255, np.float32)
-    grey = stretch(resample(grey, min(1.0, long_side / max(grey.shape))))
+    grey = stretched(resampled(grey, min(1.0, long_side / max(grey.shape))))
     limb = limb_of(grey)
     soft = limb & (grey < np.percentile(grey[limb], 50)) if limb.any() else limb
     return Film(

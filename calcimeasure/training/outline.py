@@ -12,16 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, WORKING_MM, resampled, sized
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.network import Finder
-from calcimeasure.training.predict import COARSEST_MM, FINEST_MM, WORKING_MM, resample
 from calcimeasure.training.scenes import Hotspot, Scene, cut_patch, make_scene
 from calcimeasure.training.train import follow, probability_map, rate_at
 
@@ -79,14 +78,8 @@ def _crops_of_scene(
 
 def hint_of(finder: Finder, image: Array, mm: float) -> Array:
     """Finder's probability enlarged to the image's own pixel."""
-    chance = probability_map(finder, resample(image, mm / WORKING_MM))
-    return resample_to(chance, image.shape)
-
-
-def resample_to(image: Array, shape: tuple[int, ...]) -> Array:
-    """Image resampled to a given shape, within 0..1."""
-    how = cv2.INTER_AREA if shape[0] < image.shape[0] else cv2.INTER_CUBIC
-    return np.asarray(np.clip(cv2.resize(image, (shape[1], shape[0]), interpolation=how), 0, 1), np.float32)
+    chance = probability_map(finder, resampled(image, mm / WORKING_MM))
+    return sized(chance, image.shape)
 
 
 def disturb(hint: Array, rng: np.random.Generator) -> Array:

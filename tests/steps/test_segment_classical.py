@@ -16,7 +16,7 @@ from calcimeasure.steps.segment.candidates import Candidate, elongation, in_read
 from calcimeasure.steps.segment.classical import area_top_hats
 from calcimeasure.steps.segment.settings import METHOD_NAMES
 
-SETTINGS = SegmentSettings()
+SETTINGS = SegmentSettings(method="classical")
 MM = 0.25
 SPOTS = ((120, 150, 9, 7), (300, 250, 14, 10), (420, 140, 6, 6))  # row, column, half axes in px
 

@@ -24,7 +24,7 @@ def film() -> Image:
 
 
 def test_the_map_does_not_depend_on_the_tiling(film: Image) -> None:
-    networks, grey = Networks.named("deposits"), stretched(film)
+    networks, grey = Networks.named("deposits"), stretched(film.pixels, film.valid)
     whole = finder_map(grey, 0.5, networks)
     for tile in (STRIDE * 15, STRIDE * 24):
         assert abs(finder_map(grey, 0.5, networks, tile) - whole).max() < 1e-3

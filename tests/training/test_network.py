@@ -47,3 +47,13 @@ def test_weights_come_back(finder, tmp_path):
     load_weights(copy, tmp_path / "w.safetensors")
     film = torch.rand(1, 1, 64, 64)
     assert np.allclose(finder(film).detach().numpy(), copy(film).detach().numpy(), atol=0.02)
+
+
+def test_small_deposits_weigh_more_per_pixel():
+    from calcimeasure.training.feed import balance
+
+    labels = np.zeros((60, 60), np.uint8)
+    labels[:4, :10], labels[20:, :] = 1, 2
+    weight = balance(labels)
+    assert weight[10, 10] == 1
+    assert weight[0, 0] > 3 * weight[30, 30]

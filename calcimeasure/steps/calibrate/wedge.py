@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import pairwise, product
 
 import cv2
 import numpy as np
@@ -38,16 +40,16 @@ Region = tuple[int, int, int, int]
 LEAST_STEPS = 5
 LEAST_R2 = 0.99
 
+_MOST_MISFIT = 0.015  # of the profile's variance: pairs of steps taken for one leave 0.03
+_MOST_UNEVEN = 2.5  # longest over shortest step
 _COARSE_PX = 128  # longer side of the picture on which heel and scatter are fitted: both are smooth
 _LONGEST_PROFILE = 360  # samples in which plateaus are sought
 _KERNELS = (0.04, 0.08, 0.16, 0.32)  # widths of the scatter kernel over the longer side where no scale is known
 _KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
 _USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
-_USUAL_FILTRATION = (2.7, 0.5)  # mm; IEC 60601-1-3 asks for 2.5 in all
-_FIELD_SD, _STEP_SD = 0.004, 0.003  # of a logarithm of the signal: how well the model can be hoped to fit
-PED = 0.1
-FSD = 0.5
-AR = 0.5
+_USUAL_FILTRATION = (2.7, 0.35)  # mm; IEC 60601-1-3 asks for 2.5 in all
+_FIELD_SD, _STEP_SD = 0.008, 0.003  # of a logarithm of the signal: how well the model can be hoped to fit
+_PEDESTAL_SD, _KERNEL_SD, _CONTRAST_SD = 0.2, 0.3, 0.25  # how freely offset, scatter and log contrast may move
 _MOST_WITNESSES = 600
 _FIELD_WORTH = 150.0  # independent places that the open field counts as
 
@@ -93,7 +95,7 @@ def _checked_steps(steps_mm: Sequence[float], material: str) -> tuple[float, ...
     if not all(np.isfinite(steps)) or steps[0] <= 0 or min(np.diff(steps)) <= 0:
         raise MeasurementRefused(f"steps must be positive and all different, got {steps}: give each step's mm")
     if material != "Al":
-        raise MeasurementRefused(f"a wedge of {material!r} is not supported: use one of aluminium (\"Al\")")
+        raise MeasurementRefused(f'a wedge of {material!r} is not supported: use one of aluminium ("Al")')
     return steps
 
 
@@ -151,6 +153,7 @@ def _found_in(image: Image, region: Region, thickness: tuple[float, ...]) -> _Fo
     tries = [_staircase(part, len(thickness)), _staircase(part.T, len(thickness))]
     stairs = min(tries, key=lambda one: one.misfit)
     if not np.isfinite(stairs.misfit):
+        _check_range(image, part)
         raise MeasurementRefused(
             f"no rising staircase of {len(thickness)} steps in the region {region}: mark the whole wedge alone, "
             "its steps along rows or columns, and name every step"
@@ -159,6 +162,17 @@ def _found_in(image: Image, region: Region, thickness: tuple[float, ...]) -> _Fo
     values = [float(np.median(image.pixels[_inner(box)])) for box in boxes]
     order = np.argsort(values)
     return _Found(thickness, tuple(boxes[k] for k in order), tuple(values[k] for k in order))
+
+
+def _check_range(image: Image, part: Array) -> None:
+    """Nothing, or the reason why steps cannot be told apart."""
+    top = np.inf if image.ceiling is None else image.ceiling
+    share = float(np.mean((part >= top) | (part <= _floor(image))))
+    if share > 0.05:
+        raise MeasurementRefused(
+            f"{share:.0%} of the wedge region are clipped at the end of the detector's range, so its steps cannot "
+            "be told apart: expose the wedge so that no step is clipped"
+        )
 
 
 def _box(part: npt.NDArray[np.int_], region: Region) -> Region:
@@ -184,27 +198,25 @@ class _Stairs:
 def _staircase(part: Array, count: int) -> _Stairs:
     """The best `count` plateaus down a part, with or without open field at its ends."""
     none = _Stairs((), np.inf)
-    if part.shape[0] < 3 * count or part.shape[1] < 3:
+    if part.shape[0] < 3 * count or part.shape[1] < 3 or np.ptp(part) == 0:
         return none
     left, right = _band(part)
     width = (right - left) // 4
     factor = max(1, -(-part.shape[0] // _LONGEST_PROFILE))
     profile = np.median(part[:, left + width : right - width or None], axis=1)
     profile = profile[: len(profile) // factor * factor].reshape(-1, factor).mean(axis=1)
-    best = min((_cut(profile, count, extra) for extra in (0, 1, 2)), key=lambda one: one[1])
-    if not np.isfinite(best[1]):
+    best = min((_cut(profile, count, margins) for margins in product((0, 1), (0, 1))), key=lambda one: one[1])
+    if best[1] > _MOST_MISFIT:
         return none
     cuts = best[0] * factor
-    return _Stairs(
-        tuple(np.array([a, left, b, right]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)), best[1]
-    )
+    return _Stairs(tuple(np.array([a, left, b, right]) for a, b in pairwise(cuts)), best[1])
 
 
 def _band(part: Array) -> tuple[int, int]:
     """Columns of a part that the wedge fills: where its dense half stands out; all when nothing does."""
     rows = np.median(part[:, part.shape[1] // 3 : -(part.shape[1] // 3) or None], axis=1)
     profile = np.median(part[rows >= np.median(rows)], axis=0)
-    if np.ptp(profile) < 0.3 * np.ptp(rows):
+    if np.ptp(profile) <= 0.3 * np.ptp(rows):
         return 0, part.shape[1]
     dense = np.concatenate([[0], (profile > threshold_otsu(profile)).astype(int), [0]])
     starts, ends = np.flatnonzero(np.diff(dense) == 1), np.flatnonzero(np.diff(dense) == -1)
@@ -212,51 +224,42 @@ def _band(part: Array) -> tuple[int, int]:
     return (int(starts[longest]), int(ends[longest])) if ends[longest] - starts[longest] >= 3 else (0, part.shape[1])
 
 
-def _cut(profile: Array, count: int, extra: int) -> tuple[npt.NDArray[np.int_], float]:
-    """Ends of `count` monotone plateaus after `extra` pieces of open field are dropped, and their misfit."""
-    least = max(2, len(profile) // (4 * count))
-    cuts, left_over = _segmented(profile, count + extra, least)
-    if cuts is None:
-        return np.zeros(0, int), np.inf
-    best = (np.zeros(0, int), np.inf)
-    for first in range(extra + 1):
-        mine = cuts[first : first + count + 1]
-        levels = np.array([np.median(profile[a:b]) for a, b in zip(mine[:-1], mine[1:], strict=True)])
-        rise = np.diff(levels) * np.sign(levels[-1] - levels[0])
-        if rise.min() > 3e-3 * np.ptp(levels) and _falls_off(profile, cuts, first, levels):
-            best = (mine, left_over)
-    return best
+def _cut(profile: Array, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
+    """Ends of `count` monotone plateaus between pieces of open field (none or one at each end), and their misfit."""
+    cuts, left_over = _segmented(profile, count, margins)
+    if not np.isfinite(left_over):
+        return cuts, np.inf
+    levels = np.array([np.median(profile[a:b]) for a, b in pairwise(cuts)])
+    mine = levels[margins[0] : margins[0] + count]
+    rise = np.diff(mine) * np.sign(mine[-1] - mine[0])
+    cuts = cuts[margins[0] : margins[0] + count + 1]
+    length = np.diff(cuts)
+    # Open field is less dense than the step beside it.
+    if rise.min() <= 0.01 * np.ptp(mine) or levels[0] > mine[0] or levels[-1] > mine[-1]:
+        return cuts, np.inf
+    return cuts, left_over if length.max() <= _MOST_UNEVEN * length.min() else np.inf
 
 
-def _falls_off(profile: Array, cuts: npt.NDArray[np.int_], first: int, levels: Array) -> bool:
-    """Whether the pieces dropped before and after the plateaus are less dense than the plateau beside them."""
-    pieces = [float(np.median(profile[a:b])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-    before, after = pieces[:first], pieces[first + len(levels) :]
-    return all(value < levels[0] for value in before) and all(value < levels[-1] for value in after)
-
-
-def _segmented(profile: Array, count: int, least: int) -> tuple[npt.NDArray[np.int_] | None, float]:
+def _segmented(profile: Array, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
     """Cuts of a profile into constant pieces of least squares, and the share of its variance left over.
 
-    Dynamic programming over the end of each piece; a piece is at least `least` samples long.
+    Dynamic programming over the end of each piece. Steps of one wedge are about equally long, so a plateau takes at
+    least a third of its even share; margins may be short.
     """
-    size = len(profile)
-    if count * least > size:
-        return None, np.inf
-    s1, s2 = (np.concatenate([[0.0], np.cumsum(profile**k)]) for k in (1, 2))
+    size, least = len(profile), max(2, len(profile) // (3 * count))
+    lengths = [1] * margins[0] + [least] * count + [1] * margins[1]
     begin, end = np.arange(size + 1)[:, None], np.arange(size + 1)[None, :]
-    length = np.maximum(end - begin, 1)
-    cost = np.where(end - begin >= least, s2[end] - s2[begin] - (s1[end] - s1[begin]) ** 2 / length, np.inf)
-    total, back = cost[0], []
-    for _ in range(count - 1):
-        table = total[:, None] + cost
+    s1, s2 = (np.concatenate([[0.0], np.cumsum((profile - profile.mean()) ** k)]) for k in (1, 2))
+    cost = s2[end] - s2[begin] - (s1[end] - s1[begin]) ** 2 / np.maximum(end - begin, 1)
+    total, back = np.where(end[0] >= lengths[0], cost[0], np.inf), []
+    for length in lengths[1:]:
+        table = total[:, None] + np.where(end - begin >= length, cost, np.inf)
         back.append(np.argmin(table, axis=0))
         total = table[back[-1], np.arange(size + 1)]
     cuts = [size]
     for choice in reversed(back):
         cuts.append(int(choice[cuts[-1]]))
-    variance = float(np.sum((profile - profile.mean()) ** 2))
-    return np.array([0, *cuts[::-1][: len(cuts)]], int), float(total[size] / variance) if variance > 0 else np.inf
+    return np.array([0, *cuts[::-1]], int), float(total[size] / s2[size]) if s2[size] > 0 else np.inf
 
 
 def _plain_wedge(image: Image, thickness: tuple[float, ...]) -> _Found:
@@ -300,7 +303,7 @@ def _open_threshold(value: npt.NDArray[np.float32]) -> float:
         return float(small.flat[0])
     low = small[small <= threshold_multiotsu(small, 3, nbins=128)[0]]
     middle, spread = np.percentile(low, 40), np.percentile(low, 40) - np.percentile(low, 5)
-    return float(middle + max(2.5 * spread, 0.02 * np.ptp(small)))
+    return float(middle + max(2.5 * spread, 0.008 * np.ptp(small)))
 
 
 # --- the model: beam, heel, scatter --------------------------------------------------------------------
@@ -310,13 +313,13 @@ def _open_threshold(value: npt.NDArray[np.float32]) -> float:
 class _Coarse:
     """The film shrunk to where heel and scatter are smooth.
 
-    `value` is signal as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare, `witnesses` some of
-    those places,    `u` and `v` are coordinates from -1 to 1, `sigmas` the widths of the kernel in coarse pixels.
+    `signal` is as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare,
+    `witnesses` some of those places, `u` and `v` coordinates from -1 to 1, `sigmas` the widths of the kernel in px.
     """
 
     signal: Array
     open_field: Mask
-    witnesses: tuple[npt.NDArray[np.intp], ...]
+    witnesses: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
     u: Array
     v: Array
     sigmas: tuple[float, ...]
@@ -353,6 +356,14 @@ def _floor(image: Image) -> float:
     return 0.0 if image.pixels.dtype.kind == "u" else -np.inf
 
 
+class _Haze(Enum):
+    """Where scattered light comes from: a limb that ends with the film or goes on beyond it, or the whole picture."""
+
+    LIMB = 1
+    LIMB_BEYOND = 2
+    GLARE = 3
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
     """The fitted model: parameters as named in `_Model`, its cost, and the coarse scatter over the open beam."""
@@ -377,7 +388,8 @@ class _Model:
     steps: Array
     at: tuple[Array, Array]
     kvp: float | None
-    beyond: bool
+    contrast: float
+    haze: _Haze
     bases: Array
     step_bases: Array
 
@@ -394,7 +406,7 @@ class _Model:
     def residuals(self, p: Array) -> Array:
         coarse, open_ = self.coarse, self.coarse.witnesses
         seen = self.intensity(coarse.signal[open_], p)
-        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, *open_]
+        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, open_[0], open_[1]]
         field = np.log(np.maximum(seen, 1e-6) / np.maximum(made, 1e-6)) / _FIELD_SD
         through = self.beam(p).transmission(0.0, self.thickness)
         stepped = self.heel(*self.at, p) * through + p[2] + p[10:] @ self.step_bases
@@ -404,12 +416,15 @@ class _Model:
 
     def priors(self, p: Array) -> Array:
         kvp = (p[1] - (self.kvp or _USUAL_KVP[0])) / (0.5 if self.kvp else _USUAL_KVP[1])
-        filtration = (p[0] - _USUAL_FILTRATION[0]) / FSD
-        return np.concatenate([[kvp, filtration, (p[2] - 0.03) / PED], p[4:9] / 0.15, p[10:] / AR])
+        filtration = (p[0] - _USUAL_FILTRATION[0]) / _USUAL_FILTRATION[1]
+        contrast = (p[9] - self.contrast - 0.1) / _CONTRAST_SD
+        return np.concatenate(
+            [[kvp, filtration, (p[2] - 0.03) / _PEDESTAL_SD, contrast], p[4:9] / 0.15, p[10:] / _KERNEL_SD]
+        )
 
 
 def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
-    """The better of two fits: one in which the limb ends with the film, and one in which it goes on beyond."""
+    """The best of the fits, one for each sort of haze."""
     stored = _stored(image, found, writing)
     coarse = _coarse(image, found, stored)
     unsure = "" if len(coarse.witnesses[0]) >= 60 else "too little open field to take heel and scatter from; "
@@ -417,12 +432,10 @@ def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
     at = (2 * middle[:, 0] / image.shape[0] - 1, 2 * middle[:, 1] / image.shape[1] - 1)
     steps = np.array([np.median(stored[_inner(box)]) for box in found.boxes])
     start, empty = _start(image, coarse, steps, found), np.zeros((len(coarse.sigmas), *coarse.signal.shape))
-    kvp = image.acquisition.kvp
-    fits = [
-        _settled(_Model(writing, coarse, np.array(found.thickness), steps, at, kvp, beyond, empty, empty[:, 0, : len(steps)]), start)
-        for beyond in (False, True)
-    ]
-    return replace(min(fits, key=lambda fit: fit.cost), unsure=unsure)
+    kvp, thickness = image.acquisition.kvp, np.array(found.thickness)
+    bare = _Model(writing, coarse, thickness, steps, at, kvp, start[9], _Haze.LIMB, empty, empty[:, 0, : len(steps)])
+    best = min((_settled(replace(bare, haze=haze), start) for haze in _Haze), key=lambda fit: fit.cost)
+    return replace(best, unsure=unsure)
 
 
 def _settled(model: _Model, start: Array) -> _Fit:
@@ -438,8 +451,8 @@ def _settled(model: _Model, start: Array) -> _Fit:
 _ROUNDS = 4
 _SCALES = np.array([0.5, 4.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
 _BOUNDS = (
-    np.array([1.0, 30.0, -0.5, -3.0, -1.0, -1.0, -1.0, -1.0, -1.0, -16.0, -3.0, -3.0, -3.0, -3.0]),
-    np.array([8.0, 120.0, 2.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 16.0, 3.0, 3.0, 3.0, 3.0]),
+    np.array([1.0, 30.0, -0.1, -0.8, -1.0, -1.0, -1.0, -1.0, -1.0, -16.0, -3.0, -3.0, -3.0, -3.0]),
+    np.array([8.0, 120.0, 0.35, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 16.0, 3.0, 3.0, 3.0, 3.0]),
 )
 
 
@@ -475,7 +488,10 @@ def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
     slope = np.hypot(cv2.Sobel(value, cv2.CV_32F, 1, 0), cv2.Sobel(value, cv2.CV_32F, 0, 1))
     bare = np.percentile(value, 3)
     span = np.percentile(value, 99) - bare
-    markers = np.where(value < bare + 0.03 * span, 1, np.where(value > bare + 0.35 * span, 2, 0))
+    # A thin limb is fainter than a thick wedge, so the lowest of three classes decides what surely is no open field.
+    small = value[:: max(1, value.shape[0] // 200), :: max(1, value.shape[1] // 200)]
+    thing = min(bare + 0.35 * span, float(threshold_multiotsu(small, 3, nbins=128)[0])) if span > 0 else np.inf
+    markers = np.where(value < bare + 0.03 * span, 1, np.where(value > thing, 2, 0))
     bare_field = (watershed(slope, markers) == 1).astype(np.uint8)
     bare_field = cv2.erode(bare_field, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REPLICATE)
     row0, column0, row1, column1 = (round(n * value.shape[0] / image.shape[0]) for n in found.region)
@@ -485,10 +501,11 @@ def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
     return np.asarray(cv2.resize(bare_field.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA) > 0.99)
 
 
-def _some(mask: Mask, most: int) -> tuple[npt.NDArray[np.intp], ...]:
-    """Places of at most so many of the true pixels, evenly drawn."""
-    places = np.flatnonzero(mask)
-    return np.unravel_index(places[:: max(1, -(-len(places) // most))], mask.shape)
+def _some(mask: Mask, most: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of at most so many of the true pixels, evenly drawn."""
+    rows, columns = np.nonzero(mask)
+    every = max(1, -(-len(rows) // most))
+    return rows[::every], columns[::every]
 
 
 def _start(image: Image, coarse: _Coarse, steps: Array, found: _Found) -> Array:
@@ -506,14 +523,15 @@ def _with_scatter(model: _Model, p: Array) -> _Model:
     bare = model.heel(coarse.u, coarse.v, p)
     primary = model.intensity(coarse.signal, p) - p[2] - np.tensordot(p[10:], model.bases, 1)
     stopped = np.where(coarse.open_field, 0.0, np.clip(bare - primary, 0.0, bare))
-    bases = np.stack([_spread(stopped, sigma, model.beyond) for sigma in coarse.sigmas])
+    source = bare - stopped if model.haze is _Haze.GLARE else stopped
+    bases = np.stack([_spread(source, sigma, model.haze) for sigma in coarse.sigmas])
     rows, columns = coarse.signal.shape
     at = tuple(np.clip(((a + 1) / 2 * n).astype(int), 0, n - 1) for a, n in zip(model.at, (rows, columns), strict=True))
     return replace(model, bases=bases, step_bases=bases[:, at[0], at[1]])
 
 
-def _spread(source: Array, sigma: float, beyond: bool) -> Array:
-    border = cv2.BORDER_REPLICATE if beyond else cv2.BORDER_CONSTANT
+def _spread(source: Array, sigma: float, haze: _Haze) -> Array:
+    border = cv2.BORDER_CONSTANT if haze is _Haze.LIMB else cv2.BORDER_REPLICATE
     return np.asarray(cv2.GaussianBlur(source, (0, 0), sigma, borderType=border))
 
 

@@ -19,10 +19,10 @@ import numpy.typing as npt
 import onnxruntime
 
 from calcimeasure.model.deposit import Segmentation
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image, Mask, Pixels
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.segment.candidates import Candidate, Grounds, sort_out
-from calcimeasure.steps.segment.limb import NOMINAL_MM, Survey, survey
+from calcimeasure.steps.segment.limb import Survey, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 from calcimeasure.steps.segment.weights import finder_file, outline_file
 
@@ -42,8 +42,8 @@ SEED = 0.2
 EDGE = 0.5
 #: Parts closer than this are judged together: one cluster of grains is one finding.
 GROUP_MM = 1.5
-#: A film of unknown scale is looked at as if its long side were `NOMINAL_MM`, times each of these.
-UNKNOWN_SCALES = (0.85, 1.2)
+#: The finder looks twice, at the pixel size times each of these: what it sees in both looks is rarely false.
+LOOKS = (0.85, 1.2)
 
 
 def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
@@ -52,8 +52,8 @@ def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None
     Parameters
     ----------
     image : Image
-        Deposits bright. Where the scale is unknown the film is looked at in two assumed scales, and a
-        warning says so.
+        Deposits bright. Where the scale is unknown the film is looked at as if its long side were
+        `limb.NOMINAL_MM`, and a warning says so.
     settings : SegmentSettings
         Weights, threshold on a finding's score, and smallest size.
     region : bool array, shape (rows, columns), optional
@@ -78,10 +78,9 @@ def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None
 def _findings(image: Image, seen: Survey, settings: SegmentSettings) -> tuple[Map, list[Candidate]]:
     """The outline probability, and every finding: confirmed by the outline network, or by the finder alone."""
     networks = Networks.named(settings.weights)
-    grey = stretched(image)
-    mm = None if seen.assumed_scale else seen.native_mm
-    hint = finder_map(grey, mm, networks)
-    chance = outline_map(grey, hint, mm, networks)
+    grey = stretched(image.pixels, image.valid)
+    hint = finder_map(grey, seen.native_mm, networks)
+    chance = outline_map(grey, hint, seen.native_mm, networks)
     confirmed = groups(chance > EDGE, seen.native_mm)
     alone = [part for part in groups(hint > EDGE, seen.native_mm) if not _inside(part, chance).max() > EDGE]
     return chance, [_scored(part, hint, chance) for part in (*confirmed, *alone)]
@@ -112,30 +111,25 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def stretched(image: Image) -> Map:
+def stretched(pixels: Pixels, valid: Mask | None = None) -> Map:
     """Film with its 0.5th and 99.8th percentile moved to 0 and 1, as the networks were trained; invalid pixels 0."""
-    sample = image.pixels[::2, ::2]
-    valid = None if image.valid is None else image.valid[::2, ::2]
-    low, high = np.percentile(sample if valid is None or not valid.any() else sample[valid], (0.5, 99.8))
-    grey = np.clip((image.pixels.astype(np.float32) - low) / max(float(high - low), 1e-6), 0, 1)
-    return np.asarray(grey if image.valid is None else np.where(image.valid, grey, 0), np.float32)
+    sample, known = pixels[::2, ::2], None if valid is None else valid[::2, ::2]
+    low, high = np.percentile(sample if known is None or not known.any() else sample[known], (0.5, 99.8))
+    grey = np.clip((pixels.astype(np.float32) - low) / max(float(high - low), 1e-6), 0, 1)
+    return np.asarray(grey if valid is None else np.where(valid, grey, 0), np.float32)
 
 
-def finder_map(grey: Map, mm: float | None, networks: Networks, tile: int = TILE) -> Map:
+def finder_map(grey: Map, mm: float, networks: Networks, tile: int = TILE) -> Map:
     """The finder's probability of calcium, as large as the film; it does not depend on `tile` (a multiple of 16)."""
-    if mm is not None:
-        return _at_scale(grey, mm, networks.finder, tile)
-    guess = NOMINAL_MM / max(grey.shape)
-    looks = [_at_scale(grey, guess * factor, networks.finder, tile) for factor in UNKNOWN_SCALES]
+    looks = [_at_scale(grey, mm * factor, networks.finder, tile) for factor in LOOKS]
     return np.asarray(np.mean(looks, axis=0), np.float32)
 
 
-def outline_map(grey: Map, hint: Map, mm: float | None, networks: Networks) -> Map:
+def outline_map(grey: Map, hint: Map, mm: float, networks: Networks) -> Map:
     """The outline network's probability, as large as the film; 0 away from what the finder saw."""
-    known = mm or NOMINAL_MM / max(grey.shape)
-    factor = known / float(np.clip(known, FINEST_MM, COARSEST_MM))
+    factor = mm / float(np.clip(mm, FINEST_MM, COARSEST_MM))
     shape = _scaled(grey.shape, factor)
-    return _sized(_outline_blocks(_sized(grey, shape), _sized(hint, shape), networks.outline), grey.shape)
+    return sized(_outline_blocks(sized(grey, shape), sized(hint, shape), networks.outline), grey.shape)
 
 
 def groups(mask: Mask, mm: float) -> list[Candidate]:
@@ -165,11 +159,16 @@ def _scored(part: Candidate, hint: Map, chance: Map) -> Candidate:
     return Candidate(part.row, part.column, part.mask, float(score))
 
 
+def resampled(image: Map, factor: float) -> Map:
+    """The map enlarged by a factor."""
+    return sized(image, _scaled(image.shape, factor))
+
+
 def _scaled(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def _sized(image: Map, shape: tuple[int, ...]) -> Map:
+def sized(image: Map, shape: tuple[int, ...]) -> Map:
     """The map at another size, kept within 0 and 1: area mean when it shrinks, cubic when it grows."""
     if image.shape == tuple(shape):
         return image
@@ -178,10 +177,10 @@ def _sized(image: Map, shape: tuple[int, ...]) -> Map:
 
 
 def _at_scale(grey: Map, mm: float, finder: Any, tile: int) -> Map:
-    small = _sized(grey, _scaled(grey.shape, mm / WORKING_MM))
+    small = resampled(grey, mm / WORKING_MM)
     rows, columns = small.shape
     padded = np.pad(small, ((0, -rows % STRIDE), (0, -columns % STRIDE)))
-    return _sized(_tiled(padded, finder, tile)[:rows, :columns], grey.shape)
+    return sized(_tiled(padded, finder, tile)[:rows, :columns], grey.shape)
 
 
 def _tiled(padded: Map, finder: Any, tile: int) -> Map:

@@ -1,0 +1,138 @@
+"""The step wedge: found, fitted, and refused whenever its curve would not be honest."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from polychromatic import STEPS_MM, Scene, Shot, shoot
+
+from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.density import Beam
+from calcimeasure.model.image import Image, Meaning, Polarity
+from calcimeasure.steps.calibrate.wedge import calibrate_wedge
+
+
+def _around(shot: Shot) -> tuple[int, int, int, int]:
+    row0, column0, row1, column1 = shot.wedge
+    return row0 - 3, column0 - 4, row1 + 5, column1 + 4
+
+
+def _turned(image: Image, quarter: int) -> Image:
+    return replace(image, pixels=np.rot90(image.pixels, quarter))
+
+
+@pytest.fixture(scope="module")
+def film() -> Shot:
+    return shoot(Scene())
+
+
+@pytest.mark.parametrize("log", [True, False], ids=["log", "linear"])
+def test_the_curve_goes_through_the_steps(log: bool) -> None:
+    shot = shoot(Scene(log=log))
+    found = calibrate_wedge(shot.image, _around(shot), STEPS_MM)
+    assert [step.mm for step in found.steps] == list(STEPS_MM)
+    assert found.millimetres([step.attenuation for step in found.steps]) == pytest.approx(STEPS_MM, abs=0.02)
+    assert found.millimetres(0.0) == pytest.approx(0.0)
+    assert np.all(np.diff(found.millimetres(np.linspace(-0.2, 3, 100))) > 0)
+    assert found.r2 > 0.999
+    assert 0 < found.sd_mm < 0.15
+    assert not found.unsure
+
+
+def test_steps_lie_where_they_were_drawn(film) -> None:
+    found = calibrate_wedge(film.image, _around(film), STEPS_MM)
+    tops = film.wedge[0] + 20 * np.arange(10)
+    assert [step.box[0] for step in found.steps] == pytest.approx(tops, abs=4)
+    assert found.region == pytest.approx(film.wedge, abs=5)
+
+
+@pytest.mark.parametrize("quarter", [0, 1, 2, 3])
+def test_a_plain_wedge_is_found_whichever_way_it_lies(film, quarter: int) -> None:
+    found = calibrate_wedge(_turned(film.image, quarter), None, STEPS_MM[::-1])
+    upright = calibrate_wedge(film.image, _around(film), STEPS_MM)
+    assert found.steps[-1].attenuation == pytest.approx(upright.steps[-1].attenuation, rel=0.02)
+
+
+def test_heel_and_offset_leave_the_curve_alone(film) -> None:
+    """One beam through one wedge, heel or none: one curve."""
+    ways = [Scene(heel=heel, offset=offset, quanta=1e5) for heel, offset in ((0.0, 0.0), (0.15, 0.04))]
+    curves = [calibrate_wedge(s.image, _around(s), STEPS_MM) for s in map(shoot, ways)]
+    first, second = ([step.attenuation for step in curve.steps] for curve in curves)
+    assert second == pytest.approx(first, rel=0.03)
+
+
+def test_what_is_not_stated_makes_it_unsure() -> None:
+    shot = shoot(Scene(states_kvp=False))
+    found = calibrate_wedge(shot.image, _around(shot), STEPS_MM)
+    assert found.unsure
+    assert "kVp" in found.reason
+    silent = replace(shot.image, acquisition=replace(shot.image.acquisition, intensity_relationship=None))
+    assert "linear or logarithmic" in calibrate_wedge(silent, _around(shot), STEPS_MM).reason
+
+
+def _clipped(image: Image) -> Image:
+    return replace(image, pixels=np.minimum(image.pixels, 3000), ceiling=3000.0)
+
+
+def _not_rising(image: Image, wedge: tuple[int, int, int, int]) -> Image:
+    pixels = image.pixels.copy()
+    row0, column0, row1, column1 = wedge
+    pixels[row0:row1, column0:column1] = pixels[row0:row1, column0:column1][np.roll(np.arange(row1 - row0), 80)]
+    return replace(image, pixels=pixels)
+
+
+def _without_wedge(image: Image) -> Image:
+    return replace(image, pixels=np.concatenate([image.pixels[:, :300], image.pixels[:, 280:180:-1]], axis=1))
+
+
+_REFUSALS = {
+    "few steps": (lambda i: i, STEPS_MM[:4], "at least 5"),
+    "doubled step": (lambda i: i, (1, 1, 2, 3, 4), "all different"),
+    "wrong count": (lambda i: i, STEPS_MM[:5], "staircase|R2"),
+    "wrong list": (lambda i: i, tuple(n**2 / 10 for n in range(1, 11)), "R2"),
+    "clipped": (_clipped, STEPS_MM, "clipped"),
+    "for looking at": (lambda i: replace(i, meaning=Meaning.DISPLAY), STEPS_MM, "FOR PROCESSING"),
+    "8 bits": (lambda i: replace(i, pixels=(i.pixels // 64).astype(np.uint8)), STEPS_MM, "8 bits"),
+}
+
+
+@pytest.mark.parametrize("name", _REFUSALS)
+def test_refusals_say_what_to_do(film, name: str) -> None:
+    spoil, steps, words = _REFUSALS[name]
+    with pytest.raises(MeasurementRefused, match=words):
+        calibrate_wedge(spoil(film.image), _around(film), steps)
+
+
+def test_a_staircase_that_does_not_rise_is_refused(film) -> None:
+    with pytest.raises(MeasurementRefused, match=r"staircase|R2|denser"):
+        calibrate_wedge(_not_rising(film.image, film.wedge), _around(film), STEPS_MM)
+
+
+def test_no_wedge_is_refused(film) -> None:
+    with pytest.raises(MeasurementRefused, match="mark it with a region"):
+        calibrate_wedge(_without_wedge(film.image), None, STEPS_MM)
+    with pytest.raises(MeasurementRefused, match=r"staircase|denser"):
+        calibrate_wedge(film.image, (20, 220, 280, 280), STEPS_MM)
+    with pytest.raises(MeasurementRefused, match="does not lie inside"):
+        calibrate_wedge(film.image, (0, 0, 10, 4000), STEPS_MM)
+
+
+def test_empty_films_are_refused(film) -> None:
+    flat = replace(film.image, pixels=np.full((60, 60), 7, np.uint16))
+    for region in (None, (0, 0, 60, 60)):
+        with pytest.raises(MeasurementRefused):
+            calibrate_wedge(flat, region, STEPS_MM)
+
+
+def test_polarity_was_the_readers_business(film) -> None:
+    turned = replace(film.image, polarity=Polarity.TURNED_OVER)
+    first, second = (calibrate_wedge(image, _around(film), STEPS_MM) for image in (film.image, turned))
+    assert first.knots == second.knots
+
+
+def test_tissue_hardens_less_than_the_wedge() -> None:
+    """Aluminium on tissue seems more than it is; with no tissue it is what it seems."""
+    beam = Beam(55.0, 2.5)
+    assert beam.hardened(0.0, np.array([1.0, 3.0])) == pytest.approx([1.0, 3.0], rel=2e-3)
+    assert np.all(beam.hardened(3.0, np.array([1.0])) < 1.0)
+    assert beam.transmission(0.0, 0.0) == pytest.approx(1.0)
