@@ -111,7 +111,7 @@ def test_a_staircase_that_does_not_rise_is_refused(film) -> None:
 def test_no_wedge_is_refused(film) -> None:
     with pytest.raises(MeasurementRefused, match="mark it with a region"):
         calibrate_wedge(_without_wedge(film.image), None, STEPS_MM)
-    with pytest.raises(MeasurementRefused, match=r"staircase|denser"):
+    with pytest.raises(MeasurementRefused, match=r"staircase|R2|denser"):
         calibrate_wedge(film.image, (20, 220, 280, 280), STEPS_MM)
     with pytest.raises(MeasurementRefused, match="does not lie inside"):
         calibrate_wedge(film.image, (0, 0, 10, 4000), STEPS_MM)

@@ -206,7 +206,7 @@ def _staircase(part: Array, count: int) -> _Stairs:
     profile = np.median(part[:, left + width : right - width or None], axis=1)
     profile = profile[: len(profile) // factor * factor].reshape(-1, factor).mean(axis=1)
     best = min((_cut(profile, count, margins) for margins in product((0, 1), (0, 1))), key=lambda one: one[1])
-    if best[1] > _MOST_MISFIT:
+    if best[1] > min(_MOST_MISFIT, _ramp_misfit(profile)):
         return none
     cuts = best[0] * factor
     return _Stairs(tuple(np.array([a, left, b, right]) for a, b in pairwise(cuts)), best[1])
@@ -222,6 +222,12 @@ def _band(part: Array) -> tuple[int, int]:
     starts, ends = np.flatnonzero(np.diff(dense) == 1), np.flatnonzero(np.diff(dense) == -1)
     longest = int(np.argmax(ends - starts))
     return (int(starts[longest]), int(ends[longest])) if ends[longest] - starts[longest] >= 3 else (0, part.shape[1])
+
+
+def _ramp_misfit(profile: Array) -> float:
+    """Share of variance that a straight line leaves: open field under the heel effect is a ramp, no staircase."""
+    along = np.arange(len(profile))
+    return 1 - float(np.corrcoef(along, profile)[0, 1] ** 2)
 
 
 def _cut(profile: Array, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
