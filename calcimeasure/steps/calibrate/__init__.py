@@ -7,8 +7,10 @@ from calcimeasure.steps.calibrate.marker import find_markers, fit_plane, scale_f
 from calcimeasure.steps.calibrate.points import scale_from_points
 from calcimeasure.steps.calibrate.ruler import find_rulers, scale_from_ruler
 from calcimeasure.steps.calibrate.sheet import marker_sheet
+from calcimeasure.steps.calibrate.wedge import calibrate_wedge
 
 __all__ = [
+    "calibrate_wedge",
     "find_markers",
     "find_rulers",
     "find_scale",
