@@ -131,10 +131,8 @@ def info(
     with _clear_errors():
         job = replace(_job(Path(), kind, spacing, frame, None), max_megapixels=max_megapixels)
         inputs = _found(paths, None)
-        facts = [_facts(item, job) for item in inputs.files]
-        for one in facts:
-            print(json.dumps(one) if as_json else _as_lines(one))
-        raise typer.Exit(SOME_FAILED if any(one["error"] for one in facts) else ALL_MEASURED)
+        errors = [_tell_facts(_facts(item, job), as_json) for item in inputs.files]
+        raise typer.Exit(SOME_FAILED if any(errors) else ALL_MEASURED)
 
 
 @app.command()
@@ -389,8 +387,28 @@ def _facts(item: Any, job: Job) -> dict[str, Any]:
     try:
         image = read_image(item.path, kind=kind, spacing=spacing, frame=job.frame, max_megapixels=job.max_megapixels)
     except CalcimeasureError as error:
-        return {"image": item.image, "error": str(error)}
+        return {"image": item.image, "error": str(error), **_header_facts(item.path)}
     return {"image": item.image, "error": "", **_image_facts(image)}
+
+
+def _header_facts(path: Path) -> dict[str, Any]:
+    """What the header of a file says that cannot be measured, a CT for instance; nothing when not even that is read."""
+    from calcimeasure.io.read import describe
+    from calcimeasure.io.tables import spacing_cells
+
+    try:
+        told = describe(path)
+    except CalcimeasureError:
+        return {}
+    rows, columns = told.shape or (None, None)
+    words = {"kind": told.kind and told.kind.value, "meaning": told.meaning and told.meaning.value}
+    return {"rows": rows, "columns": columns, **words, "decided": told.decided, **spacing_cells(told.spacing)}
+
+
+def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
+    """Print what is known of a file as soon as it is known; the error, if any."""
+    print(json.dumps(facts) if as_json else _as_lines(facts), flush=True)
+    return str(facts["error"])
 
 
 def _image_facts(image: Any) -> dict[str, Any]:

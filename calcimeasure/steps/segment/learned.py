@@ -8,7 +8,7 @@ pixels, in the blocks where the finder saw something. How they were trained: `ca
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from calcimeasure.model.deposit import Segmentation
-from calcimeasure.model.image import Image, Mask, Pixels
+from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.segment.candidates import Candidate, Grounds, sort_out
 from calcimeasure.steps.segment.limb import Survey, survey
@@ -44,6 +44,10 @@ EDGE = 0.5
 GROUP_MM = 1.5
 #: The finder looks twice, at the pixel size times each of these: what it sees in both looks is rarely false.
 LOOKS = (0.85, 1.2)
+#: A small picture of unknown scale on which nothing was found may be an enlarged part, a fingertip for instance:
+#: it is looked at again as if its long side were this many mm.
+ENLARGED_MM, ENLARGED_PX = 50.0, 800
+ENLARGED = f"scale unknown: deposits were sought as if this enlarged part were {ENLARGED_MM:.0f} mm long"
 
 
 def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
@@ -53,12 +57,22 @@ def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None
     ----------
     image : Image
         Deposits bright. Where the scale is unknown the film is looked at as if its long side were
-        `limb.NOMINAL_MM`, and a warning says so.
+        `limb.NOMINAL_MM`, or an enlarged part of `ENLARGED_MM`, and a warning says so.
     settings : SegmentSettings
         Weights, threshold on a finding's score, and smallest size.
     region : bool array, shape (rows, columns), optional
         Only what lies inside is kept.
     """
+    found = _segmented(image, settings, region)
+    if image.spacing is not None or found.labels.count or max(image.shape) > ENLARGED_PX:
+        return found
+    mm = ENLARGED_MM / max(image.shape)
+    closer = _segmented(image.with_spacing(Spacing.of(mm, mm, SpacingOrigin.NOMINAL)), settings, region)
+    return replace(closer, warnings=(ENLARGED,)) if closer.labels.count else found
+
+
+def _segmented(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
+    """Deposits as seen at one scale, the film's own or the one assumed for it."""
     seen = survey(image)
     if seen is None:
         return Segmentation(Labels.empty(image.shape), warnings=("the film shows nothing",))
@@ -83,7 +97,7 @@ def _findings(image: Image, seen: Survey, settings: SegmentSettings) -> tuple[Ma
     chance = outline_map(grey, hint, seen.native_mm, networks)
     confirmed = groups(chance > EDGE, seen.native_mm)
     alone = [part for part in groups(hint > EDGE, seen.native_mm) if not _inside(part, chance).max() > EDGE]
-    return chance, [_scored(part, hint, chance) for part in (*confirmed, *alone)]
+    return chance, [*(_scored(p, hint, chance) for p in confirmed), *(_scored(p, chance) for p in alone)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +167,9 @@ def _inside(part: Candidate, image: Map) -> Map:
     return np.asarray(image[part.window][part.mask])
 
 
-def _scored(part: Candidate, hint: Map, chance: Map) -> Candidate:
-    """The group with its score: the mean of the two maps' 90th percentiles in it."""
-    score = np.mean([np.percentile(_inside(part, image), 90) for image in (hint, chance)])
+def _scored(part: Candidate, *maps: Map) -> Candidate:
+    """The group with its score: the mean of the maps' 90th percentiles in it."""
+    score = np.mean([np.percentile(_inside(part, image), 90) for image in maps])
     return Candidate(part.row, part.column, part.mask, float(score))
 
 
