@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 
@@ -28,11 +27,3 @@ class Quantity:
     value: float
     sd: float | None
     unit: str
-
-    def __add__(self, other: Quantity) -> Quantity:
-        """Sum of two independent quantities of one unit."""
-        if self.unit != other.unit:
-            raise ValueError(f"cannot add {self.unit} and {other.unit}: convert one of them first")
-        known = self.sd is not None and other.sd is not None
-        sd = math.hypot(self.sd or 0.0, other.sd or 0.0) if known else None
-        return Quantity(self.value + other.value, sd, self.unit)

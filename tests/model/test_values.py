@@ -1,11 +1,9 @@
 """Frozen values keep their promises."""
 
-import math
-
 import numpy as np
 import pytest
 
-from calcimeasure import Image, Kind, Labels, Meaning, Quantity, Spacing, SpacingOrigin
+from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.image import RELATIVE_SD
 
 
@@ -54,12 +52,3 @@ def test_labels_know_their_numbers() -> None:
 def test_what_is_no_label_image_is_refused(array: np.ndarray) -> None:
     with pytest.raises(ValueError, match="label image"):
         Labels(array)
-
-
-def test_quantities_add_like_independent_ones() -> None:
-    total = Quantity(3.0, 3.0, "mm2") + Quantity(4.0, 4.0, "mm2")
-    assert total == Quantity(7.0, 5.0, "mm2")
-    assert (total + Quantity(1.0, None, "mm2")).sd is None
-    assert math.isclose(total.value, 7.0)
-    with pytest.raises(ValueError, match="cannot add"):
-        _ = total + Quantity(1.0, 1.0, "px")
