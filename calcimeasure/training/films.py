@@ -21,7 +21,7 @@ VALIDATION_EVERY = 6
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A film of the data folder, stored as uint8; `hard` marks the hard negatives."""
+    """A film stored as uint8; `hard` marks the hard negatives, `answer` the calcium it shows already (1, 2 ...)."""
 
     name: str
     grey: NDArray[np.uint8]
@@ -29,6 +29,7 @@ class Film:
     limb: NDArray[np.uint8]
     soft: NDArray[np.uint8]
     hard: bool
+    answer: NDArray[np.uint8] | None = None
 
     def at(self, mm: float) -> Array:
         """The film resampled to `mm` per pixel, 0..1."""

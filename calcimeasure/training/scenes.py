@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -32,12 +32,13 @@ class Hotspot:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Bare background: grey, limb and soft tissue, one affine view of a film."""
+    """Background: grey, limb, soft tissue and calcium it shows already, one affine view of a film."""
 
     grey: Array
     limb: Mask
     soft: Mask
     hard: bool
+    answer: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def cut_patch(
     zoom = mm / film.mm * float(np.exp(rng.uniform(-0.3, 0.3)))
     turn = float(rng.choice([0, 90, 180, 270])) + float(rng.normal(0, 8))
     matrix = _view(y, x, zoom, turn, rng.random() < 0.5, side, rng.uniform(-side / 4, side / 4, 2))
-    return _warp(film, matrix, side)
+    return _warp(film, *_bent(matrix, side, rng))
 
 
 def _pick(films: Sequence[Film], rng: np.random.Generator) -> int:
@@ -95,12 +96,23 @@ def _view(
     return np.column_stack([linear, np.array([x, y]) - linear @ middle])
 
 
-def _warp(film: Film, matrix: NDArray[np.float64], side: int) -> Patch:
-    flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
-    grey = cv2.warpAffine(film.grey, matrix, (side, side), flags=flags).astype(np.float32) / 255
-    near = cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST
-    limb, soft = (cv2.warpAffine(m, matrix, (side, side), flags=near) > 0 for m in (film.limb, film.soft))
-    return Patch(grey, np.asarray(limb), np.asarray(soft), film.hard)
+def _warp(film: Film, columns: Array, rows: Array) -> Patch:
+    """The film read at those places."""
+    grey = cv2.remap(film.grey, columns, rows, cv2.INTER_LINEAR).astype(np.float32) / 255
+    masks = (film.limb, film.soft) if film.answer is None else (film.limb, film.soft, film.answer)
+    limb, soft, *answer = (cv2.remap(m, columns, rows, cv2.INTER_NEAREST) for m in masks)
+    return Patch(grey, np.asarray(limb > 0), np.asarray(soft > 0), film.hard, np.asarray(answer[0]) if answer else None)
+
+
+def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Columns and rows of the film under every patch px; half of the views are softly bent, as no two hands are alike."""
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    if rng.random() < 0.5:
+        coarse = rng.normal(0, rng.uniform(0, 0.018) * side, (2, 6, 6)).astype(np.float32)
+        bend = [cv2.resize(part, (side, side), interpolation=cv2.INTER_CUBIC) for part in coarse]
+        x, y = x + bend[0], y + bend[1]
+    (a, b, c), (d, e, f) = matrix.astype(np.float32)
+    return np.asarray(a * x + b * y + c, np.float32), np.asarray(d * x + e * y + f, np.float32)
 
 
 def whole(film: Film, mm: float) -> Patch:
@@ -126,7 +138,15 @@ def make_scene(
         image = insert(film, np.max(deposits, axis=0), mm, rng)
         image = np.where(covered, np.maximum(film, image * 0.3), image).astype(np.float32)
     image = process(image, rng)
-    return _label(film, image, deposits, covered, mm)
+    scene = _label(film, image, deposits, covered, mm)
+    return scene if patch.answer is None else _with_answer(scene, patch.answer, covered)
+
+
+def _with_answer(scene: Scene, answer: NDArray[np.uint8], covered: Mask) -> Scene:
+    """The scene with the calcium that its background showed already, numbered after the inserted deposits."""
+    own = (answer > 0) & (scene.labels == 0) & ~covered
+    labels = np.where(own, answer + len(scene.visibility), scene.labels).astype(np.uint8)
+    return replace(scene, labels=labels)
 
 
 def _number(patch: Patch, rng: np.random.Generator) -> int:

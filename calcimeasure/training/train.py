@@ -18,6 +18,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.feed import Scenes
 from calcimeasure.training.films import Film, load_films
@@ -43,12 +44,17 @@ class Plan:
     check_every: int = 500
     average: float = 0.998
     warm_up: int = 300
+    drawn: int = 72
 
 
-def train_finder(data: Path, scratch: Path, plan: Plan, start: Path | None = None) -> Finder:
-    """Averaged network after `plan.steps`; continues from scratch/finder.pt, or begins at `start`."""
+def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> Finder:
+    """Averaged network after `plan.steps`; continues from scratch/finder.pt, or begins at `start`.
+
+    Without a data folder it sees drawn limbs alone.
+    """
     torch.manual_seed(plan.seed)
-    films, held = load_films(data, "fit"), load_films(data, "validation")
+    films = [*load_films(data, "fit"), *drawn_films(plan.drawn, 1000)] if data else drawn_films(3 * plan.drawn, 1000)
+    held = load_films(data, "validation") if data else [f for f in drawn_films(45, 1) if f.answer is None]
     model = Finder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
         load_weights(model, start)
@@ -167,10 +173,11 @@ def probability_map(model: Finder, film: Array) -> Array:
 
 def write_hotspots(model: Finder, films: Sequence[Film], mm: float, path: Path) -> None:
     """Where the network sees deposits on clean training films."""
-    spots = [s for k, film in enumerate(films) for s in hotspots_of(model, film, k, mm)]
+    clean = [(k, film) for k, film in enumerate(films) if film.answer is None]
+    spots = [s for k, film in clean for s in hotspots_of(model, film, k, mm)]
     path.with_suffix(".new").write_text(json.dumps([asdict(s) for s in spots]))
     path.with_suffix(".new").replace(path)
-    log.info("hotspots: %d on %d clean training films", len(spots), len(films))
+    log.info("hotspots: %d on %d clean training films", len(spots), len(clean))
 
 
 def hotspots_of(model: Finder, film: Film, index: int, mm: float) -> list[Hotspot]:
