@@ -1,0 +1,229 @@
+"""A trial in values: subjects, visits, films, and what changed between two visits."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from calcimeasure.model.deposit import Measurement
+from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Labels
+from calcimeasure.model.quantity import Quantity
+
+
+class Fate(StrEnum):
+    """What became of a deposit between two visits."""
+
+    NEW = "new"
+    RESOLVED = "resolved"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    STABLE = "stable"
+    MERGED = "merged"
+    SPLIT = "split"
+    OUT_OF_FIELD = "out_of_field"
+
+
+class Verdict(StrEnum):
+    """What is said of a patient's total burden."""
+
+    IMPROVED = "improved"
+    STABLE = "stable"
+    WORSE = "worse"
+    NOT_EVALUABLE = "not_evaluable"
+
+
+class Status(StrEnum):
+    """Whether an interval could be compared."""
+
+    COMPARED = "compared"
+    NOT_EVALUABLE = "not_evaluable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """One row of a study file: an image of a visit and what the user's file says of it.
+
+    `image` and `mask` are as the study file wrote them; an empty cell is `None`.
+    """
+
+    subject: str
+    visit: str
+    date: datetime.date | None
+    image: str
+    site: str | None = None
+    side: str | None = None
+    view: str | None = None
+    treatment_start: datetime.date | None = None
+    mask: str | None = None
+    reader: str | None = None
+    spacing_mm: float | None = None
+    lost_because: str | None = None
+    exclude_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """All films of a subject's visit."""
+
+    name: str
+    date: datetime.date | None
+    films: tuple[Film, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A patient's visits, earliest first."""
+
+    name: str
+    visits: tuple[Visit, ...]
+    treatment_start: datetime.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All subjects of a study file, in its order."""
+
+    subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A film as measured: image, outlines, numbers, and the limb where it was looked for."""
+
+    image: Image
+    labels: Labels
+    measurement: Measurement
+    limb: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Labels of the baseline and of the follow-up that are the same calcium; one side is empty for new or gone ones.
+
+    `in_field` tells whether the place of the missing side lies on the other film. `by` is ``"calcimeasure"`` or the
+    person who overrode it.
+    """
+
+    baseline: tuple[int, ...]
+    followup: tuple[int, ...]
+    in_field: bool = True
+    by: str = "calcimeasure"
+
+
+@dataclass(frozen=True, slots=True)
+class DepositChange:
+    """One deposit over one interval.
+
+    Parameters
+    ----------
+    deposit : str
+        Identity, the same at every visit.
+    fate : Fate
+    baseline, followup : tuple of int
+        Labels at either visit; empty where absent.
+    baseline_point, followup_point : tuple of int or None
+        A native (row, column) inside it; `None` where absent.
+    area_before, area_after, area_change : Quantity or None
+        In mm2, or px where the scale is unknown; `None` where absent (the change of an absent one counts it as 0).
+    percent : float or None
+        Change as a share of the baseline, in percent; `None` without a baseline.
+    detectable : float or None
+        Smallest detectable change at its size, in the unit of the areas.
+    power : float or None
+        Chance (0-1) that a fall of 25 % of it would have been seen beyond that.
+    density_before, density_after : Quantity or None
+        Mean mm of aluminium, where both films have it.
+    by : str
+        Who linked it: ``"calcimeasure"`` or a person.
+    confirmed : bool
+        For a new deposit: seen again, seen in a second view, or marked by a reader.
+    note : str
+        What a reader of the row ought to know.
+    """
+
+    deposit: str
+    fate: Fate
+    baseline: tuple[int, ...] = ()
+    followup: tuple[int, ...] = ()
+    baseline_point: tuple[int, int] | None = None
+    followup_point: tuple[int, int] | None = None
+    area_before: Quantity | None = None
+    area_after: Quantity | None = None
+    area_change: Quantity | None = None
+    percent: float | None = None
+    detectable: float | None = None
+    power: float | None = None
+    density_before: Quantity | None = None
+    density_after: Quantity | None = None
+    by: str = "calcimeasure"
+    confirmed: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Total burden over one interval, every deposit's fate, and the verdict with what it rests on.
+
+    Parameters
+    ----------
+    status, verdict, reason : Status, Verdict, str
+        `reason` says in one sentence why the verdict is what it is, or why there is none.
+    before, after, change : Quantity or None
+        Total area in the common field, mm2 (or px with the flag in `warnings`); `None` when not evaluable.
+    percent, percent_interval : float or None, pair of float or None
+        Change in percent of the baseline, and its 95 % interval.
+    p_decrease : float or None
+        Probability that the true total fell.
+    detectable : float or None
+        Smallest detectable change of the total at that size, same unit.
+    density_before, density_after, density_change : Quantity or None
+        The same for integrated density (mm3 of aluminium) where both films have it.
+    deposits : tuple of DepositChange
+    under_rules : mapping of str to Verdict
+        The verdict under each rule alone and at other levels, by the rule's words.
+    inside_error : bool or None
+        For `stable`: whether the change lies inside measurement error (else it is real but under the cut).
+    warnings : tuple of str
+    """
+
+    status: Status
+    verdict: Verdict
+    reason: str = ""
+    before: Quantity | None = None
+    after: Quantity | None = None
+    change: Quantity | None = None
+    percent: float | None = None
+    percent_interval: tuple[float, float] | None = None
+    p_decrease: float | None = None
+    detectable: float | None = None
+    density_before: Quantity | None = None
+    density_after: Quantity | None = None
+    density_change: Quantity | None = None
+    deposits: tuple[DepositChange, ...] = ()
+    under_rules: Mapping[str, Verdict] = field(default_factory=dict)
+    inside_error: bool | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def fates(self) -> dict[Fate, int]:
+        """How many deposits met each fate."""
+        return {fate: sum(one.fate is fate for one in self.deposits) for fate in Fate}
+
+    @classmethod
+    def not_evaluable(cls, reason: str, warnings: tuple[str, ...] = ()) -> Change:
+        """No number, and why."""
+        return cls(Status.NOT_EVALUABLE, Verdict.NOT_EVALUABLE, reason, warnings=warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One subject from one visit to another."""
+
+    subject: str
+    baseline: Visit
+    followup: Visit
+    change: Change
