@@ -14,13 +14,13 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
@@ -28,8 +28,13 @@ from calcimeasure.io.files import sha256_of, write_whole
 from calcimeasure.io.inputs import Input
 from calcimeasure.io.masks import SUFFIX, find_region, read_labels, read_region, write_labels
 from calcimeasure.io.record import Record
-from calcimeasure.model.image import Kind
+from calcimeasure.io.untrusted import check_file
+from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
+from calcimeasure.model.scale import ScaleRequest
 from calcimeasure.recipe import Recipe
+
+if TYPE_CHECKING:
+    from calcimeasure.recipe import Analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,16 @@ class Job:
         Scale for every file, from the user.
     spacings_mm : mapping of str to float
         Scale by image, from the user's table; an image that is not in it keeps its own.
+    spacing_sd_percent, spacing_sds_percent : float or None, and mapping of str to float
+        The user's own standard deviation of that scale, for all and by image; the usual one when left out.
+    scale : ScaleRequest
+        Where the scale is looked for when the user gave none.
     frame : int or None
         Frame of multi-frame files, 1 is the first.
     masks, regions : Path or None
         Folders of label images to measure instead of segmenting, and of regions of interest.
+    mask_files : mapping of str to Path
+        Label image by image; it beats the folder.
     max_megapixels : float
         Larger images are refused.
     threads : int
@@ -66,13 +77,33 @@ class Job:
     frame: int | None = None
     masks: Path | None = None
     regions: Path | None = None
+    mask_files: Mapping[str, Path] = field(default_factory=dict)
     max_megapixels: float = 400
     threads: int = 1
+    spacing_sd_percent: float | None = None
+    spacing_sds_percent: Mapping[str, float] = field(default_factory=dict)
+    scale: ScaleRequest = field(default_factory=ScaleRequest)
 
     def spacing_of(self, image: str) -> float | None:
         """The user's millimetres per pixel for an image: its row of the table, else the one number."""
-        by_file_name = self.spacings_mm.get(image.rsplit("/", 1)[-1], self.spacing_mm)
-        return self.spacings_mm.get(image, by_file_name)
+        return _by_image(self.spacings_mm, image, self.spacing_mm)
+
+    def user_spacing(self, image: str) -> Spacing | None:
+        """The user's scale of an image with its error; `None` where the user gave none."""
+        mm, percent = self.spacing_of(image), _by_image(self.spacing_sds_percent, image, self.spacing_sd_percent)
+        if mm is None or percent is None:
+            return None if mm is None else Spacing.of(mm, mm, SpacingOrigin.USER)
+        return Spacing.with_errors(mm, mm, SpacingOrigin.USER, user=percent / 100)
+
+    def mask_of(self, item: Input) -> Path | None:
+        """The label image that the user wants measured; `None` is to segment."""
+        folder = self.masks / f"{item.name}{SUFFIX}" if self.masks else None
+        return self.mask_files.get(item.image, folder)
+
+
+def _by_image(table: Mapping[str, float], image: str, otherwise: float | None) -> float | None:
+    """The table's number for an image, by path or else by file name; else the one for all."""
+    return table.get(image, table.get(image.rsplit("/", 1)[-1], otherwise))
 
 
 #: Packages whose version a number may depend on.
@@ -110,6 +141,9 @@ def run_facts(job: Job) -> dict[str, Any]:
         },
         "spacing_mm": job.spacing_mm,
         "spacing_table": dict(job.spacings_mm),
+        "spacing_sd_percent": job.spacing_sd_percent,
+        "spacing_sd_percent_table": dict(job.spacing_sds_percent),
+        "scale": asdict(job.scale),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _MATTERS},
     }
@@ -131,6 +165,7 @@ def measure_file(task: Task, job: Job) -> Record | None:
     item = task.item
     key = ""
     try:
+        check_file(item.path)
         key = _key(item, job)
         if key == task.done_key and _mask_path(item, job).exists():
             return None
@@ -162,31 +197,59 @@ def failed(item: Input, key: str, job: Job, error: str) -> Record:
 def _measured(item: Input, job: Job, key: str) -> Record:
     from calcimeasure.io import tables
 
-    analysis = _analysis(item, job)
+    analysis = analysis_of(item, job)
     write_labels(_mask_path(item, job), analysis.segmentation.labels, analysis.image.spacing)
     thumbnail = _draw(analysis, _overlay_path(item, job))
-    proposed = analysis.image.kind is Kind.PHOTO and job.masks is None
+    proposed = analysis.image.kind is Kind.PHOTO and job.mask_of(item) is None
     facts = _identity(item, key) | {"status": "proposed" if proposed else "measured"}
     deposits = tuple(tables.deposit_row(item.image, deposit) for deposit in analysis.measurement.deposits)
     excluded = tuple(tables.excluded_row(item.image, finding) for finding in analysis.segmentation.excluded)
-    return Record(key, facts | tables.image_row(analysis), deposits, excluded, base64.b64encode(thumbnail).decode())
+    picture = base64.b64encode(thumbnail).decode()
+    parts = tables.sd_components(analysis)
+    return Record(key, facts | tables.image_row(analysis), deposits, excluded, picture, parts)
 
 
-def _analysis(item: Input, job: Job) -> Any:
+def read_film(item: Input, job: Job) -> Image:
+    """The picture of an input, read as the job says, with the scale that the job asks for."""
     from calcimeasure.io.read import read_image
-    from calcimeasure.recipe import analyse, analyse_mask
 
     image = read_image(
         item.path,
         kind=Kind(job.kind) if job.kind else None,
-        spacing=job.spacing_of(item.image),
+        spacing=job.user_spacing(item.image),
         frame=job.frame,
         max_megapixels=job.max_megapixels,
     )
+    return _rescaled(image, job.scale)
+
+
+def _rescaled(image: Image, request: ScaleRequest) -> Image:
+    """The image with the scale asked for; what the reader said of a scale that is gone is dropped."""
+    from calcimeasure.io.spacing_rule import chosen_spacing
+    from calcimeasure.steps.calibrate.rescale import rescaled
+
+    found = rescaled(image, request)
+    if found.spacing == image.spacing:
+        return found
+    _, stale = chosen_spacing(image.spacing, None)
+    return replace(found, warnings=tuple(words for words in found.warnings if words not in stale))
+
+
+def analysis_of(item: Input, job: Job) -> Analysis:
+    """What one input gives, outlined and measured as the job says; nothing is written.
+
+    Raises
+    ------
+    CalcimeasureError
+        What reading, the mask, the region or the recipe raise.
+    """
+    from calcimeasure.recipe import analyse, analyse_mask
+
+    image, mask = read_film(item, job), job.mask_of(item)
     region = read_region(find_region(job.regions, item.name), image.shape) if job.regions else None
-    if job.masks is None:
+    if mask is None:
         return analyse(image, job.recipe, region=region)
-    return analyse_mask(image, read_labels(job.masks / f"{item.name}{SUFFIX}", image.shape), job.recipe, region=region)
+    return analyse_mask(image, read_labels(mask, image.shape), job.recipe, region=region)
 
 
 def _draw(analysis: Any, path: Path) -> bytes:
@@ -205,8 +268,8 @@ def _identity(item: Input, key: str) -> dict[str, Any]:
 
 def _key(item: Input, job: Job) -> str:
     """Everything a record depends on: the bytes read, the recipe, the version, and what the user said of this image."""
-    said = (job.spacing_of(item.image), job.frame, job.kind)
-    mask = job.masks / f"{item.name}{SUFFIX}" if job.masks else None
+    said = (job.user_spacing(item.image), job.scale, job.frame, job.kind)
+    mask = job.mask_of(item)
     mask_hash = sha256_of(mask) if mask and mask.is_file() else "-"
     parts = (sha256_of(item.path), job.recipe.hash, __version__, *said, mask_hash, _region_hash(item, job))
     return ":".join(map(str, parts))
@@ -227,7 +290,14 @@ def _overlay_path(item: Input, job: Job) -> Path:
     return job.out / "overlays" / f"{item.name}.png"
 
 
+def lost_file(task: Task, job: Job, why: str) -> Record:
+    """The record of a file whose worker died or took too long."""
+    return failed(task.item, _known_key(task.item, job), job, f"{task.item.path.name} {why}")
+
+
 # --- worker processes ---------------------------------------------------------------------------
+
+Asked = TypeVar("Asked")
 
 
 @dataclass(slots=True)
@@ -236,10 +306,10 @@ class _Worker:
 
     process: SpawnProcess
     pipe: Connection
-    task: Task | None = None
+    task: Any = None
     deadline: float = 0.0
 
-    def give(self, task: Task, seconds: float) -> None:
+    def give(self, task: Any, seconds: float) -> None:
         self.task, self.deadline = task, time.monotonic() + seconds
         self.pipe.send(task)
 
@@ -256,19 +326,22 @@ class Crew:
     Parameters
     ----------
     job : Job
-        What to do with every file.
+        What to do with every file (or any other orders, with an `act` and a `lost` that know them).
     size : int
         How many processes.
     seconds_a_file : float
         A file that takes longer is given up.
     act : function, optional
         What a worker does with a task; importable by name, since it travels to other processes.
+    lost : function, optional
+        The answer to a task whose worker died or took too long, and why.
     """
 
-    job: Job
+    job: Any
     size: int = 1
     seconds_a_file: float = 300.0
-    act: Callable[[Task, Job], Record | None] = measure_file
+    act: Callable[[Any, Any], Any] = measure_file
+    lost: Callable[[Any, Any, str], Any] = lost_file
     _workers: list[_Worker] = field(default_factory=list)
 
     def __enter__(self) -> Crew:
@@ -281,7 +354,7 @@ class Crew:
         for worker in self._workers:
             worker.stop()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Record | None]]:
+    def run(self, tasks: Iterable[Asked]) -> Iterator[tuple[Asked, Any]]:
         """Each task with its record, in the order they are finished; memory does not grow with their number."""
         waiting = iter(tasks)
         while True:
@@ -292,7 +365,7 @@ class Crew:
                 return
             yield from self._finished()
 
-    def _finished(self) -> Iterator[tuple[Task, Record | None]]:
+    def _finished(self) -> Iterator[tuple[Asked, Any]]:
         """Wait for the next answer or deadline and take what is there."""
         busy = [worker for worker in self._workers if worker.task]
         patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
@@ -303,7 +376,7 @@ class Crew:
             elif time.monotonic() >= worker.deadline:
                 yield self._replace(worker, f"took longer than {self.seconds_a_file:g} s and was given up")
 
-    def _answer(self, worker: _Worker) -> tuple[Task, Record | None]:
+    def _answer(self, worker: _Worker) -> tuple[Asked, Any]:
         task = worker.task
         assert task is not None
         try:
@@ -315,13 +388,12 @@ class Crew:
             raise answer
         return task, answer
 
-    def _replace(self, worker: _Worker, why: str) -> tuple[Task, Record]:
+    def _replace(self, worker: _Worker, why: str) -> tuple[Asked, Any]:
         task = worker.task
         assert task is not None
         worker.stop()
         self._workers[self._workers.index(worker)] = self._hire()
-        key = _known_key(task.item, self.job)
-        return task, failed(task.item, key, self.job, f"{task.item.path.name} {why}")
+        return task, self.lost(task, self.job, why)
 
     def _hire(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
@@ -339,7 +411,7 @@ def _known_key(item: Input, job: Job) -> str:
         return ""
 
 
-def _work(pipe: Connection, job: Job, act: Callable[[Task, Job], Record | None]) -> None:
+def _work(pipe: Connection, job: Any, act: Callable[[Any, Any], Any]) -> None:
     """A worker's life: take a task, give its record, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _limit_threads(job.threads)

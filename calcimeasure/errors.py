@@ -12,6 +12,7 @@
     ├── MaskError             a label image does not fit its film
     ├── RecipeError           a setting is unknown or out of its range
     ├── TableError            a CSV of ours or of the user's cannot be used
+    ├── EditRefused           the mask cannot be changed as asked (signed, no such deposit)
     ├── OutputError           the results folder cannot be used
     └── MeasurementRefused    the image is sound but the number asked for would not be honest
 
@@ -58,6 +59,10 @@ class RecipeError(CalcimeasureError):
 
 class TableError(CalcimeasureError):
     """A CSV table cannot be used as it stands."""
+
+
+class EditRefused(CalcimeasureError):
+    """The mask cannot be changed as asked: it is signed, or there is no such deposit."""
 
 
 class OutputError(CalcimeasureError):

@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from calcimeasure.errors import MaskError, RecipeError
+from calcimeasure.errors import MaskError, MeasurementRefused, RecipeError
+from calcimeasure.model.colour import Colours
+from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
 from calcimeasure.model.deposit import Excluded, Measurement, Reason, Segmentation
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
+from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
 from calcimeasure.steps.segment import segment
 from calcimeasure.steps.segment.settings import SegmentSettings
@@ -32,10 +36,19 @@ class Recipe:
         How deposits are outlined (TOML table ``[segment]``).
     measure : MeasureSettings
         How outlined deposits are measured (TOML table ``[measure]``).
+    wedge : WedgeSettings
+        The step wedge on the films, if there is one (TOML table ``[wedge]``).
+    match : MatchSettings
+        Which deposits of two visits are the same (TOML table ``[match]``).
+    compare : CompareSettings
+        When a change between two visits counts (TOML table ``[compare]``).
     """
 
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
+    wedge: WedgeSettings = field(default_factory=WedgeSettings)
+    match: MatchSettings = field(default_factory=MatchSettings)
+    compare: CompareSettings = field(default_factory=CompareSettings)
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
@@ -78,19 +91,28 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """An image, what was found in it, and the numbers, with the recipe that made them."""
+    """An image, what was found in it, and the numbers, with the recipe that made them.
+
+    `calibration` is that of the film's step wedge; `None` when the recipe has none or it could not be used.
+    """
 
     image: Image
     segmentation: Segmentation
     measurement: Measurement
     recipe: Recipe
+    calibration: WedgeCalibration | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """All that a reader of the numbers ought to know, each once."""
         saturated = sum(deposit.saturated_px for deposit in self.measurement.deposits)
         clipped = (f"{saturated} deposit pixels are saturated: contrast is a lower bound",) if saturated else ()
-        return tuple(dict.fromkeys((*self.image.warnings, *self.segmentation.warnings, *clipped)))
+        far = sum(deposit.area_mm2 is None for deposit in self.measurement.deposits) if self.image.plane else 0
+        beyond = (f"{far} deposits lie beyond the horizon of the marker's plane: photograph from above",) if far else ()
+        dense = self.measurement.density.warnings if self.measurement.density else ()
+        colour = self.measurement.colours.warnings if self.measurement.colours else ()
+        seen = (*self.image.warnings, *self.segmentation.warnings)
+        return tuple(dict.fromkeys((*seen, *clipped, *beyond, *dense, *colour)))
 
 
 def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
@@ -112,8 +134,9 @@ def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None =
     """
     recipe = recipe or Recipe()
     _check_shape(image, region, "region of interest")
-    found = segment(image, recipe.segment, region)
-    return _measured(image, found, recipe)
+    wedge = _Wedge.on(image, recipe.wedge)
+    found = segment(image, recipe.segment, wedge.left_out_of(region, image.shape))
+    return _measured(image, found, recipe, wedge)
 
 
 def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
@@ -126,12 +149,94 @@ def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, 
     """
     _check_shape(image, labels.array, "label image")
     _check_shape(image, region, "region of interest")
-    return _measured(image, _clipped(labels, region), recipe or Recipe())
+    recipe = recipe or Recipe()
+    return _measured(image, _clipped(labels, region), recipe, _Wedge.on(image, recipe.wedge))
 
 
-def _measured(image: Image, found: Segmentation, recipe: Recipe) -> Analysis:
+@dataclass(frozen=True, slots=True)
+class _Wedge:
+    """What a film's step wedge gave: its calibration, or why there is none; neither when nobody asked."""
+
+    calibration: WedgeCalibration | None = None
+    reason: str = ""
+    factor: Hydroxyapatite | None = None
+
+    @classmethod
+    def on(cls, image: Image, settings: WedgeSettings) -> _Wedge:
+        """The wedge of an image; a photo has none, and nothing is said of it."""
+        from calcimeasure.steps.calibrate.wedge import calibrate_wedge
+
+        if not settings.steps_mm or image.kind is not Kind.RADIOGRAPH:
+            return cls()
+        try:
+            found = calibrate_wedge(image, settings.region, settings.steps_mm, settings.material)
+        except MeasurementRefused as refusal:
+            return cls(reason=str(refusal))
+        return cls(found, factor=settings.factor)
+
+    def left_out_of(self, region: Mask | None, shape: tuple[int, int]) -> Mask | None:
+        """The region of interest without the wedge: its steps are no deposits."""
+        if self.calibration is None:
+            return region
+        row0, column0, row1, column1 = self.calibration.region
+        inside = np.ones(shape, bool) if region is None else np.array(region, bool)
+        inside[row0:row1, column0:column1] = False
+        return inside
+
+    def densities(self, image: Image, labels: Labels, bone: Mask | None) -> Densities | None:
+        """Densities by the wedge, or the reason why there are none; `None` when nobody asked."""
+        from calcimeasure.steps.density import density
+
+        if self.calibration is not None:
+            return density(image, labels, self.calibration, bone=bone, hydroxyapatite=self.factor)
+        return Densities.refused([int(n) for n in labels.numbers], self.reason) if self.reason else None
+
+
+def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) -> Analysis:
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
-    return Analysis(image, found, numbers, recipe)
+    if image.kind is Kind.RADIOGRAPH:
+        numbers = _with_density(numbers, image, found, wedge)
+    elif image.kind is Kind.PHOTO and found.labels.count and image.pixels.ndim == 3:
+        numbers = numbers.with_colours(_colours(image, found.labels))
+    return Analysis(image, found, numbers, recipe, wedge.calibration)
+
+
+def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge: _Wedge) -> Measurement:
+    """The deposits with their densities by the wedge, and relative to the cortex nearby."""
+    from calcimeasure.steps.density import local_relative_density
+
+    limb, bone = _anatomy(image, found.labels)
+    dense = wedge.densities(image, found.labels, bone)
+    numbers = numbers if dense is None else numbers.with_densities(dense)
+    if limb is None or bone is None:
+        return numbers
+    return numbers.with_relative(local_relative_density(image, found.labels, limb, bone))
+
+
+def _colours(image: Image, labels: Labels) -> Colours:
+    """Whiteness of the deposits, corrected by the card in the photo where there is one that can be used."""
+    from calcimeasure.steps.calibrate.card import find_card
+    from calcimeasure.steps.colour import correct_colour, whiteness
+
+    card = find_card(image)
+    if card is None:
+        return whiteness(image, labels)
+    try:
+        correction = correct_colour(image, card)
+    except MeasurementRefused as refusal:
+        return replace(whiteness(image, labels), warnings=(f"colours not corrected: {refusal}",))
+    return whiteness(image, labels, correction)
+
+
+def _anatomy(image: Image, labels: Labels) -> tuple[Mask | None, Mask | None]:
+    """Limb and bone, looked for without the deposits, which may be as bright and large as bone."""
+    from calcimeasure.steps.density import without_deposits
+    from calcimeasure.steps.segment.limb import survey
+
+    if not labels.count or image.pixels.ndim != 2:
+        return None, None
+    seen = survey(without_deposits(image, labels))
+    return (None, None) if seen is None else (seen.enlarged(seen.limb), seen.enlarged(seen.bone))
 
 
 def _clipped(labels: Labels, region: Mask | None) -> Segmentation:

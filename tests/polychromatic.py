@@ -56,6 +56,7 @@ class Scene:
     steps_mm: tuple[float, ...] = STEPS_MM
     deposits: tuple[tuple[float, float, float, float, str], ...] = ((150.0, 130.0, 14.0, 2.0, "aluminium"),)
     states_kvp: bool = True
+    blur_mm: float = 0.15
     seed: int = 0
 
 
@@ -76,7 +77,7 @@ def shoot(scene: Scene) -> Shot:
     water, wedge, deposits, labels = _lay_out(scene, rng)
     field = _heel(scene)
     primary = field * _transmission(scene, water, wedge, deposits)
-    beam = gaussian_filter(primary + _scatter(scene, primary, field), 0.15 / MM)
+    beam = gaussian_filter(primary + _scatter(scene, primary, field), scene.blur_mm / MM)
     beam = rng.poisson(beam * scene.quanta) / scene.quanta
     image = Image(
         _written(scene, beam),
@@ -114,6 +115,7 @@ def random_scene(seed: int) -> Scene:
         limb_width_mm=rng.uniform(44, 60),
         steps_mm=STEPS_MM if rng.random() < 0.7 else (0.5, 1.0, 2.0, 3.5, 5.0, 7.0, 9.0),
         deposits=_random_deposits(rng),
+        blur_mm=rng.uniform(0.05, 0.3),
         seed=seed,
     )
 
@@ -138,7 +140,7 @@ def _random_deposits(rng: np.random.Generator) -> tuple[tuple[float, float, floa
         (
             row + rng.normal(0, 5),
             130 + rng.normal(0, 12),
-            rng.uniform(7, 18),
+            rng.uniform(4, 18),
             float(np.exp(rng.uniform(np.log(1.0), np.log(4.0)))),
             str(rng.choice(["aluminium", "hydroxyapatite"])),
         )

@@ -246,6 +246,7 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
         frames=max(get.integer("NumberOfFrames") or 1, 1),
         bits=get.integer("BitsStored"),
         exposure_index=get.positive("ExposureIndex"),
+        source_distance_mm=get.positive("DistanceSourceToDetector"),
     )
 
 

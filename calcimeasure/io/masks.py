@@ -104,7 +104,12 @@ def _read_array(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
 
 def _opened(path: Path) -> tuple[tuple[int, ...], Any]:
     if path.suffix.lower() == ".png":
-        picture = PillowImage.open(path)
-        return picture.size[::-1], lambda: np.asarray(picture)
+        with PillowImage.open(path) as picture:
+            return picture.size[::-1], lambda: _decoded(path)
     with tifffile.TiffFile(path) as tiff:
         return tuple(tiff.pages[0].shape), lambda: tifffile.imread(path, key=0)
+
+
+def _decoded(path: Path) -> npt.NDArray[Any]:
+    with PillowImage.open(path) as picture:
+        return np.asarray(picture)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -13,7 +13,8 @@ class Record:
     """All that one image left behind: its row, its deposits' rows, its dropped findings and a thumbnail.
 
     `thumbnail` is a base64 JPEG for the report. `key` tells what the rows were made from and by which
-    recipe; a record with another key is measured again.
+    recipe; a record with another key is measured again. `sd_components` holds, by column, what its
+    standard deviation consists of.
     """
 
     key: str
@@ -21,6 +22,7 @@ class Record:
     deposits: Sequence[Mapping[str, Any]] = ()
     excluded: Sequence[Mapping[str, Any]] = ()
     thumbnail: str | None = None
+    sd_components: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def image(self) -> str:
@@ -34,11 +36,10 @@ class Record:
 
     def to_json(self) -> str:
         """One line of the journal."""
-        parts = {"key": self.key, "row": self.row, "deposits": self.deposits, "excluded": self.excluded}
-        return json.dumps(parts | {"thumbnail": self.thumbnail})
+        return json.dumps({part.name: getattr(self, part.name) for part in fields(self)})
 
     @classmethod
     def from_json(cls, line: str) -> Record:
         """The record of a journal line; `ValueError`, `KeyError` or `TypeError` for a torn one."""
         parts = json.loads(line)
-        return cls(**{name: parts[name] for name in ("key", "row", "deposits", "excluded", "thumbnail")})
+        return cls(**{part.name: parts[part.name] for part in fields(cls)})

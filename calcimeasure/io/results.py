@@ -8,7 +8,6 @@ same bytes as one that was not.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from calcimeasure.errors import OutputError
 from calcimeasure.io import columns
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.inputs import RESULTS_MARK, Input
+from calcimeasure.io.journal import Journal
 from calcimeasure.io.record import Record
 from calcimeasure.io.report_file import report_of
 from calcimeasure.io.tables import csv_text
@@ -32,7 +32,19 @@ except ImportError:  # Windows has no advisory locks: two runs into one folder a
     fcntl = None  # type: ignore[assignment]
 
 JOURNAL = "journal.jsonl"
-_OURS = ("masks", "overlays", "images.csv", "deposits.csv", "excluded.csv", "columns.json", "run.json", "report.html")
+TRIAL_JOURNAL = "intervals.jsonl"
+_JOURNALS = (JOURNAL, TRIAL_JOURNAL)
+_OURS = (
+    *columns.TABLES,
+    "masks",
+    "overlays",
+    "pairs",
+    "columns.json",
+    "run.json",
+    "report.html",
+    "report.pdf",
+    "films.html",
+)
 
 
 @dataclass(slots=True)
@@ -44,42 +56,36 @@ class Results:
 
     folder: Path
     order: tuple[str, ...]
-    offsets: dict[str, int] = field(default_factory=dict)
+    journal: Journal[Record] = field(init=False)
     _lock: IO[str] | None = None
-    _journal: IO[bytes] | None = None
     _next_tables: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.journal = Journal(self.folder / RESULTS_MARK / JOURNAL, Record.from_json, lambda record: record.image)
+
     def __enter__(self) -> Results:
-        self.offsets = dict(_whole_lines(self.folder / RESULTS_MARK / JOURNAL))
-        self._journal = (self.folder / RESULTS_MARK / JOURNAL).open("ab")
+        self.journal.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for handle in (self._journal, self._lock):
-            if handle:
-                handle.close()
+        self.journal.__exit__()
+        if self._lock:
+            self._lock.close()
 
     def record_of(self, image: str) -> Record | None:
         """The newest record of an image, `None` when it was never finished."""
-        if image not in self.offsets:
-            return None
-        with (self.folder / RESULTS_MARK / JOURNAL).open("rb") as journal:
-            journal.seek(self.offsets[image])
-            return Record.from_json(journal.readline().decode())
+        return self.journal.get(image)
+
+    def done_key(self, image: str) -> str | None:
+        """Key of an earlier record of an image; a failed one is tried again."""
+        record = self.record_of(image)
+        return None if record is None or record.failed else record.key
 
     def add(self, record: Record) -> None:
         """Keep a record: on disk when this returns, in the tables at the latest a few seconds on."""
-        assert self._journal is not None, "enter the results first"
-        offset = self._journal.tell()
-        try:
-            self._journal.write(record.to_json().encode() + b"\n")
-            self._journal.flush()
-            os.fsync(self._journal.fileno())
-        except OSError as error:
-            raise OutputError(f"cannot write the journal: {error.strerror}; free some space, then --resume") from error
-        self.offsets[record.image] = offset
+        self.journal.add(record)
         self._refresh_tables()
 
     def records(self) -> Iterator[Record]:
@@ -90,7 +96,7 @@ class Results:
 
     def write_tables(self) -> None:
         """Make images.csv, deposits.csv and excluded.csv anew from the journal."""
-        texts = {name: [csv_text(name, ())] for name in columns.TABLES}
+        texts = {name: [csv_text(name, ())] for name in columns.MEASURED}
         for record in self.records():
             texts["images.csv"].append(csv_text("images.csv", [record.row], header=False))
             texts["deposits.csv"].append(csv_text("deposits.csv", record.deposits, header=False))
@@ -103,11 +109,22 @@ class Results:
 
         What stands on disk counts: an interrupt may have come between a journal line and our note of it.
         """
-        self.offsets = dict(_whole_lines(self.folder / RESULTS_MARK / JOURNAL))
+        self.journal.reread()
         self.write_tables()
+        self.write_run(run)
+        self.write_report(run)
+
+    def write_run(self, run: Mapping[str, Any]) -> None:
+        """Write run.json with the hash of every input, and what every standard deviation consists of."""
         hashes = {record.image: record.row["sha256"] for record in self.records()}
-        write_whole(self.folder / "run.json", json.dumps({**run, "inputs": hashes}, indent=1) + "\n")
-        write_whole(self.folder / "report.html", report_of(self.records(), run))
+        parts = {record.image: record.sd_components for record in self.records() if record.sd_components}
+        write_whole(
+            self.folder / "run.json", json.dumps({**run, "inputs": hashes, "sd_components": parts}, indent=1) + "\n"
+        )
+
+    def write_report(self, run: Mapping[str, Any], name: str = "report.html") -> None:
+        """Write the page with a card for every image."""
+        write_whole(self.folder / name, report_of(self.records(), run))
 
     def _refresh_tables(self) -> None:
         """Tables as they are made, but never more than a twentieth of the time spent on writing them."""
@@ -117,24 +134,6 @@ class Results:
         self.write_tables()
         spent = time.monotonic() - start
         self._next_tables = time.monotonic() + max(2.0, 20 * spent)
-
-
-def _whole_lines(journal: Path) -> Iterator[tuple[str, int]]:
-    """Image and byte offset of every whole line; a torn last line is cut off, so that the next append starts clean."""
-    if not journal.exists():
-        return
-    with journal.open("r+b") as file:
-        while True:
-            offset = file.tell()
-            line = file.readline()
-            if not line:
-                return
-            try:
-                image = Record.from_json(line.decode()).image
-            except (ValueError, KeyError, TypeError):
-                file.truncate(offset)
-                return
-            yield image, offset
 
 
 def open_results(
@@ -179,7 +178,7 @@ def _prepare(folder: Path, run: Mapping[str, Any], overwrite: bool) -> None:
         _clear(folder)
     else:
         _check_same_run(folder, run)
-    write_whole(folder / "columns.json", columns.dictionary())
+    write_whole(folder / "columns.json", columns.dictionary(run.get("tables", columns.MEASURED)))
     write_whole(folder / "run.json", json.dumps({**run, "inputs": {}}, indent=1) + "\n")
 
 
@@ -227,7 +226,8 @@ def _check_same_run(folder: Path, run: Mapping[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove our own files, and nothing else."""
-    (folder / RESULTS_MARK / JOURNAL).unlink(missing_ok=True)
+    for journal in _JOURNALS:
+        (folder / RESULTS_MARK / journal).unlink(missing_ok=True)
     for name in _OURS:
         path = folder / name
         if path.is_dir():

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from calcimeasure.errors import TableError
 from calcimeasure.io import columns
+from calcimeasure.model.colour import Colours, Whiteness
+from calcimeasure.model.density import DepositDensity, TotalDensity
 from calcimeasure.model.deposit import Deposit, Excluded
 from calcimeasure.model.image import Spacing
+from calcimeasure.model.quantity import Quantity
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis
@@ -44,7 +47,38 @@ def image_row(analysis: Analysis) -> Row:
         "frame": image.acquisition.frame,
         "excluded": len(analysis.segmentation.excluded),
         "saturated_px": sum(deposit.saturated_px for deposit in numbers.deposits),
+        **_density_cells(numbers.density),
+        "hydroxyapatite_source": numbers.density.hydroxyapatite_source if numbers.density else None,
+        **_colour_cells(numbers.colours),
+        **_area_sd_cells(numbers.area_mm2),
+        "spacing_sd_mm": image.spacing.sd_mm if image.spacing else None,
+        "tilt_degrees": image.plane.tilt_degrees if image.plane else None,
     }
+
+
+def sd_components(analysis: Analysis) -> dict[str, dict[str, float]]:
+    """What the standard deviations of an image's row consist of, by column: a part for each source of error."""
+    parts: dict[str, dict[str, float]] = {}
+    if (spacing := analysis.image.spacing) is not None:
+        known = spacing.components or ((spacing.origin.value, spacing.relative_sd),)
+        parts["spacing_mm"] = {"sd": spacing.sd_mm, **{name: share * spacing.mean_mm for name, share in known}}
+    if (area := analysis.measurement.area_mm2) is not None:
+        parts["area_mm2"] = {"sd": area.sd or 0.0, **dict(area.components)}
+    parts |= _density_parts(analysis.measurement.density, "")
+    for deposit in analysis.measurement.deposits:
+        parts |= _density_parts(deposit.density, f"deposit {deposit.label}: ")
+    return parts
+
+
+def _density_parts(density: DepositDensity | TotalDensity | None, whose: str) -> dict[str, dict[str, float]]:
+    if density is None:
+        return {}
+    of = {
+        "density_mmal_mean": density.mmal_mean,
+        "al_volume_mm3": density.al_volume_mm3,
+        "hydroxyapatite_mg_mm2": density.hydroxyapatite,
+    }
+    return {f"{whose}{name}": {"sd": q.sd or 0.0, **dict(q.components)} for name, q in of.items() if q is not None}
 
 
 def spacing_cells(spacing: Spacing | None) -> Row:
@@ -76,7 +110,52 @@ def deposit_row(image: str, deposit: Deposit) -> Row:
         "contrast_integrated": deposit.contrast_integrated,
         "over_bone": deposit.over_bone,
         "saturated_px": deposit.saturated_px,
+        **_density_cells(deposit.density),
+        "contrast_relative": deposit.relative.value if deposit.relative else None,
+        **_whiteness_cells(deposit.whiteness),
+        **_area_sd_cells(deposit.area_mm2),
     }
+
+
+def _area_sd_cells(area: Quantity | None) -> Row:
+    """What the standard deviation of an area consists of."""
+    parts = dict(area.components) if area else {}
+    return {"area_mm2_sd_outline": parts.get("outline"), "area_mm2_sd_scale": parts.get("scale")}
+
+
+def _density_cells(density: DepositDensity | TotalDensity | None) -> Row:
+    """The cells of a density; none of them when nobody asked for it."""
+    if density is None:
+        return {}
+    return {
+        **_with_sd(density.mmal_mean, "density_mmal_mean", "density_mmal_sd"),
+        **_with_sd(density.al_volume_mm3, "al_volume_mm3", "al_volume_mm3_sd"),
+        **_with_sd(density.hydroxyapatite, "hydroxyapatite_mg_mm2", "hydroxyapatite_sd"),
+        "density_reason": density.reason,
+    }
+
+
+def _colour_cells(colours: Colours | None) -> Row:
+    """The cells of a photo's colour; none of them on a film."""
+    if colours is None:
+        return {}
+    fit = colours.correction
+    return {
+        "whiteness_delta_e": colours.delta_e,
+        "colour_card": fit.kind.value if fit else "none",
+        "colour_error_before": fit.error_before if fit else None,
+        "colour_error_after": fit.error_after if fit else None,
+    }
+
+
+def _whiteness_cells(whiteness: Whiteness | None) -> Row:
+    if whiteness is None:
+        return {}
+    return {"whiteness_delta_e": whiteness.delta_e, "colour_card": whiteness.card.value if whiteness.card else "none"}
+
+
+def _with_sd(quantity: Quantity | None, value: str, sd: str) -> Row:
+    return {value: quantity.value if quantity else None, sd: quantity.sd if quantity else None}
 
 
 def excluded_row(image: str, finding: Excluded) -> Row:
@@ -130,6 +209,26 @@ def read_spacings(path: Path) -> dict[str, float]:
     TableError
         When the file cannot be read, a column is missing or a value is no positive number.
     """
+    rows = enumerate(_spacing_rows(path), 2)
+    return {str(row["image"]): _positive(row, "spacing_mm", path.name, line) for line, row in rows}
+
+
+def read_spacing_sds(path: Path) -> dict[str, float]:
+    """The user's own standard deviation of that spacing in percent, by image.
+
+    From the column ``spacing_sd_percent`` of the same table; images without it are left out.
+
+    Raises
+    ------
+    TableError
+        When the file cannot be read or a value is no positive number.
+    """
+    rows = enumerate(_spacing_rows(path), 2)
+    told = ((line, row) for line, row in rows if (row.get("spacing_sd_percent") or "").strip())
+    return {str(row["image"]): _positive(row, "spacing_sd_percent", path.name, line) for line, row in told}
+
+
+def _spacing_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -137,14 +236,14 @@ def read_spacings(path: Path) -> dict[str, float]:
         raise TableError(f"cannot read the spacing table {path.name}: {type(error).__name__}") from error
     if not rows or not {"image", "spacing_mm"} <= set(rows[0]):
         raise TableError(f"the spacing table {path.name} needs the columns image,spacing_mm and at least one row")
-    return {str(row["image"]): _positive(row["spacing_mm"], path.name, line) for line, row in enumerate(rows, 2)}
+    return rows
 
 
-def _positive(text: str | None, table: str, line: int) -> float:
+def _positive(row: Mapping[str, str | None], name: str, table: str, line: int) -> float:
     try:
-        value = float(text or "")
+        value = float(row[name] or "")
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise TableError(f"{table}, line {line}: spacing_mm must be a positive number, got {text!r}")
+        raise TableError(f"{table}, line {line}: {name} must be a positive number, got {row[name]!r}")
     return value

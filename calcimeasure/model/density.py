@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.errors import RecipeError
 from calcimeasure.model.image import frozen_array
 from calcimeasure.model.quantity import Quantity
 
 Array = npt.NDArray[np.float64]
 Field = npt.NDArray[np.float32]
+
+#: Fewest steps that a curve is fitted to.
+LEAST_STEPS = 5
 
 #: Attenuation per mm at 30 keV by photoelectric effect (as E^-3) and by scattering (as Klein-Nishina), after Alvarez &
 #: Macovski, Phys Med Biol 1976;21:733; fitted to the NIST tables from 15 to 60 keV, within 1.3 %.
@@ -169,6 +174,8 @@ class NoDensity(StrEnum):
     TOO_DENSE = "denser than the thickest step of the wedge"
     NO_BACKGROUND = "too little soft tissue around it"
     NO_PICTURE = "parts of it lie where there is no picture"
+    OVER_BONE = "of it lie over bone, which one view cannot separate"
+    NO_CORTEX = "no cortex brighter than the soft tissue nearby, or it is clipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,56 @@ class Hydroxyapatite:
 
 
 @dataclass(frozen=True, slots=True)
+class WedgeSettings:
+    """The step wedge that lies on the films, and what the user knows of hydroxyapatite (TOML table ``[wedge]``).
+
+    Parameters
+    ----------
+    steps_mm : tuple of float
+        Thickness of every step, in any order; empty is no wedge.
+    material : str
+        Of the wedge; only ``"Al"`` is known.
+    region : tuple of int
+        (row0, column0, row1, column1) around the wedge, end exclusive, the same on every film; `None` finds it.
+    hydroxyapatite : float
+        mm of aluminium worth 1 mg/mm2 of hydroxyapatite in your beam; `None` says nothing about hydroxyapatite.
+    hydroxyapatite_sd : float
+        Its standard deviation.
+    hydroxyapatite_source : str
+        Where it comes from; it is written beside every number made with it.
+
+    Raises
+    ------
+    RecipeError
+        For fewer than five steps, steps that are not positive and different, another material, a region without
+        pixels, or a factor without its source.
+    """
+
+    steps_mm: tuple[float, ...] = ()
+    material: str = "Al"
+    region: tuple[int, int, int, int] | None = None
+    hydroxyapatite: float | None = None
+    hydroxyapatite_sd: float = 0.0
+    hydroxyapatite_source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_steps(self.steps_mm)
+        if self.material != "Al":
+            raise RecipeError(f'[wedge] material {self.material!r} is not known: use a wedge of aluminium, "Al"')
+        if self.region is not None and not _is_box(self.region):
+            raise RecipeError(f"[wedge] region must be row0, column0, row1, column1 in pixels, got {self.region!r}")
+        if self.hydroxyapatite is not None:
+            _check_factor(self.hydroxyapatite, self.hydroxyapatite_sd, self.hydroxyapatite_source)
+
+    @property
+    def factor(self) -> Hydroxyapatite | None:
+        """The user's factor for hydroxyapatite, if there is one."""
+        if self.hydroxyapatite is None:
+            return None
+        return Hydroxyapatite(self.hydroxyapatite, self.hydroxyapatite_source, self.hydroxyapatite_sd)
+
+
+@dataclass(frozen=True, slots=True)
 class Components:
     """Standard deviations that make up that of a mean density, in its unit."""
 
@@ -205,8 +262,24 @@ class Components:
     @property
     def total(self) -> float:
         """All of them, taken as independent."""
-        parts = (self.noise, self.calibration, self.background, self.scatter, self.hardening)
-        return float(np.sqrt(sum(part**2 for part in parts)))
+        return float(np.sqrt(sum(part**2 for part in asdict(self).values())))
+
+    @property
+    def by_name(self) -> tuple[tuple[str, float], ...]:
+        """As a `Quantity` carries them."""
+        return tuple(asdict(self).items())
+
+    @classmethod
+    def of_sum(cls, parts: Sequence[Components], weights: Sequence[float]) -> Components:
+        """Those of a weighted sum of densities on one film.
+
+        Noise and background differ from deposit to deposit; calibration, scatter and hardening are one film's, so all
+        its deposits err alike in them.
+        """
+        w = np.asarray(weights, float)
+        of = {name: np.array([getattr(part, name) for part in parts]) for name in cls.__slots__}
+        alone = {name: float(np.hypot.reduce(of[name] * w, initial=0.0)) for name in ("noise", "background")}
+        return cls(**{name: alone.get(name, float(np.sum(of[name] * w))) for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +309,61 @@ class RelativeDensity:
 
 
 @dataclass(frozen=True, slots=True)
+class TotalDensity:
+    """All deposits of an image: the mean over their pixels, and the sum of their volumes.
+
+    Every number is `None` where one of the deposits lacks its own, and `reason` says so. `hydroxyapatite_source` is
+    the user's words on the factor.
+    """
+
+    mmal_mean: Quantity | None
+    al_volume_mm3: Quantity | None
+    hydroxyapatite: Quantity | None = None
+    hydroxyapatite_source: str | None = None
+    components: Components | None = None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Densities:
-    """Every deposit's absolute density, and where the factor for hydroxyapatite comes from."""
+    """Every deposit's absolute density, in label order, and the image's."""
 
     deposits: tuple[DepositDensity, ...]
-    hydroxyapatite_source: str | None = None
-    warnings: tuple[str, ...] = ()
+    total: TotalDensity
+
+    @classmethod
+    def refused(cls, labels: Sequence[int], reason: str) -> Densities:
+        """No density for any of these deposits, and why."""
+        rows = tuple(DepositDensity(label, None, None, reason=reason) for label in labels)
+        return cls(rows, TotalDensity(None, None, reason=reason, warnings=(f"no density: {reason}",)))
+
+
+def _check_steps(steps: tuple[float, ...]) -> None:
+    if not isinstance(steps, tuple) or not all(_is_number(mm) for mm in steps):
+        raise RecipeError(f"[wedge] steps_mm must be a list of millimetres, got {steps!r}")
+    if steps and len(steps) < LEAST_STEPS:
+        raise RecipeError(
+            f"a wedge of {len(steps)} steps gives no curve: use one of at least {LEAST_STEPS} and name every step's mm"
+        )
+    if not all(0 < mm < np.inf for mm in steps) or len(set(steps)) < len(steps):
+        raise RecipeError(f"[wedge] steps_mm must be positive and all different, got {steps}: give each step's mm")
+
+
+def _check_factor(factor: float, sd: float, source: str) -> None:
+    if not (_is_number(factor) and _is_number(sd) and isinstance(source, str)):
+        raise RecipeError("[wedge] hydroxyapatite and its sd must be numbers, and its source a text")
+    try:
+        Hydroxyapatite(factor, source, sd)
+    except ValueError as error:
+        raise RecipeError(f"[wedge] {error}") from error
+
+
+def _is_box(region: object) -> bool:
+    if not isinstance(region, tuple) or len(region) != 4 or not all(type(n) is int for n in region):
+        return False
+    return bool(0 <= region[0] < region[2] and 0 <= region[1] < region[3])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

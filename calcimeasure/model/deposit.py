@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.colour import Colours, Whiteness
+from calcimeasure.model.density import Densities, DepositDensity, RelativeDensity, TotalDensity
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 
@@ -25,6 +28,7 @@ class Reason(StrEnum):
     FAINT = "faint"
     SHAPE = "shape"
     OUTSIDE_REGION = "outside_region"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,9 @@ class Deposit:
     `contrast_mean` is in the pixel values of the image, over the median of the soft-tissue ring;
     `contrast_integrated` is its sum over the deposit's pixels. `over_bone` is the share (0-1) of the
     deposit that lies over bone, `None` when nobody looked for bone. `saturated_px` counts its pixels at
-    the image's ceiling: where there are any, the contrasts are lower bounds.
+    the image's ceiling: where there are any, the contrasts are lower bounds. `density` is in mm of aluminium (`None`
+    when nobody asked), `relative` against cortex and soft tissue nearby (`None` when nobody looked); on a photo
+    `whiteness` is how far its colour lies from its skin's.
     """
 
     label: int
@@ -103,13 +109,17 @@ class Deposit:
     contrast_integrated: float | None
     over_bone: float | None
     saturated_px: int = 0
+    density: DepositDensity | None = None
+    relative: RelativeDensity | None = None
+    whiteness: Whiteness | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """All deposits of one image and their totals; sums run in label order.
 
-    `contrast_mean` is the mean over all deposit pixels, `None` when there is no deposit.
+    `contrast_mean` is the mean over all deposit pixels, `None` when there is no deposit. `density` is that of the
+    image, `None` when nobody asked; `colours` that of a photo.
     """
 
     deposits: tuple[Deposit, ...]
@@ -117,8 +127,29 @@ class Measurement:
     area_mm2: Quantity | None
     contrast_mean: float | None
     contrast_integrated: float | None
+    density: TotalDensity | None = None
+    colours: Colours | None = None
 
     @property
     def count(self) -> int:
         """How many deposits."""
         return len(self.deposits)
+
+    def with_densities(self, found: Densities) -> Measurement:
+        """The same deposits with their densities, and the image's."""
+        of = {row.label: row for row in found.deposits}
+        rows = tuple(replace(deposit, density=of.get(deposit.label)) for deposit in self.deposits)
+        return replace(self, deposits=rows, density=found.total)
+
+    def with_relative(self, found: Iterable[RelativeDensity]) -> Measurement:
+        """The same deposits with their relative densities."""
+        of = {row.label: row for row in found}
+        return replace(
+            self, deposits=tuple(replace(deposit, relative=of.get(deposit.label)) for deposit in self.deposits)
+        )
+
+    def with_colours(self, found: Colours) -> Measurement:
+        """The same deposits with their whiteness, and the photo's."""
+        of = {row.label: row for row in found.deposits}
+        rows = tuple(replace(deposit, whiteness=of.get(deposit.label)) for deposit in self.deposits)
+        return replace(self, deposits=rows, colours=found)

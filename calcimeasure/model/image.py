@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from calcimeasure.model.plane import ObjectPlane
 
 Pixels = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -54,6 +57,7 @@ class SpacingOrigin(StrEnum):
     POINTS = "points"
     FIDUCIAL = "fiducial"
     GEOMETRY = "geometry"
+    OBJECT_DISTANCE = "object_distance"
     MODALITY_CORRECTED = "modality_corrected"
     ERMF = "ermf"
     DETECTOR_PLANE = "detector_plane"
@@ -71,6 +75,7 @@ RELATIVE_SD = {
     SpacingOrigin.POINTS: 0.01,
     SpacingOrigin.FIDUCIAL: 0.01,
     SpacingOrigin.GEOMETRY: 0.015,
+    SpacingOrigin.OBJECT_DISTANCE: 0.01,
     SpacingOrigin.MODALITY_CORRECTED: 0.02,
     SpacingOrigin.ERMF: 0.02,
     SpacingOrigin.DETECTOR_PLANE: 0.02,
@@ -93,6 +98,8 @@ class Spacing:
         Where the value comes from.
     relative_sd : float
         Standard deviation of a length, as a share of it; an area has twice that.
+    components : tuple of (str, float)
+        What `relative_sd` consists of, where that is known; the squares add up.
 
     Raises
     ------
@@ -104,6 +111,7 @@ class Spacing:
     column_mm: float
     origin: SpacingOrigin
     relative_sd: float
+    components: tuple[tuple[str, float], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not all(np.isfinite(mm) and mm > 0 for mm in (self.row_mm, self.column_mm)):
@@ -112,7 +120,12 @@ class Spacing:
     @classmethod
     def of(cls, row_mm: float, column_mm: float, origin: SpacingOrigin) -> Spacing:
         """Spacing with the relative error that its origin usually has."""
-        return cls(float(row_mm), float(column_mm), origin, RELATIVE_SD[origin])
+        return cls.with_errors(float(row_mm), float(column_mm), origin, **{origin.value: RELATIVE_SD[origin]})
+
+    @classmethod
+    def with_errors(cls, row_mm: float, column_mm: float, origin: SpacingOrigin, **errors: float) -> Spacing:
+        """Spacing whose relative errors are independent and known one by one."""
+        return cls(row_mm, column_mm, origin, math.hypot(*errors.values()), tuple(errors.items()))
 
     @property
     def pixel_mm2(self) -> float:
@@ -123,6 +136,11 @@ class Spacing:
     def mean_mm(self) -> float:
         """Side of the square pixel of equal area, in mm."""
         return float(np.sqrt(self.pixel_mm2))
+
+    @property
+    def sd_mm(self) -> float:
+        """Standard deviation of `mean_mm`."""
+        return self.relative_sd * self.mean_mm
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +166,7 @@ class Acquisition:
     frames: int | None = None
     bits: int | None = None
     exposure_index: float | None = None
+    source_distance_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +196,9 @@ class Image:
         How kind and meaning were decided, in words.
     warnings : tuple of str
         What a reader of the number ought to know.
+    plane : ObjectPlane or None
+        How the photographed plane lies, from a marker: areas and lengths are then measured in it, and `spacing` is
+        that at the marker. `None` is a plane that faces the sensor.
     """
 
     pixels: Pixels
@@ -190,8 +212,11 @@ class Image:
     acquisition: Acquisition = field(default_factory=Acquisition)
     decided: str = ""
     warnings: tuple[str, ...] = ()
+    plane: ObjectPlane | None = None
 
     def __post_init__(self) -> None:
+        if self.plane is not None and self.spacing is None:
+            raise ValueError("a plane without a spacing: an unknown scale has neither")
         object.__setattr__(self, "pixels", frozen_array(self.pixels))
         if self.valid is not None:
             object.__setattr__(self, "valid", frozen_array(np.asarray(self.valid, bool)))
@@ -208,9 +233,9 @@ class Image:
         """Rows and columns."""
         return int(self.pixels.shape[0]), int(self.pixels.shape[1])
 
-    def with_spacing(self, spacing: Spacing | None) -> Image:
-        """The same picture with another scale."""
-        return replace(self, spacing=spacing)
+    def with_spacing(self, spacing: Spacing | None, plane: ObjectPlane | None = None) -> Image:
+        """The same picture with another scale; the plane belongs to the scale, so the old one goes."""
+        return replace(self, spacing=spacing, plane=plane)
 
     def with_warning(self, *warnings: str) -> Image:
         """The same picture with more to know about it; a warning already there is not repeated."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class Quantity:
         Standard deviation of the estimate; `None` means that it is not known, never that it is zero.
     unit : str
         ``"px"``, ``"mm"``, ``"mm2"`` and so on.
+    components : tuple of (str, float)
+        What `sd` consists of, in the same unit, where that is known; the squares add up.
 
     Examples
     --------
@@ -27,3 +29,4 @@ class Quantity:
     value: float
     sd: float | None
     unit: str
+    components: tuple[tuple[str, float], ...] = field(default=(), repr=False, compare=False)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Mask, Spacing
-
-Homography = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+from calcimeasure.model.plane import Homography as Homography
+from calcimeasure.model.plane import ObjectPlane
 
 
 class ScaleMethod(StrEnum):
@@ -20,6 +20,41 @@ class ScaleMethod(StrEnum):
     MARKER = "marker"
     RULER = "ruler"
     POINTS = "points"
+
+
+class ScaleSource(StrEnum):
+    """Where measuring takes its scale from; a user's own spacing beats them all."""
+
+    FILE = "file"
+    AUTO = "auto"
+    MARKER = "marker"
+    RULER = "ruler"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRequest:
+    """How the scale of a picture is to be found.
+
+    Parameters
+    ----------
+    source : ScaleSource
+        ``FILE`` takes what the file says, ``AUTO`` looks for a marker and then a ruler in photos, the others look
+        for that and nothing else, in any picture.
+    marker_mm : float or None
+        Side of the printed marker's black square as measured on paper.
+    points : tuple of float or None
+        Row and column of two points and the mm between them; beats `source`.
+    object_mm : float or None
+        Height of the part over the detector, to correct the magnification of a detector-plane spacing.
+    source_mm : float or None
+        Distance from the tube's focus to the detector where the file does not say; beats the file's.
+    """
+
+    source: ScaleSource = ScaleSource.FILE
+    marker_mm: float | None = None
+    points: tuple[float, float, float, float, float] | None = None
+    object_mm: float | None = None
+    source_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +106,13 @@ class Scale:
         return cls(method, None, True, reason, tilt_degrees, None, reprojection_px)
 
     @property
+    def plane(self) -> ObjectPlane | None:
+        """The marker's plane; `None` where there is none."""
+        if self.homography is None:
+            return None
+        return ObjectPlane(self.homography, self.tilt_degrees, self.reprojection_px)
+
+    @property
     def sd(self) -> float | None:
         """Standard deviation of the spacing, in mm per px."""
         return None if self.spacing is None else self.spacing.relative_sd * self.spacing.mean_mm
@@ -110,9 +152,6 @@ class Scale:
     def _area_at(self, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         if self.spacing is None:
             raise MeasurementRefused(f"there is no scale: {self.reason}")
-        if self.homography is None:
+        if self.plane is None:
             return np.asarray(self.spacing.pixel_mm2)
-        # d(X, Y)/d(x, y) of a homography has the determinant det(H) / w^3 with w = its third row times (x, y, 1).
-        matrix = np.array(self.homography)
-        w = matrix[2, 0] * columns + matrix[2, 1] * rows + matrix[2, 2]
-        return np.asarray(np.abs(np.linalg.det(matrix)) / np.where(w > 1e-9, w, np.nan) ** 3)
+        return self.plane.pixel_mm2(rows, columns)

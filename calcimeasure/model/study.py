@@ -92,12 +92,36 @@ class Study:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """A film as measured: image, outlines, numbers, and the limb where it was looked for."""
+    """A film as measured: image, outlines, numbers, and the limb where it was looked for.
+
+    `film` is its row of the study file, whose side and view stand over those of the image. `by_person` tells whether
+    a reader drew or accepted the outlines; `None` leaves it to the outlines' history: those read from a file are a
+    reader's.
+    """
 
     image: Image
     labels: Labels
     measurement: Measurement
     limb: Mask | None = None
+    film: Film | None = None
+    by_person: bool | None = None
+
+    @property
+    def outlined_by_person(self) -> bool:
+        """Whether a reader stands behind the outlines; a program alone does not."""
+        if self.by_person is not None:
+            return self.by_person
+        return bool(self.labels.history) and self.labels.history[0].startswith("read from")
+
+    @property
+    def side(self) -> str | None:
+        """Side of the body by the study file, else by the image."""
+        return (self.film.side if self.film else None) or self.image.acquisition.side
+
+    @property
+    def view(self) -> str | None:
+        """View by the study file, else by the image."""
+        return (self.film.view if self.film else None) or self.image.acquisition.view
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +129,16 @@ class Link:
     """Labels of the baseline and of the follow-up that are the same calcium; one side is empty for new or gone ones.
 
     `in_field` tells whether the place of the missing side lies on the other film. `by` is ``"calcimeasure"`` or the
-    person who overrode it.
+    person who overrode it. `name` is the deposit's identity over all visits, empty until `identify` gave one.
+    `confirmed` tells of a new deposit that it was seen again at a later visit or in a second view.
     """
 
     baseline: tuple[int, ...]
     followup: tuple[int, ...]
     in_field: bool = True
     by: str = "calcimeasure"
+    name: str = ""
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +168,8 @@ class DepositChange:
         Who linked it: ``"calcimeasure"`` or a person.
     confirmed : bool
         For a new deposit: seen again, seen in a second view, or marked by a reader.
+    counted : bool
+        Whether its areas are in the totals.
     note : str
         What a reader of the row ought to know.
     """
@@ -161,6 +190,7 @@ class DepositChange:
     density_after: Quantity | None = None
     by: str = "calcimeasure"
     confirmed: bool = False
+    counted: bool = True
     note: str = ""
 
 
@@ -220,10 +250,46 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmPair:
+    """Two films of one site and side that were compared.
+
+    Parameters
+    ----------
+    baseline, followup : str
+        NAMEs of the films (masks/NAME.labels.tif and overlays/NAME.png of the results folder).
+    place : str
+        Site, side, view and reader in one word; empty when the study file tells none.
+    change : Change
+        What changed between them.
+    links : tuple of Link
+        Which deposits are the same calcium.
+    picture : str
+        NAME of pairs/NAME.png, which shows both films; empty when there is none.
+    overlap, residual_mm : float or None
+        How well the films lie on each other.
+    """
+
+    baseline: str
+    followup: str
+    place: str
+    change: Change
+    links: tuple[Link, ...] = ()
+    picture: str = ""
+    overlap: float | None = None
+    residual_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
-    """One subject from one visit to another."""
+    """One subject from one visit to another.
+
+    `change` is that of the whole patient, `pairs` the films it was made from, `alone` the films that took no part,
+    each with its reason.
+    """
 
     subject: str
     baseline: Visit
     followup: Visit
     change: Change
+    pairs: tuple[FilmPair, ...] = ()
+    alone: tuple[str, ...] = ()

@@ -30,6 +30,8 @@ class Phantom:
         Calcium the beam went through; `None` for a photo.
     limb, bone : bool array, shape (rows, columns)
         The body (skin, in a photo), and bone (nowhere, in a photo).
+    aluminium_mm : float32 array, shape (rows, columns), or None
+        Aluminium that would stop the same beam as the calcium does there; `None` for a photo.
     """
 
     image: Image
@@ -39,9 +41,10 @@ class Phantom:
     thickness_mm: npt.NDArray[np.float32] | None
     limb: npt.NDArray[np.bool_]
     bone: npt.NDArray[np.bool_]
+    aluminium_mm: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("limb", "bone", "thickness_mm"):
+        for name in ("limb", "bone", "thickness_mm", "aluminium_mm"):
             array = getattr(self, name)
             if array is not None:
                 object.__setattr__(self, name, frozen_array(array))

@@ -17,15 +17,17 @@ from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, 
 from calcimeasure.model.labels import Labels
 from calcimeasure.phantom.anatomy import Bone, Limb, Placement, Pose, foot, forearm, hand, placed
 from calcimeasure.phantom.answer import Phantom
+from calcimeasure.phantom.beam import PER_MM, aluminium_worth, exponent
 from calcimeasure.phantom.body import Anatomy, draw_anatomy
 from calcimeasure.phantom.deposits import Calcium, Shape, Site, draw_deposits, where_is
 from calcimeasure.phantom.fittings import Collimation, Fittings, Letter, draw_metal, draw_wedge, irradiated
 from calcimeasure.phantom.frame import Array, Frame, Mask, texture
 
+__all__ = [
+    "PARTS", "PER_MM", "Exposure", "FilmScene", "Tone", "Writing", "draw_film", "random_deposits", "random_film_scene",
+]  # fmt: skip
+
 PARTS = ("hand", "forearm", "foot")
-PER_MM = {"fat": 0.0228, "muscle": 0.0285, "bone": 0.099, "calcium": 0.107, "aluminium": 0.154, "steel": 2.86}
-"""Linear attenuation per mm at 40 keV (NIST tables of mass attenuation, rounded). Bone (1.92 g/cm3) and calcium
-(1.2 g/cm3 of hydroxyapatite) are what they add to the soft tissue in whose place they lie."""
 
 
 class Writing(StrEnum):
@@ -50,12 +52,15 @@ class Exposure:
         Gaussian sigma of focal spot and detector.
     heel : float
         Loss of beam across the height of the film, 0-1.
+    kvp : float or None
+        Tube voltage in kV, for a beam of all energies, as a step wedge needs it; `None` is one energy of 40 keV.
     """
 
     photons_mm2: float = 30000.0
     scatter: float = 0.18
     blur_mm: float = 0.11
     heel: float = 0.08
+    kvp: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ def draw_film(scene: FilmScene, seed: int) -> Phantom:
     rng = np.random.default_rng(seed)
     sheet = _lay_out(scene, rng)
     field_ = _field(scene)
-    beam = _shoot(scene, _attenuation(sheet), field_, rng)
+    beam = _shoot(scene, _attenuation(sheet, scene.exposure.kvp), field_, rng)
     pixels = _WRITE[scene.tone.writing](beam, scene, sheet.anatomy.limb)
     if scene.fittings.collimation is not None and scene.fittings.collimation.shutter:
         pixels = np.where(irradiated(scene.frame, scene.fittings.collimation, 0.7), pixels, 0).astype(pixels.dtype)
@@ -250,8 +255,10 @@ def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _Sheet:
     return _Sheet(anatomy, calcium, labels, metal, aluminium)
 
 
-def _attenuation(sheet: _Sheet) -> Array:
-    """Beer-Lambert exponent: sum of attenuation per mm times mm."""
+def _attenuation(sheet: _Sheet, kvp: float | None) -> Array:
+    """Beer-Lambert exponent: sum of attenuation per mm times mm, over all energies of the beam."""
+    if kvp is not None:
+        return exponent(_thickness(sheet), kvp)
     body = sheet.anatomy
     return np.asarray(
         PER_MM["fat"] * body.flesh
@@ -262,6 +269,19 @@ def _attenuation(sheet: _Sheet) -> Array:
         + PER_MM["steel"] * sheet.metal,
         np.float32,
     )
+
+
+def _thickness(sheet: _Sheet) -> dict[str, Array]:
+    """Millimetres of each material of `PER_MM` under every pixel."""
+    body = sheet.anatomy
+    return {
+        "fat": np.asarray(body.flesh - body.muscle, np.float32),
+        "muscle": body.muscle,
+        "bone": body.bone,
+        "calcium": sheet.calcium,
+        "aluminium": sheet.aluminium,
+        "steel": sheet.metal,
+    }
 
 
 def _field(scene: FilmScene) -> Array:
@@ -334,18 +354,29 @@ def _display_range(log: Array, limb: Mask) -> tuple[float, float]:
 _WRITE = {Writing.LINEAR: _write_linear, Writing.LOG: _write_log, Writing.DISPLAY: _write_display}
 
 
+_RELATIONSHIP = {Writing.LINEAR: "LIN", Writing.LOG: "LOG", Writing.DISPLAY: None}
+
+
 def _answer(scene: FilmScene, sheet: _Sheet, pixels: Pixels) -> Phantom:
     meaning = Meaning.DISPLAY if scene.tone.writing is Writing.DISPLAY else Meaning.DETECTOR
-    spacing = Spacing.of(scene.frame.mm, scene.frame.mm, SpacingOrigin.USER)
     image = Image(
         pixels,
         Kind.RADIOGRAPH,
         meaning,
-        spacing,
+        Spacing.of(scene.frame.mm, scene.frame.mm, SpacingOrigin.USER),
         ceiling=float(2**scene.tone.bits - 1),
-        acquisition=Acquisition(body_part=scene.part, bits=scene.tone.bits),
+        acquisition=_acquisition(scene),
         decided="drawn by phantom.film",
     )
     areas = tuple(d.area_mm2 for d in scene.deposits)
-    body = sheet.anatomy
-    return Phantom(image, Labels(sheet.labels), scene.frame.mm, areas, sheet.calcium, body.limb, body.bony)
+    body, worth = sheet.anatomy, aluminium_worth(_thickness(sheet), scene.exposure.kvp)
+    return Phantom(image, Labels(sheet.labels), scene.frame.mm, areas, sheet.calcium, body.limb, body.bony, worth)
+
+
+def _acquisition(scene: FilmScene) -> Acquisition:
+    return Acquisition(
+        body_part=scene.part,
+        bits=scene.tone.bits,
+        kvp=scene.exposure.kvp,
+        intensity_relationship=_RELATIONSHIP[scene.tone.writing],
+    )

@@ -8,12 +8,14 @@ reaches it (`Beam.hardened`), then averaged and integrated over the outline.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import find_objects
 
 from calcimeasure.errors import MaskError, MeasurementRefused
 from calcimeasure.model.density import (
@@ -23,6 +25,7 @@ from calcimeasure.model.density import (
     Hydroxyapatite,
     NoDensity,
     RelativeDensity,
+    TotalDensity,
     WedgeCalibration,
 )
 from calcimeasure.model.image import Image, Kind, Mask, Meaning
@@ -33,6 +36,13 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 RING_GAP_MM, RING_GAP_PX = 0.6, 2
+#: Share of a deposit that may lie over bone. On drawn films this catches about 9 of 10 deposits over bone, and 1 of 20
+#: beside it.
+MOST_OVER_BONE = 0.1
+
+#: How far cortex may lie from the deposit that it is compared with.
+CORTEX_MM, CORTEX_PX = 20.0, 80
+_LEAST_CORTEX_PX = 50
 _LEAST_RING_PX = 40  # soft tissue that a surface can be laid through
 _LEAST_PLANE_PX = 16
 _FARTHEST_PX = 60
@@ -48,7 +58,10 @@ BACKGROUND_DOUBT = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """A window around one deposit: mm of aluminium, share of scatter, deposit, ring, clipped and valid pixels."""
+    """A window around one deposit: mm of aluminium, share of scatter, deposit, ring, clipped and valid pixels.
+
+    `over_bone` is the share of the deposit over bone.
+    """
 
     mmal: Floats
     scatter: Floats
@@ -56,6 +69,7 @@ class _Place:
     ring: Mask
     ends: Mask
     readable: Mask
+    over_bone: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +99,7 @@ def density(
     labels : Labels, shape of the image
     calibration : WedgeCalibration
     bone : bool array, shape of the image, optional
-        Left out of the background. A deposit over bone is not separable in one view.
+        Left out of the background. A deposit of which more than `MOST_OVER_BONE` lies over bone has no density.
     hydroxyapatite : Hydroxyapatite, optional
         The user's factor; without it nothing is said about hydroxyapatite.
 
@@ -109,14 +123,13 @@ def density(
     """
     _check_shapes(image, labels, calibration, bone)
     mmal = calibration.millimetres(calibration.attenuation)
-    rows = tuple(
-        _one(number, _place(image, labels, number, (mmal, calibration.scatter_share), bone), image, calibration)
-        for number in map(int, labels.numbers)
-    )
-    source = None if hydroxyapatite is None else hydroxyapatite.source
-    if hydroxyapatite is not None:
-        rows = tuple(_with_hydroxyapatite(row, hydroxyapatite) for row in rows)
-    return Densities(rows, source, (calibration.reason,) if calibration.reason else ())
+    maps = (mmal, calibration.scatter_share)
+    places = {mine.number: _place(image, labels, mine, maps, bone) for mine in _outlines(labels)}
+    rows = tuple(_one(number, place, image, calibration) for number, place in places.items())
+    total = _total(rows, [int(place.inside.sum()) for place in places.values()], image)
+    doubt = (f"densities are unsure: {calibration.reason}",) if calibration.reason else ()
+    total = replace(total, warnings=(*doubt, *((total.reason,) if total.reason else ())))
+    return _with_factor(Densities(rows, total), hydroxyapatite)
 
 
 def relative_density(image: Image, labels: Labels, cortex: Mask, soft: Mask) -> tuple[RelativeDensity, ...]:
@@ -149,7 +162,57 @@ def relative_density(image: Image, labels: Labels, cortex: Mask, soft: Mask) -> 
         raise MeasurementRefused(
             "the marked cortex is not brighter than the soft tissue, or clipped: mark other places"
         )
-    return tuple(_relative(image, labels.array == number, int(number), (low, high)) for number in labels.numbers)
+    return tuple(_relative(image, labels, mine, (low, high)) for mine in _outlines(labels))
+
+
+def local_relative_density(image: Image, labels: Labels, limb: Mask, bone: Mask) -> tuple[RelativeDensity, ...]:
+    """Each deposit's contrast as a share of cortex's near it: (deposit - soft) / (cortex - soft), nothing marked.
+
+    Soft tissue is the median of the ring around the deposit, inside the limb and off bone; cortex the brightest tenth
+    of the bone within `CORTEX_MM` of it. Where the file says that its values are linear in the beam they are taken to
+    their logarithm first. A ratio of two contrasts of one film: gain, offset and exposure drop out, tube voltage,
+    anatomy and a display film's processing do not. Never compare it across devices.
+
+    Parameters
+    ----------
+    limb, bone : bool array, shape of the image
+        Where the body and bone were seen.
+
+    Returns
+    -------
+    tuple of RelativeDensity
+        In label order; one without a value says why.
+
+    Raises
+    ------
+    MaskError
+        When a mask is not as large as the image.
+    MeasurementRefused
+        For a photo.
+    """
+    for what, mask in (("label image", labels.array), ("limb mask", limb), ("bone mask", bone)):
+        _check_shape(image, mask, what)
+    if image.kind is not Kind.RADIOGRAPH or image.pixels.ndim != 2:
+        raise MeasurementRefused("relative density needs a radiograph; on a photo measure colour instead")
+    return tuple(_beside_cortex(image, labels, mine, (limb, bone)) for mine in _outlines(labels))
+
+
+def without_deposits(image: Image, labels: Labels) -> Image:
+    """The film as if its deposits were not there: their pixels take the value of the nearest one outside.
+
+    For looking for bone: a large deposit is as bright, and would be taken for it.
+    """
+    _check_shape(image, labels.array, "label image")
+    gap = RING_GAP_PX if image.spacing is None else max(1, round(RING_GAP_MM / image.spacing.mean_mm))
+    covered = _grown(labels.array > 0, gap)
+    if not covered.any() or covered.all():
+        return image
+    _, nearest = cv2.distanceTransformWithLabels(
+        covered.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    values = np.zeros(int(nearest.max()) + 1, image.pixels.dtype)
+    values[nearest[~covered]] = image.pixels[~covered]
+    return replace(image, pixels=values[nearest])
 
 
 # --- what is given -------------------------------------------------------------------------------------
@@ -181,29 +244,44 @@ def _clipped(image: Image, where: Mask) -> bool:
 # --- one deposit ---------------------------------------------------------------------------------------
 
 
-def _place(image: Image, labels: Labels, number: int, maps: tuple[Array, Array], bone: Mask | None) -> _Place:
-    mine = labels.array == number
-    gap = RING_GAP_PX if image.spacing is None else max(1, round(RING_GAP_MM / image.spacing.mean_mm))
-    # As wide as half the deposit's radius: a narrower ring does not see how the tissue bends under it.
-    width = int(np.clip(round(0.6 * math.sqrt(mine.sum() / math.pi)), 5, _FARTHEST_PX))
-    window = _around(mine, gap + width)
-    inside, other = mine[window], labels.array[window] > 0
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """A deposit's number, its rows and columns, and its pixels."""
+
+    number: int
+    box: tuple[slice, slice]
+    size: int
+
+    def window(self, reach: int) -> tuple[slice, slice]:
+        """Its box widened."""
+        rows, columns = self.box
+        return (
+            slice(max(rows.start - reach, 0), rows.stop + reach),
+            slice(max(columns.start - reach, 0), columns.stop + reach),
+        )
+
+
+def _outlines(labels: Labels) -> Iterator[_Outline]:
+    """In label order; the whole image is looked at once, however many there are."""
+    where, numbers = labels.array > 0, labels.numbers
+    order = np.zeros(labels.shape, np.int32)
+    order[where] = np.searchsorted(numbers, labels.array[where]) + 1
+    sizes = np.bincount(order.ravel())
+    for k, box in enumerate(find_objects(order)):
+        yield _Outline(int(numbers[k]), box, int(sizes[k + 1]))
+
+
+def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Array], bone: Mask | None) -> _Place:
+    gap, width = _ring_of(mine, image)
+    window = mine.window(gap + width)
+    inside, other = labels.array[window] == mine.number, labels.array[window] > 0
     free = ~_grown(other, gap)
-    if bone is not None:
-        free &= ~bone[window]
+    bony = np.zeros(inside.shape, bool) if bone is None else bone[window]
     readable = np.ones(inside.shape, bool) if image.valid is None else image.valid[window]
     ends = _ends(image, window)
     mmal, scatter = (np.asarray(m[window], float) for m in maps)
-    ring = _grown(inside, gap + width) & free & readable & ~ends
-    return _Place(mmal, scatter, inside, ring, ends, readable)
-
-
-def _around(mine: Mask, reach: int) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(mine.any(axis=1)), np.flatnonzero(mine.any(axis=0))
-    return (
-        slice(max(int(rows[0]) - reach, 0), int(rows[-1]) + reach + 1),
-        slice(max(int(columns[0]) - reach, 0), int(columns[-1]) + reach + 1),
-    )
+    ring = _grown(inside, gap + width) & free & ~bony & readable & ~ends
+    return _Place(mmal, scatter, inside, ring, ends, readable, float(bony[inside].mean()))
 
 
 def _grown(mask: Mask, reach: int) -> Mask:
@@ -224,7 +302,7 @@ def _one(number: int, place: _Place, image: Image, calibration: WedgeCalibration
     seen = place.mmal[place.inside] - surface.under
     excess = calibration.beam.hardened(float(np.median(surface.under)), seen)
     parts = _components(place, surface, calibration, (float(seen.mean()), float(excess.mean())))
-    mean = Quantity(float(excess.mean()), parts.total, "mm Al")
+    mean = Quantity(float(excess.mean()), parts.total, "mm Al", parts.by_name)
     return DepositDensity(number, mean, _volume(mean, len(excess), image), components=parts)
 
 
@@ -235,6 +313,8 @@ def _why_not(place: _Place, calibration: WedgeCalibration) -> str:
         return f"{clipped} {NoDensity.SATURATED}: expose so that the deposit is not clipped"
     if dark:
         return f"{dark} pixels of it {NoDensity.NO_PICTURE}: outline only what the film shows"
+    if place.over_bone > MOST_OVER_BONE:
+        return f"{place.over_bone:.0%} {NoDensity.OVER_BONE}: film it from the side"
     if np.mean(place.mmal[place.inside] > calibration.thickest_mm) > 0.01:
         return f"{NoDensity.TOO_DENSE} ({calibration.thickest_mm:g} mm): use a thicker wedge"
     if place.ring.sum() < _LEAST_PLANE_PX:
@@ -297,21 +377,94 @@ def _volume(mean: Quantity, size: int, image: Image) -> Quantity | None:
         return None
     area = size * image.spacing.pixel_mm2
     value = mean.value * area
-    return Quantity(value, math.hypot((mean.sd or 0.0) * area, 2 * image.spacing.relative_sd * value), "mm3")
+    return _summed(value, "mm3", density=(mean.sd or 0.0) * area, scale=2 * image.spacing.relative_sd * abs(value))
 
 
-def _with_hydroxyapatite(row: DepositDensity, factor: Hydroxyapatite) -> DepositDensity:
-    if row.mmal_mean is None:
-        return row
-    value = row.mmal_mean.value / factor.mm_per_mg_mm2
-    sd = math.hypot((row.mmal_mean.sd or 0.0) / factor.mm_per_mg_mm2, value * factor.sd / factor.mm_per_mg_mm2)
-    return replace(row, hydroxyapatite=Quantity(value, sd, "mg/mm2"))
+def _total(rows: tuple[DepositDensity, ...], sizes: list[int], image: Image) -> TotalDensity:
+    """The image's density from its deposits' and their pixels."""
+    missing = [row.label for row in rows if row.mmal_mean is None]
+    if missing:
+        which = ", ".join(map(str, missing))
+        return TotalDensity(None, None, reason=f"deposits without a density, so no total: {which} (see deposits.csv)")
+    known = [(row.mmal_mean.value, row.components) for row in rows if row.mmal_mean and row.components]
+    size = sum(sizes)
+    weights = [mine / size for mine in sizes]
+    parts = Components.of_sum([part for _, part in known], weights)
+    mean = Quantity(float(np.dot([value for value, _ in known], weights)), parts.total, "mm Al", parts.by_name)
+    return TotalDensity(mean if rows else None, _volume(mean, size, image), components=parts if rows else None)
 
 
-def _relative(image: Image, mine: Mask, number: int, levels: tuple[float, float]) -> RelativeDensity:
-    if _clipped(image, mine):
-        return RelativeDensity(
-            number, None, f"{NoDensity.SATURATED}: expose less, or see the contrast as a lower bound"
-        )
+def _with_factor(found: Densities, factor: Hydroxyapatite | None) -> Densities:
+    """The densities with hydroxyapatite beside aluminium, where the user gave a factor."""
+    if factor is None:
+        return found
+    rows = tuple(replace(row, hydroxyapatite=_mineral(row.mmal_mean, factor)) for row in found.deposits)
+    mineral = _mineral(found.total.mmal_mean, factor)
+    return Densities(rows, replace(found.total, hydroxyapatite=mineral, hydroxyapatite_source=factor.source))
+
+
+def _mineral(mean: Quantity | None, factor: Hydroxyapatite) -> Quantity | None:
+    if mean is None:
+        return None
+    value, worth = mean.value / factor.mm_per_mg_mm2, factor.mm_per_mg_mm2
+    return _summed(value, "mg/mm2", density=(mean.sd or 0.0) / worth, factor=abs(value) * factor.sd / worth)
+
+
+def _summed(value: float, unit: str, **errors: float) -> Quantity:
+    """A value whose errors are independent."""
+    return Quantity(value, math.hypot(*errors.values()), unit, tuple(errors.items()))
+
+
+def _relative(image: Image, labels: Labels, mine: _Outline, levels: tuple[float, float]) -> RelativeDensity:
+    inside = labels.array[mine.box] == mine.number
+    if _ends(image, mine.box)[inside].any():
+        why = f"{NoDensity.SATURATED}: expose less, or see the contrast as a lower bound"
+        return RelativeDensity(mine.number, None, why)
     low, high = levels
-    return RelativeDensity(number, (float(image.pixels[mine].mean()) - low) / (high - low))
+    return RelativeDensity(mine.number, (float(image.pixels[mine.box][inside].mean()) - low) / (high - low))
+
+
+def _beside_cortex(image: Image, labels: Labels, mine: _Outline, seen: tuple[Mask, Mask]) -> RelativeDensity:
+    near = CORTEX_PX if image.spacing is None else max(8, round(CORTEX_MM / image.spacing.mean_mm))
+    window = mine.window(near)
+    gap, width = _ring_of(mine, image)
+    inside = labels.array[window] == mine.number
+    limb, bone = (mask[window] for mask in seen)
+    apart = ~_grown(labels.array[window] > 0, gap)
+    if image.valid is not None:
+        apart &= image.valid[window]
+    soft, cortex = _grown(inside, gap + width) & limb & ~bone & apart, bone & apart
+    return _share_of_cortex(mine.number, _log_values(image, window), (inside, soft, cortex), _ends(image, window))
+
+
+def _share_of_cortex(number: int, values: Floats, where: tuple[Mask, Mask, Mask], ends: Mask) -> RelativeDensity:
+    mine, soft, cortex = where
+    if ends[mine].any():
+        return RelativeDensity(number, None, f"{int(ends[mine].sum())} {NoDensity.SATURATED}")
+    if soft.sum() < _LEAST_PLANE_PX:
+        return RelativeDensity(number, None, NoDensity.NO_BACKGROUND)
+    if cortex.sum() < _LEAST_CORTEX_PX:
+        return RelativeDensity(number, None, NoDensity.NO_CORTEX)
+    low, high = float(np.median(values[soft])), float(np.percentile(values[cortex], 90))
+    spread = 1.4826 * float(np.median(np.abs(values[soft] - low)))
+    if high <= low + 2 * spread or ends[cortex & (values >= high)].any():
+        return RelativeDensity(number, None, NoDensity.NO_CORTEX)
+    return RelativeDensity(number, (float(values[mine].mean()) - low) / (high - low))
+
+
+def _log_values(image: Image, window: tuple[slice, slice]) -> Floats:
+    """Values that grow with the logarithm of the beam's loss; a display film's and a LOG detector's do as they are."""
+    values = np.asarray(image.pixels[window], float)
+    if image.meaning is not Meaning.DETECTOR or image.acquisition.intensity_relationship != "LIN":
+        return values
+    top = float(image.pixels.max()) if image.ceiling is None else image.ceiling
+    return np.asarray(-np.log(np.maximum(top - values, 1.0)))
+
+
+def _ring_of(mine: _Outline, image: Image) -> tuple[int, int]:
+    """Where the ring of soft tissue begins outside a deposit, and its width, in pixels.
+
+    It is as wide as half the deposit's radius: a narrower one does not see how the tissue bends under it.
+    """
+    gap = RING_GAP_PX if image.spacing is None else max(1, round(RING_GAP_MM / image.spacing.mean_mm))
+    return gap, int(np.clip(round(0.6 * math.sqrt(mine.size / math.pi)), 5, _FARTHEST_PX))

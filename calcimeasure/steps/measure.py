@@ -20,6 +20,7 @@ from calcimeasure.errors import MaskError, RecipeError
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image, Mask, Meaning, Pixels, Spacing
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.quantity import Quantity
 
 Array = npt.NDArray[Any]
@@ -110,9 +111,9 @@ def measure(
     Parameters
     ----------
     image : Image
-        Millimetres need its `spacing`; contrast needs grey pixels whose meaning is not PHOTO, as the
-        luminance of skin is no density. On DISPLAY films contrast is relative to the vendor's
-        processing: compare it within one device only.
+        Millimetres need its `spacing`, and are measured in its `plane` where it has one; contrast needs grey
+        pixels whose meaning is not PHOTO, as the luminance of skin is no density. On DISPLAY films contrast is
+        relative to the vendor's processing: compare it within one device only.
     labels : Labels, shape of the image
         Numbers need not be consecutive; deposits may touch and need not be connected.
     bone : bool array, shape of the image, optional
@@ -140,6 +141,10 @@ def measure(
     that is, the double integral of s^2 exp(-u^2 / 2 l^2) around the closed outline, which tends to
     (s P)^2 for a short one, and the chance of where the pixel grid falls. In mm2 the scale adds twice
     its relative sd times the area. Not in it: a reader who outlines everything too wide.
+
+    *In a plane* (`Image.plane`) an area is the sum of what each of its pixels covers there, Feret runs between the
+    corners as they lie there, and the perimeter takes the pixels' shape at the deposit's centroid. A deposit that
+    reaches beyond the plane's horizon has no millimetres, and then the total has none.
 
     *Perimeter* is Crofton's with four directions, each weighted by its share of the half turn, so that
     it holds for pixels that are not square; on square ones it equals `skimage.measure.perimeter_crofton`
@@ -219,7 +224,7 @@ def total(deposits: Collection[Deposit], image: Image) -> Measurement:
     sd = math.sqrt(math.fsum((row.area_px.sd or 0.0) ** 2 for row in rows))
     contrast = _total_contrast(rows, image)
     mean = contrast / area if contrast is not None and rows else None
-    return Measurement(rows, Quantity(area, sd, "px"), _total_mm2(rows, sd, image.spacing), mean, contrast)
+    return Measurement(rows, _px(area, sd), _total_mm2(rows, sd, image), mean, contrast)
 
 
 def reach_px(spacing: Spacing | None, settings: MeasureSettings | None = None) -> tuple[int, int]:
@@ -537,6 +542,65 @@ def _farthest(ends: _RowEnds, spacing: Spacing) -> Floats:
     return np.asarray(np.sqrt((down**2 + across**2).max(axis=(1, 2))))
 
 
+# --- sizes in a photographed plane ------------------------------------------------------------------------
+
+
+def _sizes_in_plane(
+    shapes: _Shapes, plane: ObjectPlane, area_px: Sequence[Quantity], relative_sd: float
+) -> tuple[Sequence[Any], ...]:
+    """Columns area_mm2, diameter_mm, feret_mm and perimeter_mm; empty for a deposit beyond the horizon."""
+    runs = shapes.runs
+    mm2 = shapes.sums(plane.run_mm2(runs.row, runs.start, runs.stop))
+    known = zip(area_px, mm2.tolist(), strict=True)
+    area = [None if math.isnan(value) else _mm2(px, value, value / px.value, relative_sd) for px, value in known]
+    lengths = (np.sqrt(mm2 * (4 / math.pi)), _ferets_in_plane(shapes, plane), _perimeters_in_plane(shapes, plane))
+    return (area, *(_cells(np.where(np.isnan(mm2), np.nan, column)) for column in lengths))
+
+
+def _ferets_in_plane(shapes: _Shapes, plane: ObjectPlane) -> Floats:
+    """Largest distance between two pixel corners of each deposit as they lie in the plane, in mm.
+
+    A plane seen from one side of its horizon keeps what is convex so: the hull's corners are enough.
+    """
+    ends, first = _row_ends(shapes)
+    parts = zip(first.tolist(), [*first[1:].tolist(), len(ends.row)], strict=True)
+    return np.array([_farthest_in_plane(ends, slice(*part), plane) for part in parts])
+
+
+def _farthest_in_plane(ends: _RowEnds, part: slice, plane: ObjectPlane) -> float:
+    row, left, right = (column[part][_hull_rows(ends, part)] for column in ends)
+    corner_row, corner_column = np.concatenate([row, row, row + 1, row + 1]), np.concatenate([left, right] * 2)
+    corners = plane.points_mm(corner_row - 0.5, corner_column - 0.5)
+    return float(np.sqrt(((corners[:, None] - corners[None]) ** 2).sum(axis=-1).max()))
+
+
+def _perimeters_in_plane(shapes: _Shapes, plane: ObjectPlane) -> Floats:
+    """Crofton perimeter of each deposit, in mm: as `_perimeters`, for pixels that are parallelograms.
+
+    They have the shape that a pixel has at the deposit's centroid.
+    """
+    steps = plane.steps_mm(*shapes.centroid.T)
+    right, down = steps[..., 0], steps[..., 1]
+    lines = np.stack([right, down, right + down, right - down], axis=1)
+    pixel = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0])
+    apart = pixel[:, None] / np.linalg.norm(lines, axis=2)
+    runs = shapes.runs
+    across = np.diff(shapes.first, append=len(runs.row))
+    hits = np.stack([across, *map(shapes.sums, (runs.under, runs.under_left, runs.under_right))], axis=1)
+    return np.asarray((hits * apart * _share_of_half_turn(lines)).sum(axis=1))
+
+
+def _share_of_half_turn(lines: Floats) -> Floats:
+    """The angles nearer to each direction than to the others of its row, shape (n, 4); they add up to pi."""
+    angle = np.arctan2(lines[..., 1], lines[..., 0]) % math.pi
+    order = np.argsort(angle, axis=1)
+    ranked = np.take_along_axis(angle, order, axis=1)
+    after = np.diff(ranked, axis=1, append=ranked[:, :1] + math.pi)
+    share = np.empty_like(angle)
+    np.put_along_axis(share, order, (after + np.roll(after, 1, axis=1)) / 2, axis=1)
+    return share
+
+
 # --- background ring ------------------------------------------------------------------------------------
 
 
@@ -618,7 +682,7 @@ def _rows(shapes: _Shapes, image: Image, view: _View, settings: MeasureSettings)
     bone = shapes.sums(shapes.runs.bone) / shapes.area if view.bone is not None else None
     columns = (
         shapes.number.tolist(),
-        *_sizes(shapes, image.spacing, settings),
+        *_sizes(shapes, image, settings),
         map(tuple, shapes.centroid.tolist()),
         map(tuple, shapes.bbox.tolist()),
         _cells(mean),
@@ -629,25 +693,30 @@ def _rows(shapes: _Shapes, image: Image, view: _View, settings: MeasureSettings)
     return tuple(Deposit(*row) for row in zip(*columns, strict=True))
 
 
-def _sizes(shapes: _Shapes, spacing: Spacing | None, settings: MeasureSettings) -> tuple[Sequence[Any], ...]:
+def _sizes(shapes: _Shapes, image: Image, settings: MeasureSettings) -> tuple[Sequence[Any], ...]:
     """Columns area_px, area_mm2, diameter_mm, feret_mm and perimeter_mm; the last four empty without a scale."""
+    spacing = image.spacing
     side = spacing.mean_mm if spacing else 1.0
     pixel = (spacing.row_mm / side, spacing.column_mm / side) if spacing else (1.0, 1.0)
     perimeter = _perimeters(shapes, *pixel)
-    sd = _boundary_sd(perimeter, settings)
-    area = [Quantity(a, s, "px") for a, s in zip(shapes.area.astype(float).tolist(), sd.tolist(), strict=True)]
+    area = [_px(a, s) for a, s in zip(shapes.area.tolist(), _boundary_sd(perimeter, settings).tolist(), strict=True)]
     if spacing is None:
         return (area, *[[None] * len(area)] * 4)
-    mm2 = [_mm2(a, spacing) for a in area]
+    if image.plane is not None:
+        return area, *_sizes_in_plane(shapes, image.plane, area, spacing.relative_sd)
+    mm2 = [_mm2(a, a.value * spacing.pixel_mm2, spacing.pixel_mm2, spacing.relative_sd) for a in area]
     diameter = np.sqrt(shapes.area * (4 / math.pi * spacing.pixel_mm2))
     return area, mm2, diameter.tolist(), _ferets(shapes, spacing).tolist(), (perimeter * side).tolist()
 
 
-def _mm2(area: Quantity, spacing: Spacing) -> Quantity:
+def _px(count: float, sd: float) -> Quantity:
+    return Quantity(float(count), sd, "px", (("outline", sd),))
+
+
+def _mm2(area: Quantity, value: float, pixel_mm2: float, relative_sd: float) -> Quantity:
     """A pixel area in mm2; the error of the scale joins that of the outline."""
-    value = area.value * spacing.pixel_mm2
-    outline = (area.sd or 0.0) * spacing.pixel_mm2
-    return Quantity(value, math.hypot(outline, 2 * spacing.relative_sd * value), "mm2")
+    outline, scale = (area.sd or 0.0) * pixel_mm2, 2 * relative_sd * value
+    return Quantity(value, math.hypot(outline, scale), "mm2", (("outline", outline), ("scale", scale)))
 
 
 def _contrasts(shapes: _Shapes, background: Floats) -> tuple[Floats, Floats]:
@@ -667,9 +736,16 @@ def _total_contrast(rows: Sequence[Deposit], image: Image) -> float | None:
     return math.fsum(known) if _has_contrast(image) and len(known) == len(rows) else None
 
 
-def _total_mm2(rows: Sequence[Deposit], sd_px: float, spacing: Spacing | None) -> Quantity | None:
-    if spacing is None:
+def _total_mm2(rows: Sequence[Deposit], sd_px: float, image: Image) -> Quantity | None:
+    areas = [row.area_mm2 for row in rows if row.area_mm2]
+    if image.spacing is None or (image.plane is not None and len(areas) < len(rows)):
         return None
-    value = math.fsum(row.area_mm2.value for row in rows if row.area_mm2)
-    outline = sd_px * spacing.pixel_mm2
-    return Quantity(value, math.hypot(outline, 2 * spacing.relative_sd * value), "mm2")
+    value = math.fsum(area.value for area in areas)
+    outline = sd_px * image.spacing.pixel_mm2 if image.plane is None else _outlines_mm2(areas)
+    scale = 2 * image.spacing.relative_sd * value
+    return Quantity(value, math.hypot(outline, scale), "mm2", (("outline", outline), ("scale", scale)))
+
+
+def _outlines_mm2(areas: Sequence[Quantity]) -> float:
+    """Outline error of a sum of areas whose pixels are not equally large."""
+    return math.sqrt(math.fsum(dict(area.components)["outline"] ** 2 for area in areas))

@@ -36,6 +36,7 @@ LETTERS = {
     Reason.FAINT: "F",
     Reason.SHAPE: "H",
     Reason.OUTSIDE_REGION: "R",
+    Reason.REJECTED: "X",
 }
 
 _SEAM = (0, 112, 150)

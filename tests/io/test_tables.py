@@ -9,7 +9,7 @@ import pytest
 
 from calcimeasure.errors import TableError
 from calcimeasure.io import columns
-from calcimeasure.io.tables import cell, csv_text, read_spacings
+from calcimeasure.io.tables import cell, csv_text, read_spacing_sds, read_spacings
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def test_a_cell(value: object, text: str) -> None:
 
 def test_every_table_writes_exactly_its_columns() -> None:
     for table in columns.TABLES:
-        rows = list(csv.reader(io.StringIO(csv_text(table, [{"image": "a,b\n.png"}]))))
+        rows = list(csv.reader(io.StringIO(csv_text(table, [{columns.names(table)[0]: "a,b\n.png"}]))))
         assert rows[0] == columns.names(table)
         assert rows[1] == ["a,b\n.png", *[""] * (len(rows[0]) - 1)]
 
 
 def test_the_dictionary_describes_every_column() -> None:
-    told = json.loads(columns.dictionary())
+    told = json.loads(columns.dictionary(columns.TABLES))
     assert {table: list(entries) for table, entries in told.items()} == {t: columns.names(t) for t in columns.TABLES}
     assert all(entry["description"] and entry["dtype"] for entries in told.values() for entry in entries.values())
 
@@ -51,6 +51,17 @@ def test_spacings_are_read(tmp_path: Path) -> None:
     table = tmp_path / "spacing.csv"
     table.write_text("\ufeffimage,spacing_mm\na.png,0.15\nb/c.png,0.2\n", encoding="utf-8")
     assert read_spacings(table) == {"a.png": 0.15, "b/c.png": 0.2}
+
+
+def test_the_users_errors_are_read_where_given(tmp_path: Path) -> None:
+    table = tmp_path / "spacing.csv"
+    table.write_text("image,spacing_mm,spacing_sd_percent\na.png,0.15,3\nb.png,0.2,\n")
+    assert read_spacing_sds(table) == {"a.png": 3.0}
+    table.write_text("image,spacing_mm\na.png,0.15\n")
+    assert read_spacing_sds(table) == {}
+    table.write_text("image,spacing_mm,spacing_sd_percent\na.png,0.15,-1\n")
+    with pytest.raises(TableError, match="line 2: spacing_sd_percent must be a positive number"):
+        read_spacing_sds(table)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def _askew(shot):
         top, left = round((marker.y_mm - 3) * scale), round((marker.x_mm - 6) * scale)
         for row in range(round(26 * scale)):
             band = page[top + row, left : left + round(32 * scale)]
-            band[:] = np.roll(band, round((-1) ** place * 0.15 * (row - 13 * scale)))
+            band[:] = np.roll(band, round((-1) ** place * 0.08 * (row - 13 * scale)))
     return photo(shot.take(page, PAGE_MM[0] / page.shape[1]))
 
 

@@ -89,11 +89,11 @@ def test_order_of_labels_changes_nothing(film, calibration) -> None:
 
 def test_hydroxyapatite_needs_the_users_factor(film, calibration) -> None:
     without = density(film.image, film.labels, calibration)
-    assert without.hydroxyapatite_source is None
+    assert without.total.hydroxyapatite_source is None
     assert without.deposits[0].hydroxyapatite is None
     found = density(film.image, film.labels, calibration, hydroxyapatite=Hydroxyapatite(0.5, "our phantom", 0.05))
     row = found.deposits[0]
-    assert found.hydroxyapatite_source == "our phantom"
+    assert found.total.hydroxyapatite_source == "our phantom"
     assert row.hydroxyapatite.value == pytest.approx(2 * row.mmal_mean.value)
     assert row.hydroxyapatite.sd / row.hydroxyapatite.value > row.mmal_mean.sd / row.mmal_mean.value
     for factor, source in ((0.0, "phantom"), (0.64, " ")):
@@ -132,9 +132,12 @@ def test_denser_than_the_wedge_is_refused(film) -> None:
     assert NoDensity.TOO_DENSE in row.reason
 
 
-def test_bone_all_around_leaves_no_background(film, calibration) -> None:
-    row = density(film.image, film.labels, calibration, bone=np.ones(film.image.shape, bool)).deposits[0]
-    assert NoDensity.NO_BACKGROUND in row.reason
+@pytest.mark.parametrize(("over", "reason"), [(False, NoDensity.NO_BACKGROUND), (True, NoDensity.OVER_BONE)])
+def test_bone_cannot_be_told_from_a_deposit(film, calibration, over: bool, reason: NoDensity) -> None:
+    bone = np.full(film.image.shape, True) if over else film.labels.array != 1
+    row = density(film.image, film.labels, calibration, bone=bone).deposits[0]
+    assert row.mmal_mean is None
+    assert reason in row.reason
 
 
 def test_masks_must_fit(film, calibration) -> None:

@@ -7,10 +7,12 @@ Every function takes plain numbers and gives a frozen value that holds its own i
 
 from __future__ import annotations
 
+from calcimeasure.model.precision import PrecisionProfile
 from calcimeasure.steps.agree.bland_altman import BlandAltman, Concordance, bland_altman, concordance
+from calcimeasure.steps.agree.cohort import Cohort, Member, Outcome, Typical, UsualCare, Window, cohort, usual_care
 from calcimeasure.steps.agree.icc import ICC, IccForm, MeanSquares, icc, icc_table, mean_squares
 from calcimeasure.steps.agree.interval import Interval, multiplier
-from calcimeasure.steps.agree.precision import PrecisionProfile, fit_precision_profile
+from calcimeasure.steps.agree.precision import fit_precision_profile
 from calcimeasure.steps.agree.proportion import (
     Proportion,
     chance_of_any,
@@ -20,6 +22,14 @@ from calcimeasure.steps.agree.proportion import (
     wilson,
 )
 from calcimeasure.steps.agree.rank import HodgesLehmann, SignedRank, SignTest, hodges_lehmann, sign_test, signed_rank
+from calcimeasure.steps.agree.readers import (
+    Outlines,
+    Read,
+    ReaderAgreement,
+    ReaderPair,
+    outlines_agree,
+    readers_agree,
+)
 from calcimeasure.steps.agree.repeatability import (
     ChangeError,
     ReaderError,
@@ -37,22 +47,33 @@ __all__ = [
     "ICC",
     "BlandAltman",
     "ChangeError",
+    "Cohort",
     "Concordance",
     "HodgesLehmann",
     "IccForm",
     "Interval",
     "MeanSquares",
+    "Member",
+    "Outcome",
+    "Outlines",
     "PrecisionProfile",
     "Proportion",
+    "Read",
+    "ReaderAgreement",
     "ReaderError",
+    "ReaderPair",
     "Repeatability",
     "SignTest",
     "SignedRank",
+    "Typical",
+    "UsualCare",
+    "Window",
     "bland_altman",
     "chance_of_any",
     "chance_of_as_many",
     "change_error",
     "clopper_pearson",
+    "cohort",
     "concordance",
     "df_inflation",
     "fit_precision_profile",
@@ -62,12 +83,15 @@ __all__ = [
     "log_limits",
     "mean_squares",
     "multiplier",
+    "outlines_agree",
     "proportion",
     "reader_error",
+    "readers_agree",
     "repeatability",
     "sdc_in_cohort_sd",
     "sign_test",
     "signed_rank",
     "smallest_detectable_change",
+    "usual_care",
     "wilson",
 ]

@@ -1,123 +1,19 @@
-"""Precision profile: how measurement error grows with size.
-
-One repeatability coefficient seldom fits both a 2 mm2 and a 200 mm2 deposit. The profile is
-
-    wSD(x) = a + b * sqrt(x) + c * x,    a, b, c >= 0
-
-(a: noise and lost specks; b: the edge, whose length grows as the root of area; c: scale and exposure), fitted to
-repeated measurements.
-"""
+"""Fits a precision profile (`calcimeasure.model.precision`) to repeated measurements."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import optimize, special
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agree.interval import multiplier
-from calcimeasure.steps.agree.readings import LARGEST, ROUNDING, Array, Repeats, repeats
-from calcimeasure.steps.agree.repeatability import df_inflation
+from calcimeasure.model.precision import PrecisionProfile, columns_of
+from calcimeasure.steps.agree.readings import ROUNDING, Array, Repeats, repeats
 
-_FORMAT = "calcimeasure precision profile 1"
 _FEWEST = 10  # three coefficients from fewer repeats are a guess
 _ROUNDS = 20  # of reweighting; the third seldom moves a coefficient by 1 %
-
-
-@dataclass(frozen=True, slots=True)
-class PrecisionProfile:
-    """Within-subject standard deviation of one measurement as a function of its size.
-
-    Parameters
-    ----------
-    a, b, c : float
-        Coefficients of 1, sqrt(size) and size.
-    unit : str
-        Of sizes and errors, such as ``"mm2"``.
-    origin : str
-        Where the repeats come from, in words for the report: real repeat films, or simulated ones.
-    df : float
-        Degrees of freedom of the whole fit.
-    subjects : int
-        How many deposits (or patients) were measured repeatedly.
-    smallest, largest : float
-        Range of sizes seen.
-    covariance : tuple of 3 tuples of 3 float
-        Of a, b, c; zero for a coefficient held at 0.
-    """
-
-    a: float
-    b: float
-    c: float
-    unit: str
-    origin: str
-    df: float
-    subjects: int
-    smallest: float
-    largest: float
-    covariance: tuple[tuple[float, float, float], ...]
-
-    @classmethod
-    def from_json(cls, profile: object) -> PrecisionProfile:
-        """The profile that `to_json` wrote.
-
-        Raises
-        ------
-        MeasurementRefused
-            When an entry is missing, of the wrong kind or out of range.
-        """
-        if not isinstance(profile, Mapping) or profile.get("format") != _FORMAT:
-            raise MeasurementRefused(f"this is no '{_FORMAT}': make one with `calcimeasure repeatability`")
-        numbers = {key: _number(profile, key) for key in ("a", "b", "c", "df", "smallest", "largest", "subjects")}
-        return cls(
-            **{key: value for key, value in numbers.items() if key != "subjects"},
-            unit=_words(profile, "unit"),
-            origin=_words(profile, "origin"),
-            subjects=int(numbers["subjects"]),
-            covariance=_matrix(profile.get("covariance")),
-        )
-
-    def to_json(self) -> dict[str, object]:
-        """The profile as plain numbers, texts and lists, ready for `json.dumps`."""
-        return {"format": _FORMAT, **asdict(self), "covariance": [list(row) for row in self.covariance]}
-
-    def covers(self, size: float) -> bool:
-        """Whether repeats of this size were seen; outside the profile is a guess, and the report should say so."""
-        return self.smallest <= size <= self.largest
-
-    def wsd(self, size: float) -> float:
-        """Standard deviation of one measurement of this size.
-
-        Below the smallest size seen it stays what it is there: the curve would promise an error near 0.
-        """
-        return float(self._terms(size) @ (self.a, self.b, self.c))
-
-    def sdc(self, size: float, level: float = 0.95) -> float:
-        """Smallest detectable change between two measurements whose mean is `size`."""
-        return multiplier(level) * math.sqrt(2) * self.wsd(size)
-
-    def sdc_upper(self, size: float, level: float = 0.95, confidence: float = 0.95) -> float:
-        """One-sided upper bound of `sdc`, inflated by chi-square with the degrees of freedom at this size."""
-        return self.sdc(size, level) * df_inflation(self.df_at(size), confidence)
-
-    def df_at(self, size: float) -> float:
-        """Degrees of freedom of `wsd` at this size, at least 1 and at most those of the whole fit.
-
-        Few repeats lie near the ends of the range, so the curve is known less well there (Satterthwaite: a standard
-        deviation with df degrees of freedom has a variance of wsd^2 / 2 df).
-        """
-        terms = self._terms(size)
-        variance = float(terms @ np.array(self.covariance) @ terms)
-        wsd = self.wsd(size)
-        return max(1.0, self.df if 2 * variance * self.df <= wsd**2 else wsd**2 / (2 * variance))
-
-    def _terms(self, size: float) -> Array:
-        if not 0 <= size <= LARGEST:
-            raise MeasurementRefused(f"no deposit has a size of {size}: give one of at least 0 {self.unit}")
-        return _columns(np.array(max(size, self.smallest)))
 
 
 def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, origin: str) -> PrecisionProfile:
@@ -158,13 +54,9 @@ def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, 
     )
 
 
-def _columns(size: Array) -> Array:
-    return np.stack([np.ones_like(size), np.sqrt(size), size], axis=-1)
-
-
 def _reweighted(found: Repeats) -> Array:
     """Coefficients of the curve, in turns: fit with weights 1 / curve, and take the curve of the fit."""
-    columns = _columns(found.mean)
+    columns = columns_of(found.mean)
     # The mean standard deviation of few normal readings is too small by c4.
     c4 = np.sqrt(2 / found.df) * np.exp(special.gammaln((found.df + 1) / 2) - special.gammaln(found.df / 2))
     sd, worth = np.sqrt(found.variance) / c4, 1 / np.sqrt(1 / c4**2 - 1)
@@ -186,43 +78,18 @@ def _pooled(found: Repeats, coefficients: Array) -> tuple[float, float]:
     shape the curve and cost one each.
     """
     df = float(found.df.sum() - np.count_nonzero(coefficients) + 1)
-    curve = _columns(found.mean) @ coefficients
+    curve = columns_of(found.mean) @ coefficients
     return math.sqrt(float(np.sum(found.df * found.variance / curve**2)) / df), df
 
 
 def _covariance(found: Repeats, coefficients: Array) -> tuple[tuple[float, float, float], ...]:
     """Covariance of the coefficients in use, from the information of normal readings: 2 df / curve^2 each."""
     used = coefficients > 0
-    columns = _columns(found.mean)
+    columns = columns_of(found.mean)
     weighted = columns[:, used] * (np.sqrt(2 * found.df) / (columns @ coefficients))[:, None]
     length = np.linalg.norm(weighted, axis=0)
     scaled = weighted / length
     full = np.zeros((3, 3))
     full[np.ix_(used, used)] = np.linalg.pinv(scaled.T @ scaled) / np.outer(length, length)
     first, second, third = ((row[0], row[1], row[2]) for row in full.tolist())
-    return first, second, third
-
-
-def _number(profile: Mapping[str, object], key: str) -> float:
-    value = profile.get(key)
-    if not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-        raise MeasurementRefused(f"the precision profile's '{key}' is no number in range: make the profile again")
-    return float(value)
-
-
-def _words(profile: Mapping[str, object], key: str) -> str:
-    value = profile.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise MeasurementRefused(f"the precision profile does not state its '{key}': make the profile again")
-    return value
-
-
-def _matrix(value: object) -> tuple[tuple[float, float, float], ...]:
-    try:
-        matrix = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        matrix = np.empty(0)
-    if matrix.shape != (3, 3) or not np.all(np.abs(matrix) <= LARGEST**2):
-        raise MeasurementRefused("the precision profile's 'covariance' is no table of 3 x 3: make the profile again")
-    first, second, third = ((row[0], row[1], row[2]) for row in matrix.tolist())
     return first, second, third

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.precision import LARGEST
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
-#: No area, density or change is this large; the fourth powers of it still are numbers.
-LARGEST = 1e12
 _SMALLEST = 1e-60  # smaller ones count as 0, or their squares would vanish while they do not
 #: Two numbers closer than this share of the largest of them differ by rounding only.
 ROUNDING = 1e-9

@@ -9,6 +9,7 @@ with a loosely known focal length and centre holds them in place and gives way w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Any
 
 import cv2
@@ -88,8 +89,9 @@ class Plane:
 
     @property
     def disagreement(self) -> float:
-        """Largest difference of a marker's side from the median, as a share of it."""
-        return float(np.max(np.abs(self.sides_mm / np.median(self.sides_mm) - 1)))
+        """Largest difference of a marker's side from the (lower) median, as a share of it."""
+        # The mean of two would halve what they disagree by.
+        return float(np.max(np.abs(self.sides_mm / median_low(self.sides_mm.tolist()) - 1)))
 
 
 def scale_from_marker(image: Image, marker_mm: float | None = None, *, foreign: bool = True) -> Scale:
@@ -225,8 +227,8 @@ def _spacing(plane: Plane, at: Array) -> Spacing:
     column, row = np.linalg.norm(jacobian, axis=0)
     # A sheared pixel is smaller than row times column: both shrink alike so that areas are right.
     shear = np.sqrt(abs(np.linalg.det(jacobian)) / (row * column))
-    sd = float(np.hypot(plane.relative_sd, _PRINT_SD))
-    return Spacing(float(row * shear), float(column * shear), SpacingOrigin.MARKER, sd)
+    sides = float(row * shear), float(column * shear)
+    return Spacing.with_errors(*sides, SpacingOrigin.MARKER, corners=plane.relative_sd, print=_PRINT_SD)
 
 
 def _jacobian(matrix: npt.NDArray[Any], at: Array) -> Array:

@@ -33,5 +33,6 @@ def scale_from_points(first: tuple[float, float], second: tuple[float, float], m
             f"the two points lie {length:.1f} px apart: choose points at least {_NEAREST_PX:.0f} px apart, "
             "better across half the picture"
         )
-    sd = math.hypot(math.sqrt(2) * POINT_SD_PX / length, FLATNESS_SD)
-    return Scale(ScaleMethod.POINTS, Spacing(mm / length, mm / length, SpacingOrigin.POINTS, sd))
+    side, clicks = mm / length, math.sqrt(2) * POINT_SD_PX / length
+    spacing = Spacing.with_errors(side, side, SpacingOrigin.POINTS, points=clicks, flatness=FLATNESS_SD)
+    return Scale(ScaleMethod.POINTS, spacing)

@@ -7,7 +7,7 @@ its step could be a millimetre, half of one or a sixteenth of an inch, or a radi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -50,8 +50,8 @@ class Ruler:
         What the longer ticks say.
     seen : int
         Ticks found, of the n places.
-    relative_sd : float
-        Standard deviation of the scale, as a share of it.
+    errors : mapping of str to float
+        What the standard deviation of the scale consists of, as shares of it.
     """
 
     feet: Array
@@ -60,7 +60,7 @@ class Ruler:
     drift: float
     verdict: Verdict
     seen: int
-    relative_sd: float
+    errors: Mapping[str, float]
 
     @property
     def step_mm(self) -> float | None:
@@ -101,10 +101,9 @@ def scale_from_ruler(image: Image) -> Scale:
         )
     doubt = _quarrel(rulers) or best.doubt
     mm = 1 / best.px_per_mm
+    spacing = Spacing.with_errors(mm, mm, SpacingOrigin.RULER, **best.errors)
     reason = f"{doubt}; check the ticks {_ADVICE}" if doubt else ""
-    return Scale(
-        ScaleMethod.RULER, Spacing(mm, mm, SpacingOrigin.RULER, best.relative_sd), unsure=bool(doubt), reason=reason
-    )
+    return Scale(ScaleMethod.RULER, spacing, unsure=bool(doubt), reason=reason)
 
 
 def find_rulers(image: Image) -> list[Ruler]:
@@ -161,7 +160,7 @@ def _read(grey: Plane, run: Run, factor: float, *, dark: bool) -> Ruler | None:
         drift=drift,
         verdict=_verdict(strip),
         seen=min(len(run), round(strip.seen * len(number))),
-        relative_sd=_relative_sd(curve, step, drift),
+        errors=_errors(curve, step, drift),
     )
 
 
@@ -184,10 +183,10 @@ def _on_photo(points: Array, factor: float) -> Array:
     return np.asarray(((points + 0.5) * factor - 0.5)[:, ::-1])
 
 
-def _relative_sd(curve: Curve, step: float, drift: float) -> float:
+def _errors(curve: Curve, step: float, drift: float) -> dict[str, float]:
     """Error of the step, half the change along the ruler, and what a line cannot say about the other direction."""
-    fit = curve.residual / step * np.sqrt(12 / max(curve.last, 1) ** 3)
-    return float(np.sqrt(fit**2 + (drift / np.sqrt(12)) ** 2 + FLATNESS_SD**2))
+    fit = float(curve.residual / step * np.sqrt(12 / max(curve.last, 1) ** 3))
+    return {"ticks": fit, "drift": float(drift / np.sqrt(12)), "flatness": FLATNESS_SD}
 
 
 def _rank(ruler: Ruler) -> tuple[bool, bool, float]:

@@ -16,6 +16,7 @@ runs through what the steps show after it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise, product
@@ -29,15 +30,14 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from skimage.segmentation import watershed
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.density import Beam, Step, WedgeCalibration, Writing
+from calcimeasure.model.density import LEAST_STEPS, Beam, Step, WedgeCalibration, Writing
 from calcimeasure.model.image import Image, Kind, Meaning
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Region = tuple[int, int, int, int]
 
-#: Fewest steps that a curve is fitted to, and the least share of variance that it must explain.
-LEAST_STEPS = 5
+#: Least share of the steps' variance that the curve must explain.
 LEAST_R2 = 0.99
 
 _MOST_MISFIT = 0.015  # of the profile's variance: pairs of steps taken for one leave 0.03
@@ -276,17 +276,27 @@ def _plain_wedge(image: Image, thickness: tuple[float, ...]) -> _Found:
     MeasurementRefused
         When none is seen, or several things look like one.
     """
-    found = []
-    for region in _free_things(image):
-        try:
-            found.append(_found_in(image, region, thickness))
-        except MeasurementRefused:
-            continue
+    things = [_most_like_a_wedge(image, region, thickness) for region in _free_things(image)]
+    found = [one for one in things if one is not None]
     found = [one for one in found if one.linearity > 0.85]
     if len(found) != 1:
         what = "no step wedge was found" if not found else f"{len(found)} things look like the wedge"
         raise MeasurementRefused(f"{what}: mark it with a region (row0, column0, row1, column1)")
     return found[0]
+
+
+def _most_like_a_wedge(image: Image, region: Region, thickness: tuple[float, ...]) -> _Found | None:
+    """The steps of a thing in the open field; its thinnest may be lost in the heel beyond an end of its box."""
+    row0, column0, row1, column1 = region
+    rows, columns = image.shape
+    more = 1.3 * max(row1 - row0, column1 - column0) / (len(thickness) - 1)
+    down, across = (round(more), 0) if row1 - row0 > column1 - column0 else (0, round(more))
+    longer = (max(row0 - down, 0), max(column0 - across, 0), min(row1 + down, rows), min(column1 + across, columns))
+    found = []
+    for box in (region, longer):
+        with suppress(MeasurementRefused):
+            found.append(_found_in(image, box, thickness))
+    return max(found, key=lambda one: one.linearity, default=None)
 
 
 def _free_things(image: Image) -> list[Region]:
@@ -320,7 +330,8 @@ class _Coarse:
     """The film shrunk to where heel and scatter are smooth.
 
     `signal` is as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare,
-    `witnesses` some of those places, `u` and `v` coordinates from -1 to 1, `sigmas` the widths of the kernel in px.
+    `witnesses` some of those places, `u` and `v` coordinates from -1 to 1, `sigmas` the widths of the kernel in px,
+    `noise` the sd of the signal from one coarse pixel to the next in the open field.
     """
 
     signal: Array
@@ -329,6 +340,7 @@ class _Coarse:
     u: Array
     v: Array
     sigmas: tuple[float, ...]
+    noise: float
 
 
 def _calibrated(image: Image, found: _Found, material: str) -> WedgeCalibration:
@@ -363,11 +375,16 @@ def _floor(image: Image) -> float:
 
 
 class _Haze(Enum):
-    """Where scattered light comes from: a limb that ends with the film or goes on beyond it, or the whole picture."""
+    """Where scattered light comes from: a limb that ends with the film or goes on beyond it, or the whole picture.
+
+    A limb scatters what it stops; a thick one stops much of what it scatters again, so that what leaves it follows the
+    beam behind it (`LIMB_EXIT`).
+    """
 
     LIMB = 1
     LIMB_BEYOND = 2
     GLARE = 3
+    LIMB_EXIT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -406,6 +423,11 @@ class _Model:
     def heel(self, u: Array, v: Array, p: Array) -> Array:
         return np.asarray(np.exp(p[3] + p[4] * u + p[5] * v + p[6] * u**2 + p[7] * v**2 + p[8] * u * v))
 
+    def field_sd(self, p: Array) -> float:
+        """Of the logarithm of a coarse pixel of open field: misfit and quanta."""
+        grain = self.coarse.noise * (1.0 if self.writing is Writing.LINEAR else float(np.exp(-p[9])))
+        return float(np.hypot(_FIELD_SD, grain))
+
     def beam(self, p: Array) -> Beam:
         return Beam(float(p[1]), float(p[0]))
 
@@ -413,7 +435,7 @@ class _Model:
         coarse, open_ = self.coarse, self.coarse.witnesses
         seen = self.intensity(coarse.signal[open_], p)
         made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, open_[0], open_[1]]
-        field = np.log(np.maximum(seen, 1e-6) / np.maximum(made, 1e-6)) / _FIELD_SD
+        field = np.log(np.maximum(seen, 1e-6) / np.maximum(made, 1e-6)) / self.field_sd(p)
         through = self.beam(p).transmission(0.0, self.thickness)
         stepped = self.heel(*self.at, p) * through + p[2] + p[10:] @ self.step_bases
         steps = np.log(np.maximum(self.intensity(self.steps, p), 1e-6) / np.maximum(stepped, 1e-6)) / _STEP_SD
@@ -487,7 +509,13 @@ def _coarse(image: Image, found: _Found, stored: Array) -> _Coarse:
     mm = None if image.spacing is None else image.spacing.mean_mm
     sigmas = [s * max(rows, columns) for s in _KERNELS] if mm is None else [s / mm * pixel for s in _KERNELS_MM]
     bare = _open_field(image, found, (rows, columns))
-    return _Coarse(signal, bare, _some(bare, _MOST_WITNESSES), u, v, tuple(sigmas))
+    return _Coarse(signal, bare, _some(bare, _MOST_WITNESSES), u, v, tuple(sigmas), _noise(signal, bare))
+
+
+def _noise(signal: Array, where: Mask) -> float:
+    """Standard deviation between neighbours in a row, robust; 0 where there are none."""
+    steps = np.diff(signal, axis=1)[where[:, 1:] & where[:, :-1]]
+    return 1.4826 * float(np.median(np.abs(steps))) / np.sqrt(2) if steps.size else 0.0
 
 
 def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
@@ -532,11 +560,19 @@ def _with_scatter(model: _Model, p: Array) -> _Model:
     bare = model.heel(coarse.u, coarse.v, p)
     primary = model.intensity(coarse.signal, p) - p[2] - np.tensordot(p[10:], model.bases, 1)
     stopped = np.where(coarse.open_field, 0.0, np.clip(bare - primary, 0.0, bare))
-    source = bare - stopped if model.haze is _Haze.GLARE else stopped
+    source = _source(model.haze, bare, stopped)
     bases = np.stack([_spread(source, sigma, model.haze) for sigma in coarse.sigmas])
     rows, columns = coarse.signal.shape
     at = tuple(np.clip(((a + 1) / 2 * n).astype(int), 0, n - 1) for a, n in zip(model.at, (rows, columns), strict=True))
     return replace(model, bases=bases, step_bases=bases[:, at[0], at[1]])
+
+
+def _source(haze: _Haze, bare: Array, stopped: Array) -> Array:
+    if haze is _Haze.GLARE:
+        return bare - stopped
+    if haze is _Haze.LIMB_EXIT:
+        return np.asarray(stopped * (1 - stopped / np.maximum(bare, 1e-6)))
+    return stopped
 
 
 def _spread(source: Array, sigma: float, haze: _Haze) -> Array:

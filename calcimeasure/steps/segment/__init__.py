@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.steps.segment.settings import SegmentSettings
 
-__all__ = ["METHODS", "Method", "SegmentSettings", "segment"]
+if TYPE_CHECKING:
+    from calcimeasure.steps.segment.findings import Findings, Proposed
+
+__all__ = ["METHODS", "Method", "SegmentSettings", "find", "segment"]
 
 Method = Callable[[Image, SegmentSettings, Mask | None], Segmentation]
 
@@ -29,6 +33,26 @@ def segment(image: Image, settings: SegmentSettings, region: Mask | None = None)
     """
     method = METHODS["photo" if image.kind is Kind.PHOTO else settings.method]
     return method(image, settings, region)
+
+
+def find(image: Image, settings: SegmentSettings) -> Findings | Proposed:
+    """What the method sees, once; its ``segmentation(settings, region)`` is what `segment` gives, at once.
+
+    So a threshold or a smallest size can be tried without running the networks again. The classical method searches
+    again for another threshold; on photos the settings of films decide nothing.
+    """
+    if image.kind is Kind.PHOTO:
+        from calcimeasure.steps.segment.findings import Proposed
+        from calcimeasure.steps.segment.photo import propose
+
+        return Proposed(propose(image))
+    if settings.method == "classical":
+        from calcimeasure.steps.segment.classical import find_classical
+
+        return find_classical(image, settings)
+    from calcimeasure.steps.segment.learned import find_learned
+
+    return find_learned(image, settings)
 
 
 def _classical(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:

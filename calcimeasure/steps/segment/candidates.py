@@ -70,6 +70,7 @@ class Grounds:
     limb: Mask
     bone: Mask
     mm: float
+    pixel_mm2: float | None
     least_px: float
     threshold: float
     region: Mask | None
@@ -77,18 +78,24 @@ class Grounds:
     @classmethod
     def of(cls, image: Image, seen: Survey, settings: SegmentSettings, region: Mask | None) -> Grounds:
         """The grounds of one film; the limb is widened by `SKIN_MM`."""
-        least = settings.min_area_mm2 / image.spacing.pixel_mm2 if image.spacing else 0.0
         skin = cv2.dilate(seen.limb.astype(np.uint8), disc(2 * SKIN_MM / seen.mm)).astype(bool)
+        mm2 = image.spacing.pixel_mm2 if image.spacing else None
         return cls(
             film=seen.full,
             valid=seen.enlarged(seen.valid),
             limb=seen.enlarged(skin),
             bone=seen.enlarged(seen.bone),
             mm=seen.native_mm,
-            least_px=max(least, settings.min_area_px),
+            pixel_mm2=mm2,
+            least_px=_least_px(settings, mm2),
             threshold=settings.threshold,
             region=region,
         )
+
+    def under(self, settings: SegmentSettings, region: Mask | None) -> Grounds:
+        """The same film under other settings and another region of interest."""
+        least = _least_px(settings, self.pixel_mm2)
+        return replace(self, least_px=least, threshold=settings.threshold, region=region)
 
 
 def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate]:
@@ -137,12 +144,12 @@ def limited_to(found: Segmentation, region: Mask) -> Segmentation:
 
 def in_reading_order(mask: Mask) -> npt.NDArray[np.int32]:
     """The 8-connected parts of a mask, numbered by their first pixel from top to bottom, left to right."""
-    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    numbers, first = np.unique(parts, return_index=True)
-    order = numbers[np.argsort(first)]
-    table = np.zeros(len(numbers), np.int32)
-    table[order[order > 0]] = np.arange(1, len(numbers))
-    return table[parts] if len(numbers) > 1 else np.zeros(mask.shape, np.int32)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    boxes = stats[1:, :3].tolist()
+    first = [(y, x + int((parts[y, x : x + width] == n).argmax())) for n, (x, y, width) in enumerate(boxes, 1)]
+    table = np.zeros(count, np.int32)
+    table[1 + np.array(sorted(range(count - 1), key=first.__getitem__), int)] = np.arange(1, count)
+    return table[parts] if count > 1 else np.zeros(mask.shape, np.int32)
 
 
 def elongation(mask: Mask) -> float:
@@ -216,6 +223,10 @@ def _padded(
     mask = np.zeros((window[0].stop - top, window[1].stop - left), np.uint8)
     mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = candidate.mask
     return window, mask
+
+
+def _least_px(settings: SegmentSettings, pixel_mm2: float | None) -> float:
+    return max(settings.min_area_mm2 / pixel_mm2 if pixel_mm2 else 0.0, settings.min_area_px)
 
 
 def _excluded(candidate: Candidate, reason: Reason) -> Excluded:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -24,8 +25,8 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask
-from calcimeasure.model.labels import Labels
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, candidates_of, elongation, sort_out
+from calcimeasure.steps.segment.candidates import Candidate, Grounds, candidates_of, elongation
+from calcimeasure.steps.segment.findings import Findings
 from calcimeasure.steps.segment.limb import Grey, Survey, disc, resized, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 
@@ -57,20 +58,23 @@ def segment_classical(image: Image, settings: SegmentSettings, region: Mask | No
     region : bool array, shape (rows, columns), optional
         Only what lies inside is kept.
     """
+    return find_classical(image, settings).segmentation(settings, region)
+
+
+def find_classical(image: Image, settings: SegmentSettings) -> Findings:
+    """Candidates of a radiograph for one threshold, before smallest size and region choose among them."""
     seen = survey(image)
     if seen is None:
-        return Segmentation(
-            Labels(np.zeros(image.shape, np.int32), ("classical",)), warnings=("the film shows nothing",)
-        )
-    grounds = Grounds.of(image, seen, settings, region)
+        return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
     cores = best_apart(scored(seen, settings.threshold * LISTED), seen.grey.shape)
-    labels, excluded = sort_out(outlined(cores, seen, settings.threshold), grounds)
-    return Segmentation(
-        Labels(labels, ("classical",)),
-        excluded,
+    return Findings(
+        tuple(outlined(cores, seen, settings.threshold)),
+        Grounds.of(image, seen, settings, None),
+        "classical",
         limb=seen.enlarged(seen.limb),
-        bone=grounds.bone,
         warnings=seen.warnings,
+        made_for=settings.threshold,
+        again=partial(find_classical, image),
     )
 
 

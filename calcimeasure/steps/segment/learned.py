@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import onnxruntime
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Labels
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, sort_out
+from calcimeasure.steps.segment.candidates import Candidate, Grounds
+from calcimeasure.steps.segment.findings import Findings
 from calcimeasure.steps.segment.limb import Survey, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 from calcimeasure.steps.segment.weights import finder_file, outline_file
@@ -63,27 +63,30 @@ def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None
     region : bool array, shape (rows, columns), optional
         Only what lies inside is kept.
     """
-    found = _segmented(image, settings, region)
-    if image.spacing is not None or found.labels.count or max(image.shape) > ENLARGED_PX:
+    return find_learned(image, settings).segmentation(settings, region)
+
+
+def find_learned(image: Image, settings: SegmentSettings) -> Findings:
+    """What the networks see on a radiograph, before threshold, smallest size and region choose among it."""
+    found = _seen(image, settings)
+    if image.spacing is not None or max(image.shape) > ENLARGED_PX:
         return found
     mm = ENLARGED_MM / max(image.shape)
-    closer = _segmented(image.with_spacing(Spacing.of(mm, mm, SpacingOrigin.NOMINAL)), settings, region)
-    return replace(closer, warnings=(ENLARGED,)) if closer.labels.count else found
+    enlarged = image.with_spacing(Spacing.of(mm, mm, SpacingOrigin.NOMINAL))
+    return replace(found, closer=cache(lambda: replace(_seen(enlarged, settings), warnings=(ENLARGED,))))
 
 
-def _segmented(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
-    """Deposits as seen at one scale, the film's own or the one assumed for it."""
+def _seen(image: Image, settings: SegmentSettings) -> Findings:
+    """Findings at one scale, the film's own or the one assumed for it."""
     seen = survey(image)
     if seen is None:
-        return Segmentation(Labels.empty(image.shape), warnings=("the film shows nothing",))
+        return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
     chance, findings = _findings(image, seen, settings)
-    grounds = Grounds.of(image, seen, settings, region)
-    labels, excluded = sort_out(findings, grounds)
-    return Segmentation(
-        Labels(labels, (f"learned: {settings.weights}",)),
-        excluded,
+    return Findings(
+        tuple(findings),
+        Grounds.of(image, seen, settings, None),
+        f"learned: {settings.weights}",
         limb=seen.enlarged(seen.limb),
-        bone=grounds.bone,
         probability=chance,
         warnings=seen.warnings,
     )

@@ -1,0 +1,52 @@
+"""The command line: the only place that prints and exits.
+
+Exit codes: 0 all measured; 1 finished, some failed; 2 bad usage; 3 nothing to measure; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from calcimeasure import __version__
+from calcimeasure.cli import calibrate, measure, study
+from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED
+
+app = typer.Typer(
+    name="calcimeasure",
+    help="Measures calcinosis on radiographs and photos. Research use only; not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# In the order in which --help lists them.
+for _command in (
+    measure.measure,
+    study.compare,
+    study.study,
+    measure.demo,
+    measure.info,
+    calibrate.calibrate,
+    calibrate.marker,
+):
+    app.command()(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _front(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit(ALL_MEASURED)
+
+
+def main() -> None:
+    """Run the command line (the console script's entry point)."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

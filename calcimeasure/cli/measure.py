@@ -1,0 +1,337 @@
+"""The commands that measure, or say what could be measured: measure, demo, info."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calcimeasure.cli.scale import (
+    MarkerMm,
+    ObjectDistance,
+    ScaleChoice,
+    ScaleOption,
+    ScalePoints,
+    SourceDistance,
+    SpacingSd,
+    scale_request,
+)
+from calcimeasure.cli.terminal import (
+    ALL_MEASURED,
+    INTERRUPTED,
+    SOME_FAILED,
+    Frame,
+    Json,
+    KindChoice,
+    KindOption,
+    MaxMegapixels,
+    Out,
+    Paths,
+    SpacingText,
+    as_lines,
+    clear_errors,
+    found_inputs,
+    progress,
+    say,
+)
+from calcimeasure.errors import CalcimeasureError
+
+if TYPE_CHECKING:
+    from calcimeasure.batch import Crew, Job, Task
+    from calcimeasure.io.inputs import Inputs
+    from calcimeasure.io.record import Record
+    from calcimeasure.io.results import Results
+
+
+def measure(
+    paths: Paths,
+    out: Out,
+    kind: KindChoice = KindOption.AUTO,
+    spacing: SpacingText = None,
+    spacing_sd: SpacingSd = None,
+    scale: ScaleChoice = ScaleOption.FILE,
+    marker_mm: MarkerMm = None,
+    scale_points: ScalePoints = None,
+    object_distance: ObjectDistance = None,
+    source_distance: SourceDistance = None,
+    frame: Frame = None,
+    recipe: Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="Settings to use.")] = None,
+    wedge: Annotated[
+        str | None,
+        typer.Option("--wedge", metavar="MM,MM,...", help="Aluminium step wedge on the films: mm of every step."),
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option("--masks", metavar="DIR", help="Measure these label images instead of segmenting.")
+    ] = None,
+    regions: Annotated[
+        Path | None, typer.Option("--regions", metavar="DIR", help="Measure inside these regions only.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads per process [processors / jobs].")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete our results in the folder and begin again.")
+    ] = False,
+    max_megapixels: MaxMegapixels = 400,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds after which a file is given up.")] = 300,
+    as_json: Json = False,
+) -> None:
+    """Outline and measure the deposits of films and photos."""
+    with clear_errors():
+        if resume and overwrite:
+            raise typer.BadParameter("choose one of --resume and --overwrite")
+        request = _Request(tuple(paths), out, resume, overwrite)
+        job = _with_folders(job_of(out, kind, spacing, frame, recipe), masks, regions)
+        job = _with_spacing_sd(_with_wedge(job, wedge), spacing_sd)
+        wanted = scale_request(scale, marker_mm, scale_points, object_distance, source_distance)
+        threads = threads or max(1, (os.cpu_count() or 1) // jobs)
+        job = replace(job, scale=wanted, max_megapixels=max_megapixels, threads=threads)
+        raise typer.Exit(_run(request, job, _Pace(jobs, timeout), as_json))
+
+
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path("calcimeasure-demo"),
+    as_json: Json = False,
+) -> None:
+    """Measure the sample images that come with the package, and say where the report lies."""
+    with clear_errors():
+        samples = _sample_images()
+        job = job_of(out, KindOption.AUTO, str(samples / "spacing.csv"), None, None)
+        request = _Request((samples,), out, resume=False, overwrite=out.exists())
+        raise typer.Exit(_run(request, job, _Pace(min(2, os.cpu_count() or 1)), as_json))
+
+
+def info(
+    paths: Paths,
+    kind: KindChoice = KindOption.AUTO,
+    spacing: SpacingText = None,
+    frame: Frame = None,
+    max_megapixels: MaxMegapixels = 400,
+    as_json: Json = False,
+) -> None:
+    """Say what the reader understands of a file: size, kind, polarity, meaning, scale, warnings."""
+    with clear_errors():
+        job = replace(job_of(Path(), kind, spacing, frame, None), max_megapixels=max_megapixels)
+        inputs = found_inputs(paths, None)
+        errors = [_tell_facts(_facts(item, job), as_json) for item in inputs.files]
+        raise typer.Exit(SOME_FAILED if any(errors) else ALL_MEASURED)
+
+
+# --- what the user asked for ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Which files, where to, and what to do with what is there already."""
+
+    paths: tuple[Path, ...]
+    out: Path
+    resume: bool
+    overwrite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How many processes, and how long one file may take."""
+
+    jobs: int = 1
+    seconds_a_file: float = 300
+
+
+def job_of(out: Path, kind: KindOption, spacing: str | None, frame: int | None, recipe: Path | None) -> Job:
+    """What the options ask to be done with every image."""
+    from calcimeasure.batch import Job
+
+    one, table, sds = _spacings(spacing)
+    chosen = None if kind is KindOption.AUTO else kind.value
+    job = Job(out, _recipe(recipe), chosen, frame=frame)
+    return replace(job, spacing_mm=one, spacings_mm=table, spacing_sds_percent=sds)
+
+
+def _with_spacing_sd(job: Job, percent: float | None) -> Job:
+    if percent is not None and job.spacing_mm is None and not job.spacings_mm:
+        raise typer.BadParameter("--spacing-sd is the error of --spacing: give both")
+    return replace(job, spacing_sd_percent=percent)
+
+
+def _with_folders(job: Job, masks: Path | None, regions: Path | None) -> Job:
+    for folder, option in ((masks, "--masks"), (regions, "--regions")):
+        if folder is not None and not folder.is_dir():
+            raise typer.BadParameter(f"{option}: there is no folder {folder.name!r}")
+    return replace(job, masks=masks, regions=regions)
+
+
+def _with_wedge(job: Job, steps: str | None) -> Job:
+    """The job with the user's wedge in its recipe; what else the recipe says of a wedge is kept."""
+    if steps is None:
+        return job
+    try:
+        thickness = tuple(float(mm) for mm in steps.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--wedge wants the mm of every step, as 1,2,3,4,5; got {steps!r}") from None
+    recipe = job.recipe
+    return replace(job, recipe=replace(recipe, wedge=replace(recipe.wedge, steps_mm=thickness)))
+
+
+def _spacings(text: str | None) -> tuple[float | None, dict[str, float], dict[str, float]]:
+    """The user's scale: one number, or a table by image, and the errors in that table."""
+    from calcimeasure.io.tables import read_spacing_sds, read_spacings
+
+    if text is None:
+        return None, {}, {}
+    try:
+        value = float(text)
+    except ValueError:
+        return None, read_spacings(Path(text)), read_spacing_sds(Path(text))
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"--spacing must be a positive number of millimetres, got {text}")
+    return value, {}, {}
+
+
+def _recipe(path: Path | None) -> Any:
+    from calcimeasure.errors import RecipeError
+    from calcimeasure.recipe import Recipe
+
+    if path is None:
+        return Recipe()
+    try:
+        return Recipe.from_toml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the recipe {path.name}: {type(error).__name__}") from error
+
+
+def _sample_images() -> Path:
+    """The sample images: inside the installed package, or beside it in a checkout."""
+    home = Path(__file__).parents[1]
+    places = (home / "sample_images", home.parent / "sample_images")
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+# --- the run ---------------------------------------------------------------------------------------
+
+
+def _run(request: _Request, job: Job, pace: _Pace, as_json: bool) -> int:
+    """Measure what was asked for; the exit code."""
+    from calcimeasure.batch import run_facts
+    from calcimeasure.io.results import open_results
+
+    inputs = found_inputs(request.paths, request.out)
+    results = open_results(
+        request.out, inputs.files, run_facts(job), resume=request.resume, overwrite=request.overwrite
+    )
+    with results:
+        interrupted = _work_through(results, inputs, job, pace)
+        results.finish(run_facts(job))
+        summary = _summary(results, request.out)
+    _tell(summary, interrupted, as_json)
+    if interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if summary["failed"] else ALL_MEASURED
+
+
+def _work_through(results: Results, inputs: Inputs, job: Job, pace: _Pace) -> bool:
+    """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
+    from calcimeasure.batch import Crew, Task
+
+    keys = {item.image: _done_key(results, item.image) for item in inputs.files}
+    tasks = [Task(item, keys[item.image]) for item in inputs.files]
+    size = max(1, min(pace.jobs, len(tasks)))
+    try:
+        with progress(len(tasks)) as step, Crew(job, size, pace.seconds_a_file) as crew:
+            _collect(results, crew, tasks, step)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _collect(results: Results, crew: Crew, tasks: Sequence[Task], step: Any) -> None:
+    for task, record in crew.run(tasks):
+        if record is not None:
+            results.add(record)
+        if record is not None and record.failed:
+            why = str(record.row["error"]).removeprefix(f"{task.item.path.name}: ")
+            say(f"failed: {task.item.image}: {why}")
+        step()
+
+
+def _done_key(results: Results, image: str) -> str | None:
+    """Key of an earlier record; a failed one is tried again."""
+    record: Record | None = results.record_of(image)
+    return None if record is None or record.failed else record.key
+
+
+def _summary(results: Results, out: Path) -> dict[str, Any]:
+    statuses = [str(record.row["status"]) for record in results.records()]
+    counts = {name: statuses.count(name) for name in ("measured", "proposed", "failed")}
+    return {"out": str(out), "images": len(statuses), **counts, "report": str(out / "report.html")}
+
+
+def _tell(summary: dict[str, Any], interrupted: bool, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary))
+    counts = ", ".join(f"{summary[name]} {name}" for name in ("measured", "proposed", "failed") if summary[name])
+    if interrupted:
+        say(f"interrupted: {counts or 'nothing'} so far; --resume goes on")
+        return
+    say(f"{counts}; report: {summary['report']}")
+
+
+# --- info ------------------------------------------------------------------------------------------
+
+
+def _facts(item: Any, job: Job) -> dict[str, Any]:
+    """What the reader understood of one file, or the error it ended in."""
+    from calcimeasure.io.read import read_image
+    from calcimeasure.model.image import Kind
+
+    kind = Kind(job.kind) if job.kind else None
+    spacing = job.spacing_of(item.image)
+    try:
+        image = read_image(item.path, kind=kind, spacing=spacing, frame=job.frame, max_megapixels=job.max_megapixels)
+    except CalcimeasureError as error:
+        return {"image": item.image, "error": str(error), **_header_facts(item.path)}
+    return {"image": item.image, "error": "", **_image_facts(image)}
+
+
+def _header_facts(path: Path) -> dict[str, Any]:
+    """What the header of a file says that cannot be measured, a CT for instance; nothing when not even that is read."""
+    from calcimeasure.io.read import describe
+    from calcimeasure.io.tables import spacing_cells
+
+    try:
+        told = describe(path)
+    except CalcimeasureError:
+        return {}
+    rows, columns = told.shape or (None, None)
+    words = {"kind": told.kind and told.kind.value, "meaning": told.meaning and told.meaning.value}
+    return {"rows": rows, "columns": columns, **words, "decided": told.decided, **spacing_cells(told.spacing)}
+
+
+def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
+    """Print what is known of a file as soon as it is known; the error, if any."""
+    print(json.dumps(facts) if as_json else as_lines(facts), flush=True)
+    return str(facts["error"])
+
+
+def _image_facts(image: Any) -> dict[str, Any]:
+    from calcimeasure.io.tables import spacing_cells
+
+    return {
+        "rows": image.shape[0],
+        "columns": image.shape[1],
+        "dtype": str(image.pixels.dtype),
+        "kind": image.kind.value,
+        "meaning": image.meaning.value,
+        "polarity": image.polarity.value,
+        "decided": image.decided,
+        **spacing_cells(image.spacing),
+        **{name: value for name, value in asdict(image.acquisition).items() if value is not None},
+        "warnings": list(image.warnings),
+    }

@@ -1,0 +1,108 @@
+"""What all commands share: exit codes, options, and how they talk.
+
+Data go to stdout, talk goes to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from calcimeasure.errors import CalcimeasureError
+
+if TYPE_CHECKING:
+    from calcimeasure.io.inputs import Inputs
+
+ALL_MEASURED, SOME_FAILED, BAD_USAGE, NOTHING, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class KindOption(StrEnum):
+    """What --kind accepts."""
+
+    AUTO = "auto"
+    RADIOGRAPH = "radiograph"
+    PHOTO = "photo"
+
+
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Files, or folders to search.", show_default=False)
+]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print a JSON object on stdout.")]
+KindChoice = Annotated[KindOption, typer.Option("--kind", help="Take every file as this kind.")]
+SpacingText = Annotated[
+    str | None,
+    typer.Option("--spacing", metavar="MM|CSV", help="Millimetres per pixel, or a table with image,spacing_mm."),
+]
+Frame = Annotated[int | None, typer.Option("--frame", min=1, help="Frame of multi-frame files, 1 is the first.")]
+MaxMegapixels = Annotated[float, typer.Option("--max-megapixels", min=0.0001, help="Refuse larger images.")]
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Every error of ours is one line on stderr and exit code 2; a file's own error is its row's, not this."""
+    try:
+        yield
+    except CalcimeasureError as error:
+        say(f"error: {error}")
+        raise typer.Exit(BAD_USAGE) from None
+
+
+def found_inputs(paths: Sequence[Path], out: Path | None) -> Inputs:
+    """The images to work on; says what was passed over, and exits when there are none."""
+    from calcimeasure.io.inputs import find_inputs
+
+    inputs = find_inputs(paths, out)
+    if inputs.skipped:
+        say(f"{inputs.skipped} other files passed over (not images, or results of ours)")
+    if not inputs.files:
+        say("nothing to measure: no image was found there")
+        raise typer.Exit(NOTHING)
+    return inputs
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Any]:
+    """A bar with count, rate and time left when stderr is a terminal; nothing otherwise. Yields the step to call."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        MofNCompleteColumn(),
+        BarColumn(),
+        TaskProgressColumn(show_speed=True),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("measuring", total=total)
+        yield lambda: bar.advance(task)
+
+
+def as_lines(facts: dict[str, Any]) -> str:
+    """Facts for reading: one `name: value` a line, empty ones left out."""
+    lines = [
+        f"{name}: {'; '.join(value) if isinstance(value, list) else value}" for name, value in facts.items() if value
+    ]
+    return "\n".join([*lines, ""])
+
+
+def say(text: str) -> None:
+    """Talk to the user, on stderr."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,156 @@
+"""Two films of one limb by one recipe: laid on each other, deposits matched, the change judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.labels import Labels
+from calcimeasure.model.precision import ASSUMED, PrecisionProfile, multiplier
+from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Verdict
+from calcimeasure.recipe import Recipe, analyse_mask
+from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.compare.verdict import Total, is_inside_error, reason, under_rules, verdict
+
+Point = tuple[float, float]
+#: Labels of a deposit at the baseline and at the follow-up.
+Labelled = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What a person says of two films, beyond the recipe.
+
+    Parameters
+    ----------
+    landmarks : tuple of pairs of (row, column), or None
+        Points of the baseline and where they lie on the follow-up; they stand in for the automatic alignment.
+    overrides : tuple of Link
+        Matches by hand.
+    names : mapping of labels to str
+        Names that deposits have over all visits, by their labels (baseline, follow-up); others are numbered.
+    mirrored : bool
+        The follow-up shows the limb mirrored, and the user knows.
+    profile : PrecisionProfile or None
+        Repeatability by size; an assumed one when nobody measured it.
+    """
+
+    landmarks: tuple[tuple[Point, Point], ...] | None = None
+    overrides: tuple[Link, ...] = ()
+    names: Mapping[Labelled, str] = field(default_factory=dict)
+    mirrored: bool = False
+    profile: PrecisionProfile | None = ASSUMED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Two readings, how they lie on each other, which deposits are the same, and what changed."""
+
+    baseline: Reading
+    followup: Reading
+    alignment: Alignment
+    links: tuple[Link, ...]
+    change: Change
+
+
+def reading_of(
+    image: Image, labels: Labels, recipe: Recipe, film: Film | None = None, *, by_person: bool | None = None
+) -> Reading:
+    """A film with its outlines measured and the limb found.
+
+    Raises
+    ------
+    MaskError
+        When the label image is not as large as the image.
+    """
+    measurement = analyse_mask(image, labels, recipe).measurement
+    return Reading(image, labels, measurement, _limb(image), film, by_person)
+
+
+def compare_readings(
+    baseline: Reading, followup: Reading, recipe: Recipe | None = None, guidance: Guidance | None = None
+) -> Comparison:
+    """What changed from one film to another: measured on each film's own pixels, matched where they coincide."""
+    from calcimeasure.steps.align import align
+    from calcimeasure.steps.compare import compare
+    from calcimeasure.steps.match import match, named
+
+    recipe, guidance = recipe or Recipe(), guidance or Guidance()
+    alignment = align(
+        baseline.image,
+        followup.image,
+        limbs=(baseline.limb, followup.limb),
+        ignore=(baseline.labels.array > 0, followup.labels.array > 0),
+        landmarks=guidance.landmarks,
+        mirrored=guidance.mirrored,
+    )
+    links = match(baseline, followup, alignment, recipe.match, guidance.overrides)
+    (links,) = named((links,))
+    links = tuple(replace(link, name=guidance.names.get((link.baseline, link.followup), link.name)) for link in links)
+    change = compare(baseline, followup, alignment, links, recipe.compare, guidance.profile)
+    return Comparison(baseline, followup, alignment, links, change)
+
+
+def confirmed(change: Change, names: Collection[str], settings: CompareSettings) -> Change:
+    """The change once new deposits of these names were seen again at a later visit, judged anew.
+
+    A confirmed new deposit counts in the verdict; until then it is only shown.
+    """
+    again = [one.fate is Fate.NEW and not one.confirmed and one.deposit in names for one in change.deposits]
+    if not any(again) or change.before is None or change.after is None or change.change is None:
+        return change
+    deposits = tuple(
+        replace(one, confirmed=one.confirmed or fresh, note="seen again at a later visit" if fresh else one.note)
+        for one, fresh in zip(change.deposits, again, strict=True)
+    )
+    open_ = [one for one in deposits if one.fate is Fate.NEW and not one.confirmed and one.counted]
+    unconfirmed = math.fsum(one.area_after.value for one in open_ if one.area_after)
+    error = (change.detectable or 0.0) / multiplier(settings.level)
+    total = Total(change.before.value, change.after.value - unconfirmed, error, change.change.sd or 0.0)
+    new = sum(_makes_worse(one, settings) for one in deposits)
+    found = verdict(total, new, settings)
+    return replace(
+        change,
+        verdict=found,
+        reason=reason(total, new, settings),
+        deposits=deposits,
+        under_rules=under_rules(total, new, settings),
+        inside_error=is_inside_error(total, settings) if found is Verdict.STABLE else None,
+        warnings=tuple(text for text in change.warnings if open_ or "new, unconfirmed" not in text),
+    )
+
+
+def _makes_worse(one: DepositChange, settings: CompareSettings) -> bool:
+    """Whether it is a confirmed new deposit of a size that can be measured."""
+    if one.fate is not Fate.NEW or not one.confirmed or one.area_after is None:
+        return False
+    return one.area_after.unit == "px" or one.area_after.value >= math.pi / 4 * settings.least_new_mm**2
+
+
+def _limb(image: Image) -> Mask | None:
+    from calcimeasure.steps.segment.limb import survey
+
+    seen = survey(image) if image.kind is Kind.RADIOGRAPH else None
+    return seen.enlarged(seen.limb) if seen is not None and seen.limb.any() else None
+
+
+def names_over_visits(spans: Sequence[tuple[int, int]], links: Sequence[tuple[Link, ...]]) -> list[dict[Labelled, str]]:
+    """For each interval the name of the deposit of a link, by its labels; the same deposit has one name everywhere.
+
+    Parameters
+    ----------
+    spans : sequence of (int, int)
+        Which visits each interval joins.
+    links : sequence of tuple of Link
+        Of each interval.
+    """
+    from calcimeasure.steps.match import identify
+
+    found = identify(links, spans)
+    return [
+        {(link.baseline, link.followup): name for link, name in zip(one, names, strict=True)}
+        for one, names in zip(links, found, strict=True)
+    ]

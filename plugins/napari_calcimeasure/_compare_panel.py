@@ -1,0 +1,332 @@
+"""The Compare panel: two visits over each other, every deposit's fate, matches that a reader corrects, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QRadioButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from calcimeasure.model.labels import Labels
+from calcimeasure.model.study import DepositChange
+from calcimeasure.recipe import Recipe
+from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
+from napari_calcimeasure._desk import Desk, desk_of
+from napari_calcimeasure._pair import Pair
+from napari_calcimeasure._pair_layers import PairLayers
+from napari_calcimeasure._session import Proposal, Session
+from napari_calcimeasure._sheet import Sheet
+from napari_calcimeasure._table import Column, ThingsTable
+from napari_calcimeasure._words import FATES, bare, in_words, verdict_in_words
+
+_FLICKER_MS = 600
+_WAYS = ("Side by side", "Curtain", "Flicker")
+
+
+class ComparePanel(QWidget):
+    """Two visits of one limb, deposit by deposit.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.desk: Desk = desk_of(napari_viewer)
+        self.pair: Pair | None = None
+        self.layers: PairLayers | None = None
+        self._names = ("baseline", "follow-up")
+        self._flicker = QTimer(self, interval=_FLICKER_MS)
+        self._flicker.timeout.connect(self._flick)
+        self._shows_after = True
+        self._build()
+        napari_viewer.layers.events.inserted.connect(self._list_films)
+        napari_viewer.layers.events.removed.connect(self._list_films)
+        self.desk.turned.connect(self._list_films)
+        self.desk.busy.connect(self._busy)
+        self.desk.start()
+        self._list_films()
+
+    # --- what a person does -----------------------------------------------------------------------------
+
+    def compare(self) -> None:
+        """Lay the films on each other and compare; a film without outlines is searched first."""
+        sheets = self._sheets()
+        if sheets is None:
+            return
+        self.stop()
+        sessions = [sheet.session for sheet in sheets]
+        self._names = sheets[0].picture.name, sheets[1].picture.name
+        jobs = [None if session.rows or session.did else session.segmenting() for session in sessions]
+        now = [Labels(np.array(session.labels)) for session in sessions]
+        self.desk.in_background(
+            "comparing",
+            lambda: _compared(sessions, jobs, now),
+            lambda found: self._compared(sessions, *found),
+            self.verdict.setText,
+        )
+
+    def join(self, names: list[str], onto: str | None = None) -> None:
+        """The chosen rows are one deposit; a row dropped on another says the same."""
+        wanted = {*names, *([onto] if onto else [])}
+        if len(wanted) > 1:
+            self._correct(lambda pair: pair.joined(wanted, self._reader()))
+
+    def part(self) -> None:
+        """The chosen match is wrong: what lies on the two films is not the same."""
+        for name in self.table.keys():
+            self._correct(lambda pair, name=name: pair.parted(name, self._reader()))
+
+    def automatic(self) -> None:
+        """Forget all matches by hand."""
+        self._correct(lambda pair: pair.automatic())
+
+    def export(self) -> None:
+        """Write the report into a folder."""
+        folder = self.ask_folder()
+        if folder and self.pair is not None:
+            pair, names = self.pair, self._names
+            self.desk.in_background("writing the report", lambda: pair.report(Path(folder), names), self._exported)
+
+    def show_way(self, way: str) -> None:
+        """Side by side, curtain or flicker."""
+        self._flicker.stop()
+        self.share.setVisible(way == "Curtain")
+        if self.layers is None:
+            return
+        if way == "Side by side":
+            self.layers.side_by_side()
+        elif way == "Curtain":
+            self.layers.curtain(self.share.value() / 100)
+        else:
+            self.layers.curtain(0.0)
+            self._flicker.start()
+        self.viewer.reset_view()
+
+    def stop(self) -> None:
+        """Take the comparison off the picture."""
+        self._flicker.stop()
+        if self.layers is not None:
+            layers, self.layers, self.pair = self.layers, None, None
+            layers.put_away()
+            self._show()
+
+    def ask_folder(self) -> str:
+        """Where the report goes."""
+        return QFileDialog.getExistingDirectory(self, "Folder for the report")
+
+    # --- how it is done ---------------------------------------------------------------------------------
+
+    def _sheets(self) -> tuple[Sheet, Sheet] | None:
+        chosen = [self.baseline.currentData(), self.followup.currentData()]
+        if None in chosen or chosen[0] is chosen[1]:
+            self.verdict.setText("Open two films of one limb and choose the earlier one as baseline.")
+            return None
+        sheets = [self.desk.take_up(picture) for picture in chosen]
+        return (sheets[0], sheets[1]) if sheets[0] is not None and sheets[1] is not None else None
+
+    def _compared(self, sessions: list[Session], proposals: list[Proposal | None], pair: Pair) -> None:
+        for session, proposal in zip(sessions, proposals, strict=True):
+            if proposal is not None:
+                session.found(proposal)
+        self.desk.settle()
+        self.pair, self.layers = pair, PairLayers(self.viewer, pair)
+        self._show()
+        self.show_way(self.ways.checkedButton().text())
+
+    def _correct(self, change: Callable[[Pair], Pair]) -> None:
+        pair = self.pair
+        if pair is None:
+            return
+        fresh = self.desk.attempt(lambda: change(pair))
+        if fresh is not None and self.layers is not None:
+            self.pair = fresh
+            self.layers.take(fresh)
+            self._show()
+            if self.ways.checkedButton().text() == "Curtain":
+                self.layers.curtain(self.share.value() / 100)
+
+    def _reader(self) -> str:
+        session = self.desk.session
+        return (session.initials if session else None) or "reader"
+
+    def _exported(self, page: Path) -> None:
+        from napari.utils.notifications import show_info
+
+        show_info(f"wrote {page.name} in {page.parent.name}")
+
+    def _flick(self) -> None:
+        self._shows_after = not self._shows_after
+        if self.layers is not None:
+            self.layers.flicker(self._shows_after)
+
+    def _drawn_aside(self, value: int) -> None:
+        if self.layers is not None and self.ways.checkedButton().text() == "Curtain":
+            self.layers.curtain(value / 100)
+
+    # --- showing ----------------------------------------------------------------------------------------
+
+    def _list_films(self, *_: Any) -> None:
+        pictures = [sheet.picture for sheet in self.desk.sheets]
+        for box, at in ((self.baseline, 0), (self.followup, 1)):
+            chosen = box.currentData()
+            box.clear()
+            for picture in pictures:
+                box.addItem(picture.name, picture)
+            there = next((i for i, picture in enumerate(pictures) if picture is chosen), min(at, len(pictures) - 1))
+            box.setCurrentIndex(there)
+        self.buttons.enable({"compare": len(pictures) > 1})
+
+    def _show(self) -> None:
+        change = self.pair.change if self.pair else None
+        rows = self.pair.rows if self.pair else ()
+        self.table.show_things((row.deposit, row) for row in rows)
+        unit = next((row.area_after or row.area_before for row in rows if row.area_after or row.area_before), None)
+        for at, title in ((2, "Before"), (3, "After")):
+            self.table.retitle(at, f"{title} {'mm²' if unit and unit.unit == 'mm2' else 'px' if unit else ''}".strip())
+        if change is None:
+            self.verdict.setText("")
+        else:
+            percent = "" if change.percent is None else f" ({change.percent:+.0f} %)"
+            self.verdict.setText(
+                f"<b>{verdict_in_words(change.verdict)}</b>{percent}<br>"
+                f"{in_words(change.before)} → {in_words(change.after)}<br>{change.reason}"
+            )
+            self.verdict.setToolTip("\n".join(change.warnings))
+        self._enable()
+
+    def _enable(self) -> None:
+        there = self.pair is not None and self.desk.seconds is None
+        rows = len(self.table.keys())
+        hand = bool(self.pair and self.pair.overrides)
+        self.buttons.enable(
+            {
+                "join": there and rows > 1,
+                "part": there and rows > 0,
+                "auto": there and hand,
+                "export": there,
+                "stop": there,
+            }
+        )
+
+    def _busy(self, words: str) -> None:
+        self.progress.setVisible(bool(words))
+        self.progress.setFormat(words)
+        self.cancel.setVisible(bool(words))
+        self._enable()
+
+    def _chosen(self, names: list[str]) -> None:
+        self._enable()
+        row = next((row for row in (self.pair.rows if self.pair else ()) if names and row.deposit == names[0]), None)
+        if row is not None and self.layers is not None:
+            self.layers.look_at(row)
+
+    # --- building ---------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.buttons = Buttons(self, self._doings())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(4)
+        self.verdict = QLabel(wordWrap=True, objectName="verdict")
+        for part in (self._films(), self._ways(), self.verdict):
+            column.addWidget(part)
+        column.addWidget(self._rows(), stretch=1)
+        self.setMinimumWidth(320)
+
+    def _doings(self) -> tuple[Doing, ...]:
+        return (
+            Doing("compare", "Compare", "", "Lay the two films on each other and compare every deposit", self.compare),
+            Doing("stop", "Close", "", "Take the comparison off the picture", self.stop),
+            Doing(
+                "join", "Same deposit", "", "The chosen rows are one deposit; or drag one row onto another", self._join
+            ),
+            Doing("part", "Not the same", "", "The chosen match is wrong", self.part),
+            Doing("auto", "Automatic", "", "Forget all matches by hand", self.automatic),
+            Doing("export", "Export the report", "", "The report that calcimeasure compare writes", self.export),
+        )
+
+    def _join(self) -> None:
+        self.join(self.table.keys())
+
+    def _films(self) -> QWidget:
+        self.baseline, self.followup = QComboBox(objectName="baseline"), QComboBox(objectName="followup")
+        self.progress = QProgressBar(minimum=0, maximum=0, visible=False)
+        self.cancel = QPushButton("Cancel", visible=False)
+        self.cancel.clicked.connect(self.desk.cancel)
+        return divided(
+            line_of(QLabel("Baseline"), self.baseline),
+            line_of(QLabel("Follow-up"), self.followup),
+            line_of(self.buttons["compare"], self.buttons["stop"]),
+            line_of(self.progress, self.cancel),
+        )
+
+    def _ways(self) -> QWidget:
+        self.ways, buttons = QButtonGroup(self), [QRadioButton(way) for way in _WAYS]
+        for button in buttons:
+            self.ways.addButton(button)
+            button.clicked.connect(lambda _=False, way=button.text(): self.show_way(way))
+        buttons[0].setChecked(True)
+        self.share = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=100, value=50, visible=False)
+        self.share.setToolTip("Draw the follow-up aside")
+        self.share.valueChanged.connect(self._drawn_aside)
+        return divided(line_of(*buttons), self.share)
+
+    def _rows(self) -> QWidget:
+        self.table = ThingsTable(_COLUMNS, self, sort_by=0)
+        self.table.chosen.connect(self._chosen)
+        self.table.let_drop(self.join)
+        b = self.buttons
+        return divided(self.table, line_of(b["join"], b["part"], b["auto"]), b["export"])
+
+
+def _compared(sessions: list[Session], jobs: list[Any], now: list[Labels]) -> tuple[list[Proposal | None], Pair]:
+    """What the thread does: search the films that were not, then compare. Nothing of a session is changed."""
+    proposals = [job() if job is not None else None for job in jobs]
+    labels = [p.segmentation.labels if p is not None else kept for p, kept in zip(proposals, now, strict=True)]
+    first, second = ((session.image, one) for session, one in zip(sessions, labels, strict=True))
+    recipe: Recipe = sessions[0].recipe
+    return proposals, Pair.of(first, second, recipe)
+
+
+def _percent(row: DepositChange) -> str:
+    return "–" if row.percent is None else f"{row.percent:+.0f} %"
+
+
+_COLUMNS = (
+    Column("Deposit", lambda row: row.deposit, lambda row: row.deposit, "The same name at every visit"),
+    Column(
+        "Fate",
+        lambda row: f"{FATES[row.fate][0]}  {FATES[row.fate][1]}{'' if row.by == 'calcimeasure' else ' ✎'}",
+        lambda row: FATES[row.fate][1],
+        "✎ matched by a reader",
+    ),
+    Column(
+        "Before", lambda row: _bare(row.area_before), lambda row: float(row.area_before.value if row.area_before else 0)
+    ),
+    Column(
+        "After", lambda row: _bare(row.area_after), lambda row: float(row.area_after.value if row.area_after else 0)
+    ),
+    Column("Change", _percent, lambda row: float(row.percent or 0.0)),
+)
+
+
+def _bare(quantity: Any) -> str:
+    return "–" if quantity is None else bare(quantity)

@@ -1,0 +1,661 @@
+"""The Measure panel: find, correct, read the number, save; all of it acts on the session that lies on the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QDoubleSpinBox,
+    QFileDialog,
+    QInputDialog,
+    QLabel,
+    QLineEdit,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QSlider,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from calcimeasure.errors import CalcimeasureError, OutputError
+from calcimeasure.model.deposit import Deposit
+from calcimeasure.model.image import Kind
+from napari_calcimeasure import _layers
+from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
+from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
+from napari_calcimeasure._pencil import box_of
+from napari_calcimeasure._session import Event, Session
+from napari_calcimeasure._state import Held
+from napari_calcimeasure._table import Column, ThingsTable
+from napari_calcimeasure._words import area, bare, in_words, reason_in_words, scale_in_words
+from napari_calcimeasure._worklist import Item, Worklist
+
+#: The sliders' smallest step: a hundredth of the score; the size slider runs over these areas.
+_SIZES_MM2 = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0)
+_SIZES_PX = (1, 4, 12, 25, 50, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
+_BRUSH_MM = 2.0
+_TICK_MS = 200
+
+
+class MeasurePanel(QWidget):
+    """Find deposits, correct them, and read the number.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.desk: Desk = desk_of(napari_viewer)
+        self.worklist: Worklist | None = None
+        self._build()
+        self._tick = QTimer(self, interval=_TICK_MS)
+        self._tick.timeout.connect(self._show_seconds)
+        self.desk.changed.connect(self._changed)
+        self.desk.turned.connect(self._turned)
+        self.desk.busy.connect(self._busy)
+        self.buttons.on_canvas(napari_viewer)
+        napari_viewer.mouse_drag_callbacks.append(self._clicked)
+        self.desk.start()
+        self._turned()
+
+    # --- what a person does -----------------------------------------------------------------------------
+
+    def open_sample(self) -> None:
+        """Open the drawn film of a hand."""
+        self.viewer.open_sample("calcimeasure", "film")
+
+    def segment(self) -> None:
+        """Find deposits, in a thread; what a person did already stays."""
+        if (session := self._session) is not None:
+            job = self.desk.attempt(session.segmenting)
+            if job is not None:
+                self.desk.in_background("looking for deposits", job, session.found)
+
+    def set_threshold(self, value: int) -> None:
+        """Keep findings that are at least so sure."""
+        self.threshold_text.setText(f"{value} %")
+        self._do(lambda session: session.set_threshold(value / 100))
+
+    def set_smallest(self, at: int) -> None:
+        """Keep findings that are at least so large."""
+        session = self._session
+        if session is None:
+            return
+        known = session.image.spacing is not None
+        self.smallest_text.setText(f"{_SIZES_MM2[at]:g} mm²" if known else f"{_SIZES_PX[at]} px")
+        if known:
+            self._do(lambda session: session.set_min_area_mm2(_SIZES_MM2[at]))
+        else:
+            self._do(lambda session: session.set_min_area_px(_SIZES_PX[at]))
+
+    def brush(self) -> None:
+        """Paint on the chosen deposit, or a new one when none is chosen."""
+        self._tool("paint")
+
+    def erase(self) -> None:
+        """Erase with the brush."""
+        self._tool("erase")
+
+    def hand(self) -> None:
+        """Move the picture; a click chooses a deposit."""
+        self.desk.pencil.put_away()
+        self._tool("pan_zoom")
+
+    def new_deposit(self) -> None:
+        """Paint a deposit that is not there yet."""
+        self.choose([])
+        self._tool("paint")
+
+    def accept(self) -> None:
+        """Agree with the chosen deposits."""
+        self._do(lambda session: session.accept(self._chosen(session)))
+
+    def reject(self) -> None:
+        """Do not count the chosen deposits; they move to the findings that are not counted."""
+        self._do(lambda session: session.reject(self._chosen(session)))
+
+    def delete(self) -> None:
+        """Erase the chosen deposits for good; undo brings them back."""
+        self._do(lambda session: session.delete(self._chosen(session)))
+
+    def merge(self) -> None:
+        """Make one deposit of the chosen ones."""
+        self._do(lambda session: session.merge(self._chosen(session)))
+
+    def split(self) -> None:
+        """Part the chosen deposit: into its pieces, or along a line that is drawn next."""
+        session = self._session
+        if session is None:
+            return
+        (number, *others) = self._chosen(session) or [0]
+        if others or not number:
+            self._do(lambda session: session.split(number))
+            return
+        try:
+            session.split(number)
+        except CalcimeasureError:
+            self._say(f"draw a line right across deposit {number}")
+            self._draw("line", "line to split along", lambda line: self._do(lambda s: s.split(number, line.tolist())))
+
+    def bring_back(self) -> None:
+        """Count the chosen finding after all."""
+        for held in self.excluded.keys() or self._only_excluded():
+            self._do(lambda session, held=held: session.bring_back(held))
+
+    def choose(self, numbers: Collection[int], *, look: bool = False) -> None:
+        """Choose deposits in the table and on the picture; with `look` the picture moves there."""
+        self.table.select(numbers)
+        sheet = self.desk.sheet
+        if sheet is not None:
+            sheet.choose(next(iter(numbers), 0))
+            if look and numbers:
+                self._look_at(sheet.session.rows[next(iter(numbers))].bbox)
+        self._enable()
+
+    def draw_prompt(self, kind: str) -> None:
+        """Point at a deposit on a photo with a box, a lasso or a click."""
+        self._draw(kind, f"{kind} around a deposit", lambda mark: self._prompted(kind, mark))
+
+    def draw_region(self) -> None:
+        """Limit finding and measuring to an outline."""
+        self._draw("outline", "region of interest", self._region_drawn)
+
+    def clear_region(self) -> None:
+        """Measure the whole picture."""
+        self._do(lambda session: session.set_region(None))
+
+    def undo(self) -> None:
+        """Take the newest step back."""
+        self._do(lambda session: session.undo())
+
+    def redo(self) -> None:
+        """Do again what was undone."""
+        self._do(lambda session: session.redo())
+
+    def save(self) -> Path | None:
+        """Save mask, tables and record; another person's file only after a yes."""
+        sheet = self.desk.sheet
+        if sheet is None or not self._has_initials(sheet.session):
+            return None
+        try:
+            written = sheet.session.save(self.folder)
+        except OutputError as error:
+            if not self.ask_overwrite(str(error)):
+                return None
+            return self.desk.save(sheet, self.folder, overwrite=True)
+        except CalcimeasureError as error:
+            self.desk.tell(error)
+            return None
+        self._say(f"saved in {self.folder.name}: {written.name}")
+        self._show_worklist(renew=True)
+        return written
+
+    def sign(self) -> None:
+        """Lock the mask under the reader's initials, or unlock it with a reason."""
+        session = self._session
+        if session is None or not self._has_initials(session):
+            return
+        if session.is_signed:
+            reason, given = self.ask_reason()
+            if given:
+                self._do(lambda session: session.reopen(reason, session.initials or ""))
+        else:
+            self._do(lambda session: session.sign(session.initials or ""))
+        self._turned()
+
+    def load_mask(self) -> None:
+        """Lay a mask made elsewhere on the picture."""
+        path, _ = QFileDialog.getOpenFileName(self, "Load a mask", "", "Label images (*.tif *.tiff *.png)")
+        if path:
+            self._do(lambda session: session.load_mask(Path(path)))
+
+    def turn_page(self, forward: bool) -> None:
+        """Open the next or the previous film of the worklist; unsaved work is asked about."""
+        item = self._neighbour(forward)
+        sheet = self.desk.sheet
+        if item is None or (sheet is not None and not self._may_leave()):
+            return
+        from napari_calcimeasure._reader import page
+
+        data = self.desk.attempt(lambda: page(item.path, self._folder_of_list()))
+        if data is None:
+            return
+        self.desk.naming[item.path] = item.source
+        if sheet is not None:
+            self.viewer.layers.remove(sheet.picture)
+            self.desk.put_away(sheet)
+        from napari.layers import Layer
+
+        self.viewer.add_layer(Layer.create(*data))
+        self.viewer.reset_view()
+
+    # --- questions, replaceable in tests ----------------------------------------------------------------
+
+    def ask_overwrite(self, words: str) -> bool:
+        """Whether a mask that is there already may be replaced."""
+        answer = QMessageBox.question(self, "Replace the saved mask?", f"{words}\n\nReplace it?")
+        return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def ask_reason(self) -> tuple[str, bool]:
+        """Why a signed mask is opened again."""
+        return QInputDialog.getText(self, "Reopen a signed mask", "Why is it opened again?")
+
+    # --- drawing and choosing ---------------------------------------------------------------------------
+
+    @property
+    def _session(self) -> Session | None:
+        return self.desk.session
+
+    @property
+    def folder(self) -> Path:
+        """Where results are saved."""
+        if self.worklist is not None:
+            return self.worklist.saved
+        return results_folder(self._session) if self._session else Path.home()
+
+    def _do(self, action: Callable[[Session], Any]) -> Any:
+        session = self._session
+        if session is None:
+            return None
+        if self.desk.waiting:
+            self.desk.start_afresh()
+        return self.desk.attempt(lambda: action(session))
+
+    def _chosen(self, session: Session) -> list[int]:
+        return [number for number in self.table.keys() if number in session.rows]
+
+    def _only_excluded(self) -> list[Held]:
+        found = self._session.excluded if self._session else ()
+        return list(found) if len(found) == 1 else []
+
+    def _tool(self, mode: str) -> None:
+        sheet = self.desk.sheet
+        if sheet is None:
+            return
+        self.viewer.layers.selection.active = sheet.outlines
+        sheet.outlines.mode = mode
+        if mode == "paint":
+            sheet.choose(next(iter(self._chosen(sheet.session)), 0))
+        self._set_brush(self.brush_size.value())
+
+    def _set_brush(self, mm: float) -> None:
+        if self.desk.sheet is not None:
+            self.desk.sheet.brush(mm)
+            settings().setValue("brush", mm)
+
+    def _draw(self, kind: str, name: str, taken: Callable[[_layers.Corners], Any]) -> None:
+        if (session := self._session) is not None:
+            self.desk.pencil.draw(kind, name, session.image.spacing, taken)
+
+    def _prompted(self, kind: str, mark: _layers.Corners) -> None:
+        session = self._session
+        if session is None:
+            return
+        from calcimeasure.steps.segment.photo import segment_photo
+
+        image, marked = session.image, {"box": box_of, "lasso": np.asarray, "click": lambda point: point.reshape(-1, 2)}
+        prompt = {"clicks" if kind == "click" else kind: marked[kind](mark)}
+        self.desk.in_background("outlining", lambda: segment_photo(image, **prompt), session.prompted)
+
+    def _region_drawn(self, corners: _layers.Corners) -> None:
+        self._do(lambda session: session.set_region(_layers.inside(corners, session.image.shape)))
+
+    def _clicked(self, viewer: Any, event: Any) -> None:
+        """A click on the picture chooses the deposit under it (napari's hook)."""
+        sheet = self.desk.sheet
+        if sheet is None or self.desk.pencil.is_out or event.button != 1:
+            return
+        active = viewer.layers.selection.active
+        if active not in sheet.layers or str(active.mode) != "pan_zoom":
+            return
+        number = sheet.session.at(*sheet.outlines.world_to_data(event.position)[-2:])
+        if number:
+            self.choose([number])
+
+    def _look_at(self, box: tuple[int, int, int, int]) -> None:
+        sheet = self.desk.sheet
+        if sheet is None:
+            return
+        middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        camera = getattr(self.viewer, "scene", self.viewer).camera
+        camera.center = tuple(sheet.outlines.data_to_world(middle))
+
+    # --- worklist ---------------------------------------------------------------------------------------
+
+    def _folder_of_list(self) -> Path | None:
+        return self.worklist.saved.parent if self.worklist else None
+
+    def _neighbour(self, forward: bool) -> Item | None:
+        if self.worklist is None:
+            return None
+        here = self._session.source.image if self._session else ""
+        return self.worklist.next_after(here) if forward else self.worklist.previous_before(here)
+
+    def _may_leave(self) -> bool:
+        """Whether the film in work may be put away: saved, or a person says so."""
+        sheet = self.desk.sheet
+        if sheet is None or sheet.session.is_saved:
+            return True
+        answer = self.desk.ask(self, sheet.picture.name)
+        return answer == "discard" or (answer == "save" and self.save() is not None)
+
+    def _take_worklist(self) -> None:
+        """A folder that was dropped becomes the worklist."""
+        sheet = self.desk.sheet
+        opened = _layers.opened_of(sheet.picture) if sheet else None
+        folder = opened.folder if opened else None
+        if folder is not None and folder != self._folder_of_list():
+            self.worklist = self.desk.attempt(lambda: Worklist.of(folder))
+
+    def _show_worklist(self, renew: bool = False) -> None:
+        if renew and self.worklist is not None:
+            self.worklist = self.worklist.renewed()
+        self.pages.setVisible(self.worklist is not None)
+        if self.worklist is None or self._session is None:
+            return
+        images = [item.image for item in self.worklist.items]
+        here = self._session.source.image
+        at = images.index(here) + 1 if here in images else 0
+        counts = ", ".join(f"{count} {status}" for status, count in self.worklist.counts.items() if count)
+        self.page_text.setText(f"{at} of {len(images)} · {self._session.status}\n{counts}")
+
+    # --- showing ----------------------------------------------------------------------------------------
+
+    def _changed(self, event: Event) -> None:
+        self._show_numbers()
+        if event.name in ("scale", "sign", "reopen", "open") or event.how == "restore":
+            self._show_head()
+        self._enable()
+
+    def _turned(self) -> None:
+        self._take_worklist()
+        self._show_head()
+        self._show_sliders()
+        self._show_numbers()
+        self._show_worklist()
+        self._enable()
+
+    def _show_head(self) -> None:
+        session = self._session
+        waiting = self.desk.waiting
+        self.welcome.setVisible(session is None)
+        self.restoring.setVisible(waiting is not None)
+        if waiting is not None:
+            self.restore_text.setText(f"Unsaved work of {waiting.when[:16].replace('T', ' ')}: {waiting.steps} steps.")
+        if session is None or self.desk.sheet is None:
+            self.head.setText("Open a film or photo: drop it here, or")
+            return
+        lock = f" · signed {session.signature.initials}" if session.signature else ""
+        self.head.setText(f"<b>{self.desk.sheet.picture.name}</b>{lock}<br>{scale_in_words(session.image.spacing)}")
+        self.head.setToolTip("\n".join(session.warnings))
+        self.prompts.setVisible(session.image.kind is Kind.PHOTO)
+
+    def _show_sliders(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        chosen = session.recipe.segment
+        known = session.image.spacing is not None
+        sizes, size = (_SIZES_MM2, chosen.min_area_mm2) if known else (_SIZES_PX, chosen.min_area_px)
+        at = min(range(len(sizes)), key=lambda i: abs(sizes[i] - size))
+        for slider, value in ((self.threshold, round(100 * chosen.threshold)), (self.smallest, at)):
+            slider.blockSignals(True)
+            slider.setValue(value)
+            slider.blockSignals(False)
+        self.threshold_text.setText(f"{round(100 * chosen.threshold)} %")
+        self.smallest_text.setText(f"{sizes[at]:g} {'mm²' if known else 'px'}")
+        self.brush_size.setSuffix(" mm" if known else " px")
+
+    def _show_numbers(self) -> None:
+        session = self._session
+        rows = sorted(session.rows) if session else []
+        if session is None:
+            self.total.setText("–")
+        else:
+            measured = session.measurement
+            self.total.setText(f"Total {in_words(area(measured))} · {_counted(measured.count)}")
+        unit = "mm²" if session and session.image.spacing else "px"
+        self.table.retitle(1, f"Area {unit}")
+        self._still_accepted = session.accepted if session else frozenset()
+        self.table.show_things((number, session.rows[number]) for number in rows if session)
+        excluded = session.excluded if session else ()
+        self.excluded.show_things((held, held) for held in excluded)
+        self.lists.setTabText(0, f"Deposits ({len(rows)})")
+        self.lists.setTabText(1, f"Not counted ({len(excluded)})")
+
+    def _enable(self) -> None:
+        session = self._session
+        there = session is not None and self.desk.seconds is None
+        free = there and session is not None and not session.is_signed
+        self.buttons.enable(dict.fromkeys(self.buttons.names, free))
+        chosen = len(self._chosen(session)) if session else 0
+        undo, redo = (session.undo_name, session.redo_name) if session else (None, None)
+        self.buttons.enable(
+            {
+                "accept": free and chosen > 0,
+                "reject": free and chosen > 0,
+                "delete": free and chosen > 0,
+                "merge": free and chosen > 1,
+                "split": free and chosen == 1,
+                "undo": free and undo is not None,
+                "redo": free and redo is not None,
+                "save": there,
+                "sign": there,
+                "back": free and session is not None and bool(session.excluded),
+                "next": self._neighbour(True) is not None,
+                "previous": self._neighbour(False) is not None,
+            }
+        )
+        self.buttons["undo"].setToolTip(f"Undo {undo}" if undo else "Nothing to undo")
+        self.buttons["redo"].setToolTip(f"Do {redo} again" if redo else "Nothing to do again")
+        self.buttons["sign"].setText("Reopen" if session is not None and session.is_signed else "Sign")
+        for slider in (self.threshold, self.smallest):
+            slider.setEnabled(free)
+
+    def _busy(self, words: str) -> None:
+        self.progress.setVisible(bool(words))
+        self.cancel.setVisible(bool(words))
+        self._tick.start() if words else self._tick.stop()
+        self._show_seconds()
+        self._enable()
+
+    def _show_seconds(self) -> None:
+        seconds = self.desk.seconds
+        self.progress.setFormat("" if seconds is None else f"looking for deposits, {seconds:.0f} s")
+
+    def _say(self, words: str) -> None:
+        from napari.utils.notifications import show_info
+
+        show_info(words)
+
+    def _has_initials(self, session: Session) -> bool:
+        given = self.initials.text().strip()
+        if given:
+            self.desk.attempt(lambda: session.set_initials(given))
+        if session.initials is None:
+            self.initials.setFocus()
+            self._say("type your initials first: they are written into every saved record")
+            return False
+        settings().setValue("initials", session.initials)
+        return True
+
+    # --- building ---------------------------------------------------------------------------------------
+
+    def showEvent(self, event: Any) -> None:
+        """Qt's hook: the panel has its window now."""
+        super().showEvent(event)
+        self.desk.guard(self)
+
+    def _build(self) -> None:
+        self.buttons = Buttons(self, self._doings())
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(4)
+        for part in (self._head(), self._finding(), self._tools(), self._lists(), self._ends()):
+            column.addWidget(part, stretch=1 if part is self.lists_box else 0)
+        self.setMinimumWidth(300)
+
+    def _doings(self) -> tuple[Doing, ...]:
+        return (
+            Doing(
+                "segment",
+                "Find deposits",
+                "G",
+                "Outline calcium on this picture; your own corrections stay",
+                self.segment,
+            ),
+            Doing("hand", "Move", "Z", "Move the picture; a click chooses a deposit", self.hand),
+            Doing("brush", "Paint", "P", "Paint calcium: on the chosen deposit, or a new one", self.brush),
+            Doing("erase", "Erase", "E", "Take calcium away with the brush", self.erase),
+            Doing("new", "New", "M", "Paint a deposit that was missed", self.new_deposit),
+            Doing(
+                "accept", "Accept", "A", "You agree with the chosen deposits: the sliders leave them alone", self.accept
+            ),
+            Doing(
+                "reject", "Not calcium", "R", "Do not count the chosen deposits; they can be brought back", self.reject
+            ),
+            Doing("delete", "Delete", "Delete", "Erase the chosen deposits; undo brings them back", self.delete),
+            Doing("merge", "Merge", "J", "The chosen deposits are one", self.merge),
+            Doing(
+                "split", "Split", "S", "The chosen deposit is several: its pieces, or along a line you draw", self.split
+            ),
+            Doing("back", "Bring back", "B", "Count the chosen finding after all", self.bring_back),
+            Doing(
+                "region",
+                "Region",
+                "O",
+                "Draw an outline: only what lies inside is found and measured",
+                self.draw_region,
+            ),
+            Doing("whole", "Whole film", "W", "Measure the whole picture again", self.clear_region),
+            Doing("load", "Load mask", "", "Lay a mask made elsewhere on this picture", self.load_mask),
+            Doing("box", "Box", "1", "Draw a loose box around a deposit", lambda: self.draw_prompt("box")),
+            Doing("lasso", "Lasso", "2", "Draw around a deposit", lambda: self.draw_prompt("lasso")),
+            Doing("click", "Click", "3", "Click on a deposit", lambda: self.draw_prompt("click")),
+            Doing("undo", "Undo", "Ctrl+Z", "", self.undo),
+            Doing("redo", "Redo", "Ctrl+Shift+Z", "", self.redo),
+            Doing("save", "Save", "Shift+S", "Write mask, tables and record beside the film", self.save),
+            Doing("sign", "Sign", "", "Lock the mask under your initials; reopening asks for a reason", self.sign),
+            Doing("previous", "◀", "PgUp", "Previous film of the worklist", lambda: self.turn_page(False)),
+            Doing("next", "▶", "PgDown", "Next film of the worklist", lambda: self.turn_page(True)),
+        )
+
+    def _head(self) -> QWidget:
+        self.head = QLabel(wordWrap=True)
+        self.welcome = QPushButton("Open the sample film", objectName="sample")
+        self.welcome.clicked.connect(self.open_sample)
+        self.restore_text = QLabel(wordWrap=True)
+        yes, no = QPushButton("Restore", objectName="restore"), QPushButton("Start afresh", objectName="afresh")
+        yes.clicked.connect(self.desk.restore)
+        no.clicked.connect(self.desk.start_afresh)
+        self.restoring = divided(self.restore_text, line_of(yes, no))
+        return divided(self.head, self.welcome, self.restoring)
+
+    def _finding(self) -> QWidget:
+        self.progress = QProgressBar(minimum=0, maximum=0, visible=False)
+        self.cancel = QPushButton("Cancel", objectName="cancel", visible=False)
+        self.cancel.clicked.connect(self.desk.cancel)
+        self.threshold, self.threshold_text = _slider(100, "Findings less sure than this are not counted")
+        self.smallest, self.smallest_text = _slider(len(_SIZES_MM2) - 1, "Findings smaller than this are not counted")
+        self.threshold.valueChanged.connect(self.set_threshold)
+        self.smallest.valueChanged.connect(self.set_smallest)
+        return divided(
+            line_of(self.buttons["segment"], self.progress, self.cancel),
+            line_of(QLabel("Sure at least"), self.threshold, self.threshold_text),
+            line_of(QLabel("Size at least"), self.smallest, self.smallest_text),
+        )
+
+    def _tools(self) -> QWidget:
+        self.brush_size = QDoubleSpinBox(minimum=0.1, maximum=200.0, singleStep=0.5, decimals=1, suffix=" mm")
+        self.brush_size.setValue(float(settings().value("brush", _BRUSH_MM)))
+        self.brush_size.setToolTip("Diameter of the brush")
+        self.brush_size.valueChanged.connect(self._set_brush)
+        b = self.buttons
+        self.prompts = line_of(QLabel("Point at it"), b["box"], b["lasso"], b["click"])
+        return divided(
+            line_of(b["hand"], b["brush"], b["erase"], b["new"], self.brush_size),
+            line_of(b["accept"], b["reject"], b["delete"]),
+            line_of(b["merge"], b["split"], b["region"], b["whole"]),
+            self.prompts,
+        )
+
+    def _lists(self) -> QWidget:
+        self.total = QLabel("–", objectName="total")
+        self.total.setToolTip("Sum of all deposits with its 95 % interval: outline and scale")
+        font = self.total.font()
+        font.setPointSizeF(font.pointSizeF() * 1.25)
+        font.setBold(True)
+        self.total.setFont(font)
+        self._still_accepted: Collection[int] = ()
+        self.table = ThingsTable(self._columns(), self, sort_by=0)
+        self.excluded = ThingsTable(_FINDINGS, self, sort_by=0)
+        self.table.chosen.connect(lambda numbers: self.choose(numbers, look=True))
+        self.excluded.chosen.connect(self._finding_chosen)
+        self.lists = QTabWidget()
+        self.lists.addTab(self.table, "Deposits")
+        self.lists.addTab(divided(self.excluded, self.buttons["back"]), "Not counted")
+        self.lists_box = divided(self.total, self.lists)
+        return self.lists_box
+
+    def _finding_chosen(self, chosen: list[Held]) -> None:
+        if chosen:
+            self._look_at(chosen[0].finding.bbox)
+
+    def _columns(self) -> tuple[Column, ...]:
+        return (
+            Column("No.", lambda row: str(row.label), lambda row: float(row.label), "Its number on the picture"),
+            Column("Area", lambda row: bare(area(row)), lambda row: float(area(row).value), "mm² (px without a scale)"),
+            Column("Across", _across, lambda row: float(row.feret_mm or 0.0), "Largest diameter"),
+            Column("Seen", lambda row: "✓" if row.label in self._still_accepted else "", tip="✓ accepted by you"),
+        )
+
+    def _ends(self) -> QWidget:
+        self.initials = QLineEdit(settings().value("initials", "") or "", maxLength=6, placeholderText="initials")
+        self.initials.setToolTip("Who reads: 1 to 6 letters, remembered, written into every saved record")
+        self.initials.setMaximumWidth(70)
+        b = self.buttons
+        self.page_text = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.pages = line_of(b["previous"], self.page_text, b["next"])
+        return divided(
+            line_of(b["undo"], b["redo"], b["load"]),
+            line_of(self.initials, b["save"], b["sign"]),
+            self.pages,
+        )
+
+
+_FINDINGS = (
+    Column("Why", lambda held: reason_in_words(held.finding.reason), lambda held: reason_in_words(held.finding.reason)),
+    Column("Size", lambda held: f"{held.finding.area_px:,} px", lambda held: float(held.finding.area_px)),
+    Column(
+        "Sure",
+        lambda held: "–" if held.finding.score is None else f"{100 * held.finding.score:.0f} %",
+        lambda held: float(held.finding.score or 0.0),
+        "The method's own confidence that it is calcium",
+    ),
+)
+
+
+def _across(row: Deposit) -> str:
+    return "–" if row.feret_mm is None else f"{row.feret_mm:.1f} mm"
+
+
+def _counted(count: int) -> str:
+    return "1 deposit" if count == 1 else f"{count} deposits"
+
+
+def _slider(top: int, tip: str) -> tuple[QSlider, QLabel]:
+    slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=top)
+    slider.setToolTip(tip)
+    text = QLabel(minimumWidth=56)
+    text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return slider, text

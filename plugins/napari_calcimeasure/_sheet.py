@@ -1,0 +1,280 @@
+"""A session and the napari layers that show it: strokes go in, numbers and undone strokes come out. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image as Picture
+from napari.layers import Labels, Points
+from napari.utils.colormaps import CyclicLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
+
+from calcimeasure.errors import CalcimeasureError
+from calcimeasure.recipe import Recipe
+from napari_calcimeasure import _layers
+from napari_calcimeasure._patch import Array, Where
+from napari_calcimeasure._record import Source
+from napari_calcimeasure._sample_data import home
+from napari_calcimeasure._session import Event, Session
+
+#: Changes of fewer pixels are shown by themselves; larger ones by drawing the mask anew.
+_SMALL = 1 << 20
+#: More deposits than this are not numbered on the picture: nobody could read it.
+_MOST_NUMBERS = 300
+#: An outline is drawn one pixel wide for so many pixels of the picture's long side.
+_OUTLINE_SHARE = 700
+_MODES = {"erase": "erase", "fill": "fill", "polygon": "outline"}
+
+
+class Sheet:
+    """One picture on the desk, with its session and its layers.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    picture : napari Image layer
+        Opened by us or by anybody.
+    image_name : str, optional
+        How tables name it, when it comes from a worklist.
+    recipe : Recipe, optional
+    """
+
+    def __init__(
+        self, viewer: Any, picture: Picture, source: Source | None = None, recipe: Recipe | None = None
+    ) -> None:
+        self.viewer, self.picture = viewer, picture
+        self.session = Session(_layers.image_of(picture), recipe, source or _source_of(picture))
+        self.refused: Callable[[CalcimeasureError], None] = _raise
+        #: napari writes some strokes only after telling of them: what is refused is taken back once it has.
+        self.later: Callable[[Callable[[], None]], None] = _now
+        self.chosen = 0
+        self._ours = False
+        empty = np.zeros(self.session.image.shape, np.int32)
+        self.outlines = Labels(empty, name=f"{picture.name} deposits", opacity=1.0, colormap=_bright(), **self._placed)
+        self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
+        self.outlines.metadata[_layers.KEY] = self.session.image.spacing
+        self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)
+        self._lay_down()
+        self.session.on_change(self.show)
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """Picture, outlines and numbers."""
+        return self.picture, self.outlines, self.numbers
+
+    def lift(self) -> None:
+        """Take our layers off the viewer and give the journal back."""
+        self.session.close()
+        for layer in (self.outlines, self.numbers):
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def show(self, event: Event) -> None:
+        """What the session changed, on the layers."""
+        if event.where is not None and not self._ours:
+            self._lay(event.where)
+        if event.name == "scale" or event.how == "restore":
+            _layers.place(self.layers, self.session.image.spacing)
+            self.outlines.metadata[_layers.KEY] = self.session.image.spacing
+        self.outlines.editable = not self.session.is_signed
+
+    def show_rows(self) -> None:
+        """Features and numbers of all deposits; not for every stroke, since napari lays all texts anew."""
+        rows = [self.session.rows[number] for number in sorted(self.session.rows)]
+        self.outlines.features = _layers.features_of(rows)
+        few = rows if len(rows) <= _MOST_NUMBERS else [row for row in rows if row.label == self.chosen]
+        self.numbers.data = np.array([row.centroid for row in few] or np.zeros((0, 2)))
+        self.numbers.features = {"number": [str(row.label) for row in few]}
+        self.numbers.size = [1.6 * _extent(row.bbox) for row in few] or 10
+        chosen = np.array([row.label == self.chosen for row in few], bool)
+        self.numbers.border_color = [[1, 1, 0, 1] if one else [0, 0, 0, 0] for one in chosen] or [[0, 0, 0, 0]]
+
+    def choose(self, number: int) -> None:
+        """Ring a deposit and take it as the one to paint on; 0 for a new one."""
+        self.chosen = number
+        with self._quietly():
+            self.outlines.selected_label = number or self.session.next_label
+        self.show_rows()
+
+    def brush(self, mm: float) -> int:
+        """Set the brush to a diameter in mm (in px while there is no scale); gives it in px."""
+        px = self.session.brush_px(mm) or max(1, round(mm))
+        self.outlines.brush_size = px
+        return px
+
+    # --- from the layer to the session ------------------------------------------------------------------
+
+    def painted(self, event: Any) -> None:
+        """One finished stroke of napari's brush, eraser, bucket or polygon."""
+        if self._ours:
+            return
+        where, values = _painted(self.outlines.data, event.value)
+        self._forget()
+        self._hand_over(where, values, _MODES.get(str(self.outlines.mode), "paint"))
+
+    def replaced(self, event: Any = None) -> None:
+        """Somebody gave the layer another array."""
+        if self._ours:
+            return
+        self._forget()
+        shape = self.session.image.shape
+        if np.shape(self.outlines.data) != shape:
+            self.refused(_wrong_shape(self.outlines, shape))
+            with self._quietly():
+                self.outlines.data = np.array(self.session.labels)
+            return
+        where = slice(0, shape[0]), slice(0, shape[1])
+        self._hand_over(where, np.asarray(self.outlines.data), "load mask")
+
+    def undo(self, *_: Any) -> None:
+        """Take the newest step back."""
+        self._attempt(self.session.undo)
+
+    def redo(self, *_: Any) -> None:
+        """Do again what was undone last."""
+        self._attempt(self.session.redo)
+
+    def _hand_over(self, where: Where, values: Array, name: str) -> None:
+        with self._quietly():
+            event = self._attempt(lambda: self.session.edited(where, values, name))
+        if event is None or event.clipped:
+            self.later(lambda: self._lay(where))
+
+    def _attempt(self, action: Callable[[], Event | None]) -> Event | None:
+        try:
+            return action()
+        except CalcimeasureError as error:
+            self.refused(error)
+            return None
+
+    # --- layers -----------------------------------------------------------------------------------------
+
+    @property
+    def _placed(self) -> dict[str, Any]:
+        return _layers.placed(self.session.image.spacing)
+
+    def _lay_down(self) -> None:
+        for layer in (self.numbers, self.outlines):  # the mask is on top, so that the brush works at once
+            self.viewer.add_layer(layer)
+        self.viewer.layers.selection.active = self.outlines
+        self.outlines.events.paint.connect(self.painted)
+        self.outlines.events.data.connect(self.replaced)
+        # napari's own undo knows nothing of a segmentation, and tells nobody what it undid.
+        self.outlines.bind_key("Control-Z", self.undo, overwrite=True)
+        self.outlines.bind_key("Control-Shift-Z", self.redo, overwrite=True)
+
+    def _lay(self, where: Where) -> None:
+        """The session's mask into the layer."""
+        values = self.session.labels[where]
+        with self._quietly():
+            if values.size <= _SMALL:
+                rows, columns = np.nonzero(self.outlines.data[where] != values)
+                at = (rows + where[0].start, columns + where[1].start)
+                self.outlines.data_setitem(at, values[rows, columns])
+            else:
+                self.outlines.data[where] = values
+                self.outlines.refresh()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Empty napari's own undo history: ours holds every step, and two would take memory twice.
+
+        The one private name of napari that we use; without it undo still works, with more memory.
+        """
+        getattr(self.outlines, "_reset_history", lambda: None)()
+
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """While we write to the layer, its events are not a person's."""
+        before, self._ours = self._ours, True
+        try:
+            yield
+        finally:
+            self._ours = before
+
+
+def _painted(data: Any, atoms: Any) -> tuple[Where, Array]:
+    """Window that holds all that a stroke changed, and the numbers it shall hold.
+
+    napari tells of a stroke before or after it is written, depending on how it was made: the atoms are laid into a
+    copy. An atom is a tuple of index arrays, old and new values, or since 0.8 an object with the window `slice_key`,
+    the `mask` within it (`None` for all of it) and the `new_value`.
+    """
+    rows, columns = zip(*(_window(atom) for atom in atoms), strict=True)
+    where = _span(rows), _span(columns)
+    values = np.array(data[where])
+    for atom in atoms:
+        _lay_atom(values, atom, (where[0].start, where[1].start))
+    return where, values
+
+
+def _lay_atom(values: Array, atom: Any, origin: tuple[int, int]) -> None:
+    key = getattr(atom, "slice_key", None)
+    if key is None:
+        rows, columns = atom[0][-2:]
+        values[np.asarray(rows) - origin[0], np.asarray(columns) - origin[1]] = atom[2]
+        return
+    rows, columns = key[-2:]
+    here = values[rows.start - origin[0] : rows.stop - origin[0], columns.start - origin[1] : columns.stop - origin[1]]
+    here[... if atom.mask is None else atom.mask] = atom.new_value
+
+
+def _window(atom: Any) -> Where:
+    key = getattr(atom, "slice_key", None)
+    if key is not None:
+        return key[-2], key[-1]
+    rows, columns = atom[0][-2:]
+    return slice(int(np.min(rows)), int(np.max(rows)) + 1), slice(int(np.min(columns)), int(np.max(columns)) + 1)
+
+
+def _span(parts: tuple[slice, ...]) -> slice:
+    return slice(int(min(part.start for part in parts)), int(max(part.stop for part in parts)))
+
+
+def _extent(box: tuple[int, int, int, int]) -> int:
+    return max(box[2] - box[0], box[3] - box[1], 6)
+
+
+def _look() -> dict[str, Any]:
+    """Numbers in yellow on the picture, a ring around the chosen deposit."""
+    text = {"string": "{number}", "color": "yellow", "size": 11, "anchor": "lower_left", "translation": [-3, 3]}
+    return {
+        "features": {"number": np.zeros(0, str)},
+        "text": text,
+        "face_color": "transparent",
+        "border_width": 0.04,
+        "size": 10,
+    }
+
+
+def _bright() -> CyclicLabelColormap:
+    """Colours that stand out from a film's greys and from skin; numbers tell deposits apart, not they."""
+    names = ("#ffd400", "#00e5ff", "#7dff5a", "#ff8a1f", "#ff6ad5", "#9db4ff", "#ff5c5c")
+    return CyclicLabelColormap(colors=[transform_color(name)[0] for name in names])
+
+
+def _source_of(picture: Picture) -> Source:
+    """Where a picture comes from; a sample image has no place of its own, so that nothing is written beside it."""
+    path = _layers.path_of(picture)
+    if path is None or not path.is_file():
+        return Source(name=picture.name)
+    source = Source.of(path)
+    return replace(source, path=None) if path.parent == home() else source
+
+
+def _wrong_shape(layer: Any, shape: tuple[int, int]) -> CalcimeasureError:
+    from calcimeasure.errors import MaskError
+
+    return MaskError(f"{layer.name} became {np.shape(layer.data)} pixels and the picture is {shape}: taken back")
+
+
+def _now(action: Callable[[], None]) -> None:
+    action()
+
+
+def _raise(error: CalcimeasureError) -> None:
+    raise error

@@ -1,0 +1,183 @@
+"""Deposits and findings in tables: sorted as numbers, live, with the selection kept by deposit, not by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+#: Role under which a cell gives the value that it sorts by.
+SORT = int(Qt.ItemDataRole.UserRole)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its header, what it says of a thing, what it sorts by, and its tooltip."""
+
+    title: str
+    text: Callable[[Any], str]
+    value: Callable[[Any], float | str] = field(default=lambda thing: 0.0)
+    tip: str = ""
+
+
+class ThingsModel(QAbstractTableModel):
+    """Things in rows, each with a key that stays the same while the thing changes."""
+
+    def __init__(self, columns: Sequence[Column], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.columns = tuple(columns)
+        self.keys: list[Any] = []
+        self.things: list[Any] = []
+
+    def show_things(self, things: Iterable[tuple[Any, Any]]) -> bool:
+        """Take (key, thing) pairs; gives whether rows came or went (else only their cells changed)."""
+        pairs = list(things)
+        keys = [key for key, _ in pairs]
+        same = keys == self.keys
+        if not same:
+            self.beginResetModel()
+        self.keys, self.things = keys, [thing for _, thing in pairs]
+        if not same:
+            self.endResetModel()
+        elif keys:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(keys) - 1, len(self.columns) - 1))
+        return not same
+
+    def retitle(self, at: int, title: str) -> None:
+        """Another header for a column: its unit changed."""
+        if self.columns[at].title != title:
+            changed = replace(self.columns[at], title=title)
+            self.columns = (*self.columns[:at], changed, *self.columns[at + 1 :])
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, at, at)
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Qt's hook."""
+        return 0 if parent is not None and parent.isValid() else len(self.keys)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Qt's hook."""
+        return 0 if parent is not None and parent.isValid() else len(self.columns)
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Qt's hook: rows may be dragged and be dropped on."""
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled | Qt.ItemFlag.ItemIsDropEnabled
+
+    def data(self, index: QModelIndex, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
+        """Qt's hook."""
+        column, thing = self.columns[index.column()], self.things[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.text(thing)
+        if role == SORT:
+            return column.value(thing)
+        if role == Qt.ItemDataRole.TextAlignmentRole and isinstance(column.value(thing), float):
+            return _RIGHT
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = int(Qt.ItemDataRole.DisplayRole)
+    ) -> Any:
+        """Qt's hook."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = self.columns[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.tip or None
+        return column.title if role == Qt.ItemDataRole.DisplayRole else None
+
+
+class ThingsTable(QTableView):
+    """A table of things that sorts by value and selects by key.
+
+    Signals
+    -------
+    chosen(list)
+        Keys of the selected rows, after a person selected them.
+    """
+
+    chosen = Signal(list)
+
+    def __init__(self, columns: Sequence[Column], parent: QWidget | None = None, sort_by: int = 0) -> None:
+        super().__init__(parent)
+        self._things = ThingsModel(columns, self)
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self._things)
+        self._sorted.setSortRole(SORT)
+        self.setModel(self._sorted)
+        self._still = False
+        self._dropped: Callable[[list[Any], Any], None] | None = None
+        self._dress()
+        self.sortByColumn(sort_by, Qt.SortOrder.AscendingOrder)
+        self.selectionModel().selectionChanged.connect(self._selected)
+
+    def show_things(self, things: Iterable[tuple[Any, Any]]) -> None:
+        """Take (key, thing) pairs; what was selected stays so."""
+        keys = self.keys()
+        self._still = True
+        if self._things.show_things(things):
+            self.select(keys)
+        self._still = False
+
+    def retitle(self, at: int, title: str) -> None:
+        """Another header for a column."""
+        self._things.retitle(at, title)
+
+    def keys(self) -> list[Any]:
+        """Keys of the selected rows."""
+        rows = (self._sorted.mapToSource(index).row() for index in self.selectionModel().selectedRows())
+        return [self._things.keys[row] for row in rows]
+
+    def select(self, keys: Iterable[Any]) -> None:
+        """Select the rows of keys, quietly."""
+        before, self._still = self._still, True
+        flags = QItemSelectionModel.SelectionFlag
+        self.clearSelection()
+        for key in keys:
+            if key in self._things.keys:
+                index = self._sorted.mapFromSource(self._things.index(self._things.keys.index(key), 0))
+                self.selectionModel().select(index, flags.Select | flags.Rows)
+                self.scrollTo(index)
+        self._still = before
+
+    def shown(self) -> list[list[str]]:
+        """The texts as they stand, row by row."""
+        size = self._sorted.rowCount(), self._sorted.columnCount()
+        return [[self._sorted.index(row, at).data() for at in range(size[1])] for row in range(size[0])]
+
+    def let_drop(self, dropped: Callable[[list[Any], Any], None]) -> None:
+        """Let rows be dragged onto another; `dropped` gets their keys and that of the row beneath."""
+        self._dropped = dropped
+        self.setDragEnabled(True)
+        self.setAcceptDrops(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDragDropOverwriteMode(True)
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Qt's hook: rows come down on a row; the table itself moves nothing."""
+        if event is None or self._dropped is None:
+            return
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid():
+            self._dropped(self.keys(), self._things.keys[self._sorted.mapToSource(index).row()])
+        event.setDropAction(Qt.DropAction.IgnoreAction)
+        event.accept()
+
+    def _dress(self) -> None:
+        self.setSortingEnabled(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAlternatingRowColors(False)
+        self.setShowGrid(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(22)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.setMinimumHeight(110)
+
+    def _selected(self, *_: Any) -> None:
+        if not self._still:
+            self.chosen.emit(self.keys())

@@ -1,0 +1,51 @@
+"""What a comparison left behind survives its journal unchanged."""
+
+import pytest
+
+from calcimeasure.io.interval_record import IntervalRecord
+from calcimeasure.io.journal import Journal
+from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Link, Status, Verdict
+
+CHANGE = Change(
+    Status.COMPARED,
+    Verdict.IMPROVED,
+    "less",
+    before=Quantity(12.0, 0.5, "mm2", (("outline", 0.5),)),
+    percent=-30.0,
+    percent_interval=(-40.0, -20.0),
+    deposits=(
+        DepositChange("1", Fate.SHRUNK, (1, 2), (3,), (4, 5), None, Quantity(12.0, None, "mm2"), confirmed=True),
+        DepositChange("2", Fate.NEW, followup=(1,), followup_point=(7, 8)),
+    ),
+    under_rules={"25 % alone": Verdict.STABLE},
+    warnings=("equal scale assumed",),
+)
+RECORD = IntervalRecord(
+    "k", "A\tv1\tv2", (FilmPair("A/v1", "A/v2", "", CHANGE, (Link((1, 2), (3,)),)),), ("A/v1/foot",)
+)
+
+
+def test_a_record_comes_back_as_it_was() -> None:
+    again = IntervalRecord.from_json(RECORD.to_json())
+    assert again == RECORD
+    assert again.pairs[0].change.deposits[0].fate is Fate.SHRUNK
+    assert again.pairs[0].change.before == CHANGE.before
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[]", RECORD.to_json()[:-5], RECORD.to_json().replace("shrunk", "eaten")])
+def test_a_torn_line_is_told(line: str) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        IntervalRecord.from_json(line)
+
+
+def test_a_journal_keeps_the_newest_and_forgets_a_torn_end(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    journal = Journal(tmp_path / "j", IntervalRecord.from_json, lambda record: record.name)
+    with journal:
+        journal.add(RECORD)
+        journal.add(IntervalRecord("newer", RECORD.name))
+        journal.add(IntervalRecord("k", "B"))
+    (tmp_path / "j").write_bytes((tmp_path / "j").read_bytes()[:-4])
+    with journal:
+        assert journal.get("B") is None
+        assert journal.get(RECORD.name) == IntervalRecord("newer", RECORD.name)

@@ -1,0 +1,398 @@
+"""What a reader does to a mask: every number is that of a full measurement, every step can be taken back."""
+
+import cv2
+import numpy as np
+import pytest
+from napari_calcimeasure._session import Session
+from session_scenes import SPACING, film, random_edit, stroke
+
+from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin
+from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
+from calcimeasure.model.scale import Scale
+from calcimeasure.steps.measure import measure
+from calcimeasure.steps.segment import find, segment
+from calcimeasure.steps.segment.settings import SegmentSettings
+
+
+def _whole(session):
+    return measure(session.image, Labels(session.labels), settings=session.recipe.measure)
+
+
+def _two(spacing=SPACING):
+    """Two discs, numbers 1 and 2, ten pixels apart."""
+    session = Session(film(spacing=spacing))
+    stroke(session, (100, 100), 10, 1)
+    stroke(session, (100, 130), 10, 2)
+    return session
+
+
+# --- the numbers -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("spacing", [SPACING, Spacing.of(0.1, 0.35, SpacingOrigin.USER), None])
+def test_after_any_edits_the_numbers_are_those_of_the_whole_mask(seed, spacing):
+    rng = np.random.default_rng(seed)
+    session = Session(film(seed, spacing=spacing))
+    for _ in range(40):
+        random_edit(session, rng)
+        assert session.measurement == _whole(session)
+
+
+def test_a_deposit_whose_background_is_painted_over_is_measured_again():
+    session = _two()
+    before = session.rows[1].contrast_mean
+    event = session.edited(np.s_[88:93, 112:116], np.full((5, 4), 7), "paint")
+    assert {1, 2, 7} == event.numbers
+    assert session.rows[1].contrast_mean != before
+    assert session.measurement == _whole(session)
+
+
+def test_far_deposits_are_left_alone():
+    session = _two()
+    stroke(session, (200, 280), 10, 3)
+    assert session.edited(np.s_[200:203, 280:283], np.zeros((3, 3), int), "erase").numbers == {3}
+
+
+def test_a_film_of_unknown_scale_stays_in_pixels_until_calibrated():
+    session = _two(spacing=None)
+    assert session.measurement.area_mm2 is None
+    assert session.brush_px(2.0) is None
+    session.set_spacing(0.1)
+    assert session.measurement.area_mm2.value == pytest.approx(session.measurement.area_px.value * 0.01)
+    assert session.brush_px(2.0) == 20
+    session.undo()
+    assert session.measurement.area_mm2 is None
+
+
+@pytest.mark.parametrize("mm", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_is_none_is_refused(mm):
+    with pytest.raises(EditRefused, match="positive"):
+        Session(film()).set_spacing(mm)
+
+
+def test_a_refused_scale_says_why_and_changes_nothing():
+    session = _two()
+    with pytest.raises(MeasurementRefused, match="no marker"):
+        session.set_scale(Scale.refused("no marker in the picture"))
+    assert session.image.spacing == SPACING
+
+
+# --- undo ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_three_hundred_steps_back_and_forth_end_in_the_first_mask(seed):
+    rng = np.random.default_rng(seed)
+    session = Session(film(seed))
+    for _ in range(10):
+        random_edit(session, rng)
+    first, state, numbers = session.labels.copy(), session.state, session.measurement
+    steps = len(session.history.names)
+    done = 0
+    while done < 150:
+        if rng.random() < 0.3 and len(session.history.names) > steps:
+            session.undo()
+        else:
+            random_edit(session, rng)
+            done += 1
+    last, last_numbers = session.labels.copy(), session.measurement
+    depth = len(session.history.names) - steps
+    for _ in range(depth):
+        session.undo()
+    assert (session.labels == first).all()
+    assert session.measurement == numbers
+    assert session.state is state
+    for _ in range(depth):
+        session.redo()
+    assert (session.labels == last).all()
+    assert session.measurement == last_numbers
+
+
+def test_the_history_stays_under_its_bound():
+    rng = np.random.default_rng(0)
+    session = Session(film(), history_bytes=100_000)
+    for _ in range(300):
+        random_edit(session, rng)
+        assert session.history.nbytes <= 100_000
+    assert session.undo_name is not None
+
+
+def test_a_step_larger_than_the_bound_is_done_but_not_kept():
+    session = Session(film(), history_bytes=2000)
+    noise = np.random.default_rng(0).integers(0, 2, (240, 320))
+    session.edited(np.s_[0:240, 0:320], noise)
+    assert session.labels.any()
+    assert session.undo() is None
+
+
+def test_a_whole_film_filled_costs_the_history_nothing_to_speak_of():
+    session = Session(film())
+    for number in range(1, 31):
+        session.edited(np.s_[0:240, 0:320], np.full((240, 320), number), "fill")
+    assert session.history.nbytes < 100_000
+
+
+def test_steps_are_named_and_a_new_one_ends_redo():
+    session = _two()
+    session.merge([1, 2])
+    assert session.undo_name == "merge"
+    session.undo()
+    assert (session.undo_name, session.redo_name) == ("paint", "merge")
+    session.delete([1])
+    assert session.redo_name is None
+    assert session.redo() is None
+
+
+# --- single actions --------------------------------------------------------------------------------------
+
+
+def test_merge_then_split_gives_the_two_again():
+    session = _two()
+    session.merge([2, 1])
+    assert list(session.rows) == [1]
+    session.split(1)
+    assert sorted(row.area_px.value for row in session.rows.values()) == [317.0, 317.0]
+
+
+@pytest.mark.parametrize("line", [[(100, 80), (100, 120)], [(85, 85), (115, 115)], [(80, 101), (120, 99)]])
+def test_a_line_across_parts_a_deposit_and_loses_no_pixel(line):
+    session = _two()
+    session.split(1, line)
+    assert sorted(session.rows) == [1, 2, 3]
+    assert session.rows[1].area_px.value + session.rows[3].area_px.value == 317
+    assert session.rows[1].area_px.value >= session.rows[3].area_px.value > 100
+    assert all(cv2.connectedComponents((session.labels == n).astype(np.uint8))[0] == 2 for n in (1, 3))
+
+
+def test_a_cut_leaves_the_pieces_that_it_does_not_meet_with_the_deposit():
+    session = _two()
+    session.merge([1, 2])
+    session.split(1, [(100, 80), (100, 112)])
+    assert sorted(session.rows) == [1, 2]
+    assert session.labels[100, 130] == 1
+
+
+@pytest.mark.parametrize("line", [[(10, 10), (10, 50)], [(100, 100), (100, 104)]])
+def test_a_line_that_does_not_part_is_refused(line):
+    with pytest.raises(EditRefused, match="right across"):
+        _two().split(1, line)
+
+
+def test_what_is_rejected_can_be_brought_back_to_the_pixel():
+    session = _two()
+    before = session.labels.copy()
+    session.reject([2])
+    (held,) = session.excluded
+    assert held.finding.reason is Reason.REJECTED
+    session.bring_back(held)
+    assert ((session.labels > 0) == (before > 0)).all()
+    assert session.excluded == ()
+    with pytest.raises(EditRefused, match="not among"):
+        session.bring_back(held)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda s: s.delete([9]), "no deposit 9"),
+        (lambda s: s.reject([]), "no deposit is chosen"),
+        (lambda s: s.merge([1]), "two deposits"),
+        (lambda s: s.split(1), "in one piece"),
+        (lambda s: s.reopen("why", "AB"), "not signed"),
+        (lambda s: s.set_initials("Alice Bloggs"), "initials"),
+        (lambda s: s.prompted(Labels(s.labels)), "counted already"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(act, words):
+    session = _two()
+    before, steps = session.labels.copy(), len(session.did)
+    with pytest.raises(EditRefused, match=words):
+        act(session)
+    assert (session.labels == before).all()
+    assert len(session.did) == steps
+
+
+@pytest.mark.parametrize(
+    ("where", "values"),
+    [
+        (np.s_[0:5, 0:5], np.zeros((5, 4), int)),
+        (np.s_[0:5, 0:5], np.zeros((5, 5))),
+        (np.s_[0:5, 0:5], np.full((5, 5), -1)),
+        (np.s_[0:5, 0:5], np.full((5, 5), 2**31)),
+        (np.s_[238:243, 0:5], np.ones((5, 5), int)),
+    ],
+)
+def test_a_window_that_is_no_part_of_a_mask_is_refused(where, values):
+    session = _two()
+    with pytest.raises(MaskError):
+        session.edited(where, values)
+    assert session.measurement == _whole(session)
+
+
+def test_a_region_limits_what_is_measured_and_drawn_and_undo_brings_all_back():
+    session = _two()
+    before = session.labels.copy()
+    region = np.zeros(session.labels.shape, bool)
+    region[:, :100] = True
+    session.set_region(region)
+    assert list(session.rows) == [1]
+    assert [held.finding.reason for held in session.excluded] == [Reason.OUTSIDE_REGION]
+    seen = []
+    session.on_change(seen.append)
+    event = session.edited(np.s_[50:60, 95:105], np.full((10, 10), 5))
+    assert event.clipped
+    assert seen == [event]
+    assert session.rows[5].area_px.value == 50
+    session.undo(), session.undo()
+    assert (session.labels == before).all()
+    assert session.region is None
+    with pytest.raises(MaskError, match="region"):
+        session.set_region(region[:-1])
+
+
+def test_a_signed_mask_is_locked_until_it_is_reopened_with_a_reason():
+    session = _two()
+    session.sign("ab")
+    locked = [
+        lambda: stroke(session, (50, 50), 3, 5),
+        session.undo,
+        lambda: session.delete([1]),
+        lambda: session.set_spacing(0.3),
+        lambda: session.set_threshold(0.3),
+        lambda: session.found(segment(session.image, SegmentSettings(method="classical"))),
+        session.segmenting,
+        lambda: session.sign("CD"),
+    ]
+    for act in locked:
+        with pytest.raises(EditRefused, match="signed by AB"):
+            act()
+    with pytest.raises(EditRefused, match="why"):
+        session.reopen("  ", "CD")
+    session.reopen("missed a deposit", "cd")
+    session.delete([1])
+    notes = [(did.name, did.who, did.why) for did in session.did if did.name in ("sign", "reopen")]
+    assert notes == [("sign", "AB", ""), ("reopen", "CD", "missed a deposit")]
+
+
+def test_listeners_hear_every_change_until_they_leave():
+    session, seen = Session(film()), []
+    leave = session.on_change(seen.append)
+    stroke(session, (50, 60), 4, 1)
+    session.undo()
+    leave()
+    session.redo()
+    assert [(event.name, event.how) for event in seen] == [("paint", "do"), ("paint", "undo")]
+    assert seen[0].where == np.s_[46:55, 56:65]
+    assert session.at(50, 60) == 1
+    assert session.at(-5, 60) == session.at(50, 1e6) == 0
+
+
+def test_the_mask_cannot_be_written_past_the_session():
+    with pytest.raises(ValueError, match="read-only"):
+        _two().labels[0, 0] = 1
+
+
+# --- findings and what a person did ---------------------------------------------------------------------
+
+
+def _scene():
+    """A limb with four nodules of falling contrast."""
+    rng = np.random.default_rng(1)
+    yy, xx = np.mgrid[:400, :300]
+    grey = 200 + 600.0 * (abs(xx - 150) < 110) + rng.normal(0, 6, xx.shape)
+    for at, height in ((80, 500), (160, 350), (240, 260), (320, 190)):
+        grey += height * np.exp(-((((yy - at) ** 2 + (xx - 100) ** 2) / 90) ** 2))
+    pixels = np.clip(grey, 0, 4095).astype(np.uint16)
+    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, Spacing.of(0.3, 0.3, SpacingOrigin.USER))
+
+
+METHODS = ["classical", "learned"]
+
+
+@pytest.fixture(params=METHODS)
+def segmented(request):
+    session = Session(_scene(), Recipe(SegmentSettings(method=request.param)))
+    session.found(session.segmenting()())
+    assert session.measurement.count >= 2
+    return session
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_findings_give_what_segmenting_gives_under_any_settings(method):
+    image = _scene()
+    found = find(image, SegmentSettings(method=method))
+    region = np.zeros(image.shape, bool)
+    region[:170] = True
+    for settings, part in (
+        (SegmentSettings(method=method), None),
+        (SegmentSettings(method=method, threshold=0.9), None),
+        (SegmentSettings(method=method, threshold=0.2, min_area_mm2=25.0), None),
+        (SegmentSettings(method=method, min_area_px=300), region),
+    ):
+        one, other = found.segmentation(settings, part), segment(image, settings, part)
+        assert (one.labels.array == other.labels.array).all()
+        assert (one.excluded, one.warnings) == (other.excluded, other.warnings)
+
+
+def test_the_sliders_act_at_once_and_give_what_segmenting_would(segmented):
+    for threshold in (0.95, 0.05, 0.5):
+        segmented.set_threshold(threshold)
+        fresh = segment(segmented.image, segmented.recipe.segment)
+        assert (segmented.labels == fresh.labels.array).all()
+        assert tuple(held.finding for held in segmented.excluded) == tuple(
+            sorted(fresh.excluded, key=lambda e: (e.row, e.column))
+        )
+        assert segmented.measurement == _whole(segmented)
+    segmented.set_min_area_px(10**6)
+    assert segmented.measurement.count == 0
+    segmented.undo()
+    assert segmented.recipe.segment.min_area_px == 12
+    assert segmented.measurement == _whole(segmented)
+    with pytest.raises(RecipeError):
+        segmented.set_threshold(1.5)
+
+
+def test_what_a_person_did_survives_sliders_and_another_segmentation(segmented):
+    kept, deleted = list(segmented.rows)[:2]
+    segmented.edited(np.s_[5:9, 5:9], np.full((4, 4), 40))
+    window = segmented.rows[kept].bbox
+    segmented.edited(np.s_[window[0] : window[0] + 3, 0:300], np.zeros((3, 300), int), "erase")
+    mine = segmented.labels == kept
+    segmented.delete([deleted])
+    for act in (lambda: segmented.set_threshold(0.05), lambda: segmented.found(segmented.segmenting()())):
+        act()
+        assert ((segmented.labels == kept) == mine).all()
+        assert (segmented.labels == 40).sum() == 16
+        assert deleted not in segmented.rows
+        assert segmented.measurement == _whole(segmented)
+
+
+def test_a_finding_that_the_sliders_dropped_is_brought_back_with_one_click(segmented):
+    before = segmented.labels > 0
+    segmented.set_min_area_px(10**6)
+    for held in [one for one in segmented.excluded if before[one.finding.row, one.finding.column]]:
+        segmented.bring_back(held)
+    assert ((segmented.labels > 0) == before).all()
+
+
+def test_a_segmentation_that_comes_late_answers_the_present_question():
+    session = Session(_scene(), Recipe(SegmentSettings(method="classical")))
+    work = session.segmenting()
+    session.set_min_area_mm2(40.0)
+    session.found(work())
+    assert (session.labels == segment(session.image, session.recipe.segment).labels.array).all()
+
+
+def test_a_photo_is_outlined_where_a_person_points():
+    yy, xx = np.mgrid[:200, :200]
+    disc = ((yy - 100) ** 2 + (xx - 90) ** 2 < 20**2)[..., None]
+    noise = np.random.default_rng(0).normal(0, 2, (200, 200, 3))
+    pixels = np.clip(np.where(disc, (225, 215, 200), (190, 130, 110)) + noise, 0, 255).astype(np.uint8)
+    session = Session(Image(pixels, Kind.PHOTO, Meaning.PHOTO, Spacing.of(0.2, 0.2, SpacingOrigin.MARKER)))
+    session.prompt(box=(70, 60, 130, 120))
+    assert session.measurement.area_mm2.value == pytest.approx(np.pi * 16, rel=0.1)
+    assert session.measurement == _whole(session)
+    assert session.measurement.contrast_mean is None
+    session.found(session.segmenting()())
+    assert session.rows[1].area_px.value > 1000
