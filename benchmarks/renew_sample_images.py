@@ -1,6 +1,6 @@
-"""Draw sample_images/ anew, measure them, and say what moved in expected.csv.
+"""Draw sample_images/ anew, measure them, run the sample study, and say what moved in the golden tables.
 
-    python benchmarks/renew_sample_images.py [FOLDER]
+    python benchmarks/renew_sample_images.py [FOLDER [samples] [study]]
 
 Everything is drawn by calcimeasure.phantom from fixed scenes and seeds: no patient, no camera. Drawing twice on one
 machine gives the same bytes.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from ivig_study import main as draw_study
 from PIL import Image as Picture
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -53,10 +54,51 @@ class Sample:
     spacing_mm: float | None = None
 
 
-def main(folder: Path) -> None:
+CHANGES = (
+    "subject", "status", "verdict", "area_before_mm2", "area_after_mm2", "area_change_percent", "percent_low",
+    "percent_high", "new", "resolved", "grown", "shrunk", "stable", "merged", "split", "out_of_field",
+)  # fmt: skip
+STUDY = "ivig_study"
+
+
+def main(folder: Path, *steps: str) -> None:
+    """Draw and measure everything, or only the steps named: samples, study."""
+    for step in steps or ("samples", "study"):
+        moved = {"samples": renew_samples, "study": renew_study}[step](folder)
+        print("\n".join(moved) if moved else f"{step}: nothing moved")
+
+
+def renew_samples(folder: Path) -> list[str]:
+    """Draw and measure the single images; what moved in expected.csv."""
     draw_samples(folder)
-    moved = renew_expected(folder)
-    print("\n".join(moved) if moved else "expected.csv: nothing moved")
+    return renew_expected(folder)
+
+
+def renew_study(folder: Path) -> list[str]:
+    """Draw and run the sample study; what moved in expected_changes.csv."""
+    draw_study(folder / STUDY)
+    target = folder / STUDY / "expected_changes.csv"
+    old = _rows(target, CHANGES) if target.exists() else {}
+    with tempfile.TemporaryDirectory() as out:
+        results = Path(out) / "results"
+        _measure("study", folder / STUDY / "study.csv", "-o", results)
+        new = _rows(results / "changes.csv", CHANGES)
+    _write_rows(target, CHANGES, new)
+    return what_moved(old, new, CHANGES)
+
+
+def _measure(*words: object) -> None:
+    command = [sys.executable, "-m", "calcimeasure", *map(str, words)]
+    run = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    if run.returncode > 1:  # 1 is a file that failed: its row says so
+        raise SystemExit(f"{words[0]} ended with exit code {run.returncode}: nothing was renewed")
+
+
+def _write_rows(target: Path, columns: tuple[str, ...], rows: dict[str, dict[str, str]]) -> None:
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())
 
 
 def draw_samples(folder: Path) -> None:
@@ -75,21 +117,15 @@ def draw_samples(folder: Path) -> None:
 def renew_expected(folder: Path) -> list[str]:
     """Measure the folder into expected.csv and list what moved: image, column, old, new."""
     target = folder / "expected.csv"
-    old = _rows(target) if target.exists() else {}
+    old = _rows(target, COLUMNS) if target.exists() else {}
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "calcimeasure", "measure", str(folder), "-o", f"{out}/results"]
-        run = subprocess.run(
-            [*command, "--spacing", str(folder / "spacing.csv")], check=False, stdout=subprocess.DEVNULL
-        )
-        if run.returncode > 1:  # 1 is a file that failed: its row says so
-            raise SystemExit(f"measuring {folder.name} ended with exit code {run.returncode}: nothing was renewed")
-        new = _rows(Path(out) / "results" / "images.csv")
-        renew_picture(Path(out) / "results" / "overlays" / "hand_dx.png")
-    with target.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(new.values())
-    return what_moved(old, new)
+        results = Path(out) / "results"
+        _measure("measure", folder, "-o", results, "--spacing", folder / "spacing.csv")
+        measured = _rows(results / "images.csv", COLUMNS)
+        renew_picture(results / "overlays" / "hand_dx.png")
+    new = {name: row for name, row in measured.items() if not name.startswith(f"{STUDY}/")}
+    _write_rows(target, COLUMNS, new)
+    return what_moved(old, new, COLUMNS)
 
 
 def renew_picture(overlay: Path) -> None:
@@ -101,23 +137,23 @@ def renew_picture(overlay: Path) -> None:
         )
 
 
-def what_moved(old: dict[str, dict[str, str]], new: dict[str, dict[str, str]]) -> list[str]:
-    """One line per image that came or went and per cell that changed."""
+def what_moved(old: dict[str, dict[str, str]], new: dict[str, dict[str, str]], columns: tuple[str, ...]) -> list[str]:
+    """One line per row that came or went and per cell that changed."""
     lines = [f"{name}: no longer measured" for name in old if name not in new]
     for name, row in new.items():
         before = old.get(name)
         if before is None:
             lines.append(f"{name}: new")
             continue
-        moved = [c for c in COLUMNS if before.get(c, "") != row[c]]
+        moved = [c for c in columns if before.get(c, "") != row[c]]
         lines += [f"{name}: {c}: {before.get(c, '')} -> {row[c]}" for c in moved]
     return lines
 
 
-def _rows(table: Path) -> dict[str, dict[str, str]]:
-    """The measured columns of a table by image; a column that the table lacks is empty."""
+def _rows(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """The named columns of a table by its first; a column that the table lacks is empty."""
     with table.open(newline="") as file:
-        return {row["image"]: {c: row.get(c) or "" for c in COLUMNS} for row in csv.DictReader(file)}
+        return {row[columns[0]]: {c: row.get(c) or "" for c in columns} for row in csv.DictReader(file)}
 
 
 # ---------------------------------------------------------------------------------------------- scenes
@@ -325,4 +361,4 @@ SAMPLES = (
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HOME)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HOME, *sys.argv[2:])

@@ -25,9 +25,14 @@ if TYPE_CHECKING:
     from calcimeasure.model.image import SpacingOrigin as SpacingOrigin
     from calcimeasure.model.labels import Labels as Labels
     from calcimeasure.model.quantity import Quantity as Quantity
+    from calcimeasure.model.scale import Scale as Scale
     from calcimeasure.recipe import Analysis as Analysis
     from calcimeasure.recipe import Recipe as Recipe
     from calcimeasure.recipe import analyse as analyse
+    from calcimeasure.steps.calibrate.find import find_scale as find_scale
+    from calcimeasure.steps.calibrate.points import scale_from_points as scale_from_points
+    from calcimeasure.steps.calibrate.wedge import calibrate_wedge as calibrate_wedge
+    from calcimeasure.steps.density import density as density
     from calcimeasure.steps.measure import measure as measure
     from calcimeasure.steps.segment import segment as segment
     from calcimeasure.steps.segment.photo import segment_photo as segment_photo
@@ -47,12 +52,17 @@ _HOME = {
     "Quantity": "model.quantity",
     "Reason": "model.deposit",
     "Recipe": "recipe",
+    "Scale": "model.scale",
     "Segmentation": "model.deposit",
     "Spacing": "model.image",
     "SpacingOrigin": "model.image",
     "analyse": "recipe",
+    "calibrate_wedge": "steps.calibrate.wedge",
+    "density": "steps.density",
+    "find_scale": "steps.calibrate.find",
     "measure": "steps.measure",
     "read_image": "io.read",
+    "scale_from_points": "steps.calibrate.points",
     "segment": "steps.segment",
     "segment_photo": "steps.segment.photo",
 }

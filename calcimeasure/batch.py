@@ -299,19 +299,27 @@ def lost_file(task: Task, job: Job, why: str) -> Record:
 
 Asked = TypeVar("Asked")
 
+_READY = "ready"  # a worker's first word
+_START_SECONDS = 120.0  # for a process to come up and import what it needs; a file's time begins after that
+
 
 @dataclass(slots=True)
 class _Worker:
-    """A process, the pipe to it, what it is busy with and until when it may be."""
+    """A process, the pipe to it, what it is busy with and until when it may be; `ready` once it has come up."""
 
     process: SpawnProcess
     pipe: Connection
     task: Any = None
     deadline: float = 0.0
+    ready: bool = False
 
     def give(self, task: Any, seconds: float) -> None:
-        self.task, self.deadline = task, time.monotonic() + seconds
+        self.task, self.deadline = task, time.monotonic() + (seconds if self.ready else _START_SECONDS)
         self.pipe.send(task)
+
+    def come_up(self, seconds: float) -> None:
+        """From now on its task is timed."""
+        self.ready, self.deadline = True, time.monotonic() + seconds
 
     def stop(self) -> None:
         self.process.kill()
@@ -372,17 +380,23 @@ class Crew:
         ready = wait([worker.pipe for worker in busy], patience)
         for worker in busy:
             if worker.pipe in ready:
-                yield self._answer(worker)
+                answer: tuple[Asked, Any] | None = self._answer(worker)
+                if answer is not None:
+                    yield answer
             elif time.monotonic() >= worker.deadline:
                 yield self._replace(worker, f"took longer than {self.seconds_a_file:g} s and was given up")
 
-    def _answer(self, worker: _Worker) -> tuple[Asked, Any]:
+    def _answer(self, worker: _Worker) -> tuple[Asked, Any] | None:
+        """A task and its answer; `None` when the worker only says that it has come up."""
         task = worker.task
         assert task is not None
         try:
             answer = worker.pipe.recv()
         except EOFError:
             return self._replace(worker, "made its reader process die; the file is probably damaged")
+        if not worker.ready:
+            worker.come_up(self.seconds_a_file)
+            return None
         worker.task = None
         if isinstance(answer, OutputError):
             raise answer
@@ -415,6 +429,8 @@ def _work(pipe: Connection, job: Any, act: Callable[[Any, Any], Any]) -> None:
     """A worker's life: take a task, give its record, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _limit_threads(job.threads)
+    with suppress(BrokenPipeError):
+        pipe.send(_READY)
     while True:
         try:
             task = pipe.recv()

@@ -140,7 +140,7 @@ def test_a_strangers_words_stay_words_in_both_files(tmp_path):
     page = _Page(text)
     assert "script" not in page.tags
     assert page.handlers == []
-    assert {tag for tag in page.tags if tag in ("b", "td", "img")} == {"b", "td", "img"}
+    assert page.tags.count("img") == 4
     assert page.without_alt == 0
     assert "{{7*7}}" in text
     assert all(address.startswith(("#", "data:")) for address in page.addresses)

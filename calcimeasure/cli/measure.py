@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from calcimeasure.io.results import Results
 
 
+#: The drawn trial among the sample images.
+SAMPLE_STUDY = "ivig_study"
+
+
 def measure(
     paths: Paths,
     out: Out,
@@ -100,12 +104,23 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path("calcimeasure-demo"),
     as_json: Json = False,
 ) -> None:
-    """Measure the sample images that come with the package, and say where the report lies."""
+    """Measure the sample images that come with the package, run the sample study, and say where the reports lie."""
+    from calcimeasure.cli.study import run_sample_study, tell_study
+
     with clear_errors():
         samples = _sample_images()
         job = job_of(out, KindOption.AUTO, str(samples / "spacing.csv"), None, None)
-        request = _Request((samples,), out, resume=False, overwrite=out.exists())
-        raise typer.Exit(_run(request, job, _Pace(min(2, os.cpu_count() or 1)), as_json))
+        request = _Request((samples,), out, resume=False, overwrite=out.exists(), leave_out=f"{SAMPLE_STUDY}/")
+        jobs = min(2, os.cpu_count() or 1)
+        summary, interrupted = _measured(request, job, _Pace(jobs))
+        _tell(summary, interrupted, False)
+        if interrupted:
+            raise typer.Exit(INTERRUPTED)
+        found = run_sample_study(samples / SAMPLE_STUDY, out / SAMPLE_STUDY, jobs)
+        tell_study(found)
+        if as_json:
+            print(json.dumps({**summary, "study": found.summary}))
+        raise typer.Exit(found.code or (SOME_FAILED if summary["failed"] else ALL_MEASURED))
 
 
 def info(
@@ -129,12 +144,22 @@ def info(
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Which files, where to, and what to do with what is there already."""
+    """Which files, where to, and what to do with what is there already.
+
+    Images whose path begins with `leave_out` are no part of the run; empty is to take all.
+    """
 
     paths: tuple[Path, ...]
     out: Path
     resume: bool
     overwrite: bool
+    leave_out: str = ""
+
+    def without_left_out(self, inputs: Inputs) -> Inputs:
+        """The inputs that are part of the run."""
+        if not self.leave_out:
+            return inputs
+        return replace(inputs, files=tuple(one for one in inputs.files if not one.image.startswith(self.leave_out)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,22 +243,27 @@ def _sample_images() -> Path:
 
 
 def _run(request: _Request, job: Job, pace: _Pace, as_json: bool) -> int:
-    """Measure what was asked for; the exit code."""
+    """Measure what was asked for and tell of it; the exit code."""
+    summary, interrupted = _measured(request, job, pace)
+    _tell(summary, interrupted, as_json)
+    if interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if summary["failed"] else ALL_MEASURED
+
+
+def _measured(request: _Request, job: Job, pace: _Pace) -> tuple[dict[str, Any], bool]:
+    """The summary of a run, and whether it was interrupted."""
     from calcimeasure.batch import run_facts
     from calcimeasure.io.results import open_results
 
-    inputs = found_inputs(request.paths, request.out)
+    inputs = request.without_left_out(found_inputs(request.paths, request.out))
     results = open_results(
         request.out, inputs.files, run_facts(job), resume=request.resume, overwrite=request.overwrite
     )
     with results:
         interrupted = _work_through(results, inputs, job, pace)
         results.finish(run_facts(job))
-        summary = _summary(results, request.out)
-    _tell(summary, interrupted, as_json)
-    if interrupted:
-        return INTERRUPTED
-    return SOME_FAILED if summary["failed"] else ALL_MEASURED
+        return _summary(results, request.out), interrupted
 
 
 def _work_through(results: Results, inputs: Inputs, job: Job, pace: _Pace) -> bool:

@@ -86,7 +86,7 @@ def compare(
     with clear_errors():
         films, masks = _given(films, masks or [])
         job = replace(job_of(out, kind, spacing, None, recipe), max_megapixels=max_megapixels)
-        pace = _Pace(jobs, timeout, resume, overwrite)
+        pace = Pace(jobs, timeout, resume, overwrite)
         study, sources = _one_patient(films, masks, side, job)
         trial = _trial(study, sources, _paced(job, pace), _guidance(profile, mirrored), _by_hand(landmarks, overrides))
         raise typer.Exit(_run(trial, pace, as_json))
@@ -110,7 +110,7 @@ def study(
     """Measure and compare all visits of a trial, and write its report."""
     with clear_errors():
         job = replace(job_of(out, kind, None, None, recipe), max_megapixels=max_megapixels)
-        pace = _Pace(jobs, timeout, resume, overwrite)
+        pace = Pace(jobs, timeout, resume, overwrite)
         trial = trial_in(table, _paced(job, pace), _guidance(profile, False), _by_hand(landmarks, overrides))
         raise typer.Exit(_run(trial, pace, as_json))
 
@@ -119,7 +119,7 @@ def study(
 
 
 @dataclass(frozen=True, slots=True)
-class _Pace:
+class Pace:
     """How many processes, how long one film may take, and what to do with what is there already."""
 
     jobs: int = 1
@@ -132,7 +132,7 @@ class _Pace:
             raise typer.BadParameter("choose one of --resume and --overwrite")
 
 
-def _paced(job: Job, pace: _Pace) -> Job:
+def _paced(job: Job, pace: Pace) -> Job:
     return replace(job, threads=max(1, (os.cpu_count() or 1) // pace.jobs))
 
 
@@ -210,27 +210,54 @@ def _by_hand(landmarks: Path | None, overrides: Path | None) -> ByHand:
 # --- the run ---------------------------------------------------------------------------------------
 
 
-def _run(trial: Trial, pace: _Pace, as_json: bool) -> int:
-    """Measure, compare and report; the exit code."""
-    from calcimeasure.io.trial_results import open_trial
-    from calcimeasure.trial import finish, trial_facts
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run of a trial gave: its summary, its cohort, and whether the user broke it off."""
 
+    summary: dict[str, Any]
+    cohort: Cohort
+    interrupted: bool = False
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        if self.interrupted:
+            return INTERRUPTED
+        return SOME_FAILED if self.summary["failed_films"] or self.summary["failed_intervals"] else ALL_MEASURED
+
+
+def run_sample_study(folder: Path, out: Path, jobs: int) -> Outcome:
+    """Run the drawn trial that comes with the package."""
+    pace = Pace(jobs, overwrite=out.exists())
+    job = _paced(job_of(out, KindOption.AUTO, None, None, None), pace)
+    return _outcome(trial_in(folder / "study.csv", job, _guidance(None, False), _by_hand(None, None)), pace)
+
+
+def _run(trial: Trial, pace: Pace, as_json: bool) -> int:
+    """Measure, compare and report; the exit code."""
     if not trial.used:
         say("nothing to measure: every film of the study is excluded")
         return NOTHING
+    found = _outcome(trial, pace)
+    if as_json:
+        print(json.dumps(found.summary))
+    tell_study(found)
+    return found.code
+
+
+def _outcome(trial: Trial, pace: Pace) -> Outcome:
+    from calcimeasure.io.trial_results import open_trial
+    from calcimeasure.trial import finish, trial_facts
+
     inputs = [one.item for one in trial.used.values()]
     results = open_trial(trial.job.out, inputs, trial_facts(trial), resume=pace.resume, overwrite=pace.overwrite)
     with results:
         interrupted = _work_through(trial, results, pace)
         cohort = finish(trial, results)
-        summary = _summary(trial, results, cohort)
-    _tell(summary, cohort, interrupted, as_json)
-    if interrupted:
-        return INTERRUPTED
-    return SOME_FAILED if summary["failed_films"] or summary["failed_intervals"] else ALL_MEASURED
+        return Outcome(_summary(trial, results, cohort), cohort, interrupted)
 
 
-def _work_through(trial: Trial, results: TrialResults, pace: _Pace) -> bool:
+def _work_through(trial: Trial, results: TrialResults, pace: Pace) -> bool:
     """Measure all films, then compare all visits; whether the user broke it off."""
     try:
         with progress(len(trial.used)) as step:
@@ -249,7 +276,7 @@ def _follow(news: Iterator[str], step: Any) -> None:
         step()
 
 
-def _films(trial: Trial, results: TrialResults, pace: _Pace) -> Iterator[str]:
+def _films(trial: Trial, results: TrialResults, pace: Pace) -> Iterator[str]:
     """What to say of each film as it is finished; nothing when all is well."""
     from calcimeasure.trial import measure_films
 
@@ -257,7 +284,7 @@ def _films(trial: Trial, results: TrialResults, pace: _Pace) -> Iterator[str]:
         yield f"failed: {record.image}: {record.row['error']}" if record and record.failed else ""
 
 
-def _visits(trial: Trial, results: TrialResults, pace: _Pace) -> Iterator[str]:
+def _visits(trial: Trial, results: TrialResults, pace: Pace) -> Iterator[str]:
     from calcimeasure.trial import compare_visits
 
     for record in compare_visits(trial, results, pace.jobs, 2 * pace.seconds):
@@ -287,15 +314,15 @@ def _summary(trial: Trial, results: TrialResults, cohort: Cohort) -> dict[str, A
     }
 
 
-def _tell(summary: dict[str, Any], cohort: Cohort, interrupted: bool, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(summary))
-    if interrupted:
+def tell_study(found: Outcome) -> None:
+    """Say the verdict, or how many improved, and where the report lies."""
+    summary, cohort = found.summary, found.cohort
+    if found.interrupted:
         say(f"interrupted: {summary['intervals']} intervals so far; --resume goes on")
         return
     for member in cohort.members[:1] if len(cohort.members) == 1 else ():
-        for one in (member.primary, *member.others):
-            say(_one_line(one) if one else member.reason)
+        told = [_one_line(one) for one in (member.primary, *member.others) if one]
+        say("\n".join(told) or member.reason)
     if len(cohort.members) > 1:
         say(_cohort_line(summary))
     say(f"report: {summary['report']}")

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
+from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -51,7 +52,9 @@ from calcimeasure.steps.trial_report import (
     Pictures,
     Table,
     Text,
-    report_html,
+    foot_html,
+    head_html,
+    page_html,
 )
 from calcimeasure.trial_pages import Findings, cohort_pages, patient_page, picture_of
 from calcimeasure.trial_pages.patient import crowded
@@ -104,7 +107,7 @@ def write_reports(
         Every interval of every subject; which one counts is decided by `calcimeasure.steps.agree.cohort`.
     pictures : callable
         The picture of an interval's pair (`calcimeasure.steps.pair_picture`, any size, PNG or JPEG), or `None`. It is
-        asked for one interval per subject, twice, and read only while that subject's page is written.
+        asked for one interval per subject and read only while that subject's page is written.
     run : mapping
         ``version``, ``recipe_hash``, ``weights_sha256``, ``packages``.
 
@@ -118,13 +121,11 @@ def write_reports(
 
 def write_findings(folder: Path, findings: Findings, pictures: Pairs) -> None:
     """As `write_reports`, from a cohort made by the caller: with another window, or with readers' agreement."""
-    first = tuple(cohort_pages(findings))
-    foot = f"{CAUTION} Made by calcimeasure {findings.run.get('version') or 'unknown'}."
-    with _whole(folder / "report.html") as file:
-        for text in report_html(_TITLE, _pages(first, findings, pictures), foot):
-            file.write(text.encode("utf-8", "replace"))
-    with _whole(folder / "report.pdf") as file:
-        _write_pdf(file, _pages(first, findings, pictures))
+    foot = f"{CAUTION} Made by calcimeasure {findings.fact('version')}."
+    with _whole(folder / "report.html") as html, _whole(folder / "report.pdf") as pdf:
+        html.write(head_html(_TITLE).encode())
+        _write_pdf(pdf, _written(_pages(findings, pictures), html))
+        html.write(_bytes(foot_html(foot)))
 
 
 def compressed(picture: bytes, limit: int = PICTURE_BYTES) -> tuple[bytes, tuple[int, int]] | None:
@@ -164,12 +165,23 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
             draft.unlink()
 
 
-def _pages(first: Iterable[Page], findings: Findings, pictures: Pairs) -> Iterator[Page]:
+def _pages(findings: Findings, pictures: Pairs) -> Iterator[Page]:
     """The cohort's pages, then every patient's, each made when it is its turn."""
-    yield from first
+    yield from cohort_pages(findings)
     for subject, member in zip(findings.study.subjects, findings.cohort.members, strict=True):
         shown = member.shown
         yield patient_page(findings, subject, member, _pair(shown, pictures) if shown else None)
+
+
+def _written(pages: Iterable[Page], html: IO[bytes]) -> Iterator[Page]:
+    """The pages as they come, each written as HTML on its way to the PDF: no picture is made twice or kept."""
+    for page in pages:
+        html.write(_bytes(page_html(page)))
+        yield page
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _pair(interval: Interval, pictures: Pairs) -> Picture | None:
@@ -217,7 +229,18 @@ def _write_pdf(file: IO[bytes], pages: Iterable[Page]) -> None:
     document = BaseDocTemplate(file, pagesize=A4, title=_TITLE, invariant=1)
     frame = Frame(13 * mm, 14 * mm, _WIDTH, A4[1] - 26 * mm, 0, 0, 0, 0)
     document.addPageTemplates([PageTemplate("sheet", [frame], onPageEnd=story.draw_foot)])
-    document.build([story])
+    with _binary():
+        document.build([story])
+
+
+@contextmanager
+def _binary() -> Iterator[None]:
+    """Streams of the PDF as bytes: as text they take a quarter more of memory and disk, and most of the time."""
+    before, rl_config.useA85 = rl_config.useA85, 0
+    try:
+        yield
+    finally:
+        rl_config.useA85 = before
 
 
 class _Story(ActionFlowable):

@@ -258,6 +258,7 @@ class Components:
     background: float
     scatter: float
     hardening: float
+    blur: float = 0.0
 
     @property
     def total(self) -> float:
@@ -273,8 +274,8 @@ class Components:
     def of_sum(cls, parts: Sequence[Components], weights: Sequence[float]) -> Components:
         """Those of a weighted sum of densities on one film.
 
-        Noise and background differ from deposit to deposit; calibration, scatter and hardening are one film's, so all
-        its deposits err alike in them.
+        Noise and background differ from deposit to deposit; the others are one film's, so all its deposits err alike
+        in them.
         """
         w = np.asarray(weights, float)
         of = {name: np.array([getattr(part, name) for part in parts]) for name in cls.__slots__}

@@ -191,8 +191,9 @@ def _places(labels: Labels) -> Iterator[_Place]:
 
 
 def _grown(mask: Mask, reach: int) -> Mask:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    return np.asarray(cv2.dilate(np.ascontiguousarray(mask).view(np.uint8), kernel).view(bool))
+    """All that lies within so many pixels of a mask; as quick for a wide reach as for a narrow one."""
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(away <= reach)
 
 
 def _whiteness(image: Image, place: _Place, correction: ColourCorrection | None) -> Whiteness:

@@ -116,7 +116,7 @@ def bland_altman_plot(cloud: Cloud) -> bytes:
         axes.plot(means[those], differences[those], marker, color=colour, ms=4.5, ls="", alpha=0.9)
     axes.axhline(0, color=_QUIET, lw=0.6)
     for value, words in cloud.lines:
-        axes.axhline(value, color=_INK, lw=0.9, ls="-" if words.startswith("mean") else (0, (5, 3)))
+        axes.axhline(value, color=_INK, lw=0.9, ls=(0, (5, 3)) if words.endswith("sd") else "-")
         axes.annotate(
             words, (0.99, value), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
             fontsize=6.2, ha="right", va="bottom", color=_QUIET,

@@ -64,6 +64,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _CAP_HEIGHT = 21.0  # px, of this font at scale 1
 _TEXT = 19  # px: 1.9 mm in print
 _LINE = 2
+_REPEATS = 3  # of a dash round even the smallest deposit, or its line could not be told
 _SAMPLE = 200_000  # pixels that decide a display window
 
 
@@ -139,7 +140,8 @@ class _Panel:
         """The same film with the grey values that the other has in the limb; photos stay as they are."""
         if self.photo or other.photo:
             return self
-        mine, theirs = (_levels(panel) for panel in (self, other))
+        common = self.tissue & other.tissue if self.box == other.box else None
+        mine, theirs = (_levels(panel, common) for panel in (self, other))
         gain = (theirs[1] - theirs[0]) / (mine[1] - mine[0])
         pixels = (self.pixels.astype(np.float32) - np.float32(mine[0])) * np.float32(gain) + np.float32(theirs[0])
         return _with_pixels(self, pixels)
@@ -175,7 +177,7 @@ class _Film:
 
     def outline(self, mask: Mask, mark: Mark, text: str) -> None:
         """Draw a deposit's outline just outside it, in the line of its fate, with its text beside it."""
-        contours = _contours(mask, self.canvas.shape[0], _WIDTH)
+        contours = _contours(mask, _WIDTH)
         for contour in contours:
             for points in _dashes(contour, mark.dash):
                 cv2.polylines(self.canvas, [points], False, (0, 0, 0), _LINE + 2, cv2.LINE_AA)
@@ -256,19 +258,19 @@ def _box_of(mask: Mask) -> Box:
     )
 
 
-def _sample(panel: _Panel) -> npt.NDArray[np.float64]:
-    """Finite grey values of tissue; of the whole film where no tissue is known."""
+def _sample(panel: _Panel, tissue: Mask | None = None) -> npt.NDArray[np.float64]:
+    """Finite grey values of tissue (the panel's own unless given); of the whole film where there is none."""
     step = max(1, math.isqrt(panel.tissue.size // _SAMPLE))
     values = panel.pixels[::step, ::step].astype(np.float64)
-    inside = panel.tissue[::step, ::step]
+    inside = (panel.tissue if tissue is None else tissue)[::step, ::step]
     chosen = values[inside] if inside.sum() > 50 else values.reshape(-1)
     chosen = chosen[np.isfinite(chosen)]
     return chosen if chosen.size else np.zeros(1)
 
 
-def _levels(panel: _Panel) -> tuple[float, float]:
+def _levels(panel: _Panel, tissue: Mask | None) -> tuple[float, float]:
     """Grey values of soft tissue and of bone: the 10th and 95th percentile inside the limb."""
-    low, high = np.percentile(_sample(panel), (10, 95))
+    low, high = np.percentile(_sample(panel, tissue), (10, 95))
     return float(low), float(max(high, low + max(abs(low), 1.0) * 1e-6))
 
 
@@ -333,16 +335,20 @@ def _fates(change: Change) -> list[Fate]:
     return [fate for fate in MARKS if change.fates[fate]]
 
 
-def _contours(mask: Mask, rows: int, width: int) -> list[npt.NDArray[np.int32]]:
-    """Outlines (x, y) in the picture, drawn round the mask and not on it."""
-    found = np.flatnonzero(mask.any(axis=1))
-    if not len(found):
+def _contours(mask: Mask, width: int) -> list[npt.NDArray[np.int32]]:
+    """Outlines (x, y) in the picture, drawn round the mask and not on it; only the mask's own box is enlarged."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
         return []
     zoom = min(_WIDTH / mask.shape[1], _TALLEST / mask.shape[0])
-    size = max(1, round(mask.shape[1] * zoom)), max(1, round(mask.shape[0] * zoom))
-    big = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
+    pad = math.ceil(3 * _LINE / zoom) + 1
+    part = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8) * 255, pad)
+    size = max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom))
+    big = cv2.resize(part, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
     grown = cv2.dilate((big > (0 if zoom < 1 else 127)).astype(np.uint8), np.ones((3, 3), np.uint8), iterations=_LINE)
-    contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=((width - size[0]) // 2, 0))
+    left = (width - max(1, round(mask.shape[1] * zoom))) // 2 + round((int(columns[0]) - pad) * zoom)
+    offset = left, round((int(rows[0]) - pad) * zoom)
+    contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=offset)
     return [np.asarray(contour[:, 0], np.int32) for contour in contours]
 
 
@@ -353,7 +359,8 @@ def _dashes(contour: npt.NDArray[np.int32], dash: tuple[int, ...]) -> Iterable[n
 
 
 def _pieces(line: npt.NDArray[np.int32], dash: tuple[int, ...]) -> list[npt.NDArray[np.int32]]:
-    lengths = [unit * _LINE for unit in dash]
+    unit = min(_LINE, len(line) / (_REPEATS * sum(dash)))
+    lengths = [max(1, round(part * unit)) for part in dash]
     pieces: list[npt.NDArray[np.int32]] = []
     at, drawn = 0, True
     while at < len(line):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, TypeAlias
 
 import jinja2
@@ -156,11 +156,22 @@ class Page:
     blocks: tuple[Block, ...]
 
 
-def report_html(title: str, pages: Iterable[Page], foot: str) -> Iterator[str]:
-    """The report as pieces of text, to be written as UTF-8 one after the other; pages are taken up one by one."""
-    return _template().generate(title=title, pages=pages, foot=foot, caution=CAUTION)
+def head_html(title: str) -> str:
+    """The report up to its first page; the whole report is this, its pages, and `foot_html`, one after the other."""
+    return _template().render(part="head", title=title)
 
 
+def page_html(page: Page) -> str:
+    """One page."""
+    return _template().render(part="page", page=page, caution=CAUTION)
+
+
+def foot_html(foot: str) -> str:
+    """What comes after the last page."""
+    return _template().render(part="foot", foot=foot)
+
+
+@cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("calcimeasure.steps", ""),

@@ -207,7 +207,7 @@ def _courses(findings: Findings) -> Picture | None:
     data = spaghetti(courses, "months after the start of treatment" if dated else "visit", findings.cut)
     note = "Baseline is drawn at 0." if dated else "Some visits have no date: drawn in their order."
     alt = "Lines of the total area over time, one per subject, in percent of the baseline."
-    return png(data, alt, f"Course of every subject. {note}", 0.5)
+    return png(data, alt, f"Course of every subject: circle improved, square stable, triangle worse. {note}", 0.5)
 
 
 def _dated(subject: Subject, member: Member) -> bool:
@@ -249,7 +249,7 @@ def _changes(cohort: Cohort) -> Picture | None:
     axes = f"mean of both visits, {words}", f"after {MINUS} before, {words}"
     cloud = Cloud(pairs, tuple(verdict for _, _, verdict in alike), _lines(limits, "mean change"), *axes)
     alt = f"Change against size: mean {limits.bias:.1f}, limits {limits.lower:.1f} to {limits.upper:.1f} {words}."
-    caption = "Change against size (Bland and Altman). The limits hold true change as well as error."
+    caption = "Change against size (Bland and Altman), same signs. The limits hold true change as well as error."
     return png(bland_altman_plot(cloud), alt, caption, 0.5)
 
 

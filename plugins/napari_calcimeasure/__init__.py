@@ -1,0 +1,1 @@
+"""The napari plugin of calcimeasure; nothing here, so that discovering it costs nothing."""

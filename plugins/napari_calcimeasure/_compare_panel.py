@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
@@ -91,7 +92,7 @@ class ComparePanel(QWidget):
 
     def part(self) -> None:
         """The chosen match is wrong: what lies on the two films is not the same."""
-        for name in self.table.keys():
+        for name in self.table.selected():
             self._correct(lambda pair, name=name: pair.parted(name, self._reader()))
 
     def automatic(self) -> None:
@@ -185,13 +186,15 @@ class ComparePanel(QWidget):
 
     def _list_films(self, *_: Any) -> None:
         pictures = [sheet.picture for sheet in self.desk.sheets]
-        for box, at in ((self.baseline, 0), (self.followup, 1)):
-            chosen = box.currentData()
+        chosen = [self.baseline.currentData(), self.followup.currentData()]
+        if chosen[0] is chosen[1]:
+            chosen[1] = None
+        for at, box in enumerate((self.baseline, self.followup)):
             box.clear()
             for picture in pictures:
                 box.addItem(picture.name, picture)
-            there = next((i for i, picture in enumerate(pictures) if picture is chosen), min(at, len(pictures) - 1))
-            box.setCurrentIndex(there)
+            there = next((i for i, picture in enumerate(pictures) if picture is chosen[at]), at)
+            box.setCurrentIndex(min(there, len(pictures) - 1))
         self.buttons.enable({"compare": len(pictures) > 1})
 
     def _show(self) -> None:
@@ -214,7 +217,7 @@ class ComparePanel(QWidget):
 
     def _enable(self) -> None:
         there = self.pair is not None and self.desk.seconds is None
-        rows = len(self.table.keys())
+        rows = len(self.table.selected())
         hand = bool(self.pair and self.pair.overrides)
         self.buttons.enable(
             {
@@ -264,7 +267,7 @@ class ComparePanel(QWidget):
         )
 
     def _join(self) -> None:
-        self.join(self.table.keys())
+        self.join(self.table.selected())
 
     def _films(self) -> QWidget:
         self.baseline, self.followup = QComboBox(objectName="baseline"), QComboBox(objectName="followup")
@@ -282,7 +285,7 @@ class ComparePanel(QWidget):
         self.ways, buttons = QButtonGroup(self), [QRadioButton(way) for way in _WAYS]
         for button in buttons:
             self.ways.addButton(button)
-            button.clicked.connect(lambda _=False, way=button.text(): self.show_way(way))
+        self.ways.buttonClicked.connect(lambda button: self.show_way(button.text()))
         buttons[0].setChecked(True)
         self.share = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=100, value=50, visible=False)
         self.share.setToolTip("Draw the follow-up aside")
@@ -306,27 +309,41 @@ def _compared(sessions: list[Session], jobs: list[Any], now: list[Labels]) -> tu
     return proposals, Pair.of(first, second, recipe)
 
 
+def _sorting(name: str) -> Callable[[DepositChange], float]:
+    def value(row: DepositChange) -> float:
+        area = getattr(row, name)
+        return 0.0 if area is None else float(area.value)
+
+    return value
+
+
+def _value(quantity: Quantity | None) -> str:
+    return "–" if quantity is None else bare(quantity).split(" ")[0]
+
+
 def _percent(row: DepositChange) -> str:
     return "–" if row.percent is None else f"{row.percent:+.0f} %"
 
 
 _COLUMNS = (
-    Column("Deposit", lambda row: row.deposit, lambda row: row.deposit, "The same name at every visit"),
+    Column("No.", lambda row: row.deposit, lambda row: row.deposit, "The same name at every visit", narrow=True),
     Column(
         "Fate",
         lambda row: f"{FATES[row.fate][0]}  {FATES[row.fate][1]}{'' if row.by == 'calcimeasure' else ' ✎'}",
         lambda row: FATES[row.fate][1],
         "✎ matched by a reader",
+        lambda row: row.note,
+        narrow=True,
     ),
     Column(
-        "Before", lambda row: _bare(row.area_before), lambda row: float(row.area_before.value if row.area_before else 0)
+        "Before",
+        lambda row: _value(row.area_before),
+        _sorting("area_before"),
+        "",
+        lambda row: in_words(row.area_before),
     ),
     Column(
-        "After", lambda row: _bare(row.area_after), lambda row: float(row.area_after.value if row.area_after else 0)
+        "After", lambda row: _value(row.area_after), _sorting("area_after"), "", lambda row: in_words(row.area_after)
     ),
-    Column("Change", _percent, lambda row: float(row.percent or 0.0)),
+    Column("Change", _percent, lambda row: float(row.percent or 0.0), "", lambda row: in_words(row.area_change)),
 )
-
-
-def _bare(quantity: Any) -> str:
-    return "–" if quantity is None else bare(quantity)

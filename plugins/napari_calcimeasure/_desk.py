@@ -207,6 +207,8 @@ class Desk(QObject):
         if event.clipped:
             show_info("part of the stroke lay outside your region and was not taken")
         self._settle.start()
+        if event.name == "scale":
+            self.viewer.reset_view()
         if sheet is self.sheet:
             self.changed.emit(event)
 

@@ -170,7 +170,7 @@ def _row(deposit: Deposit) -> dict[str, Any]:
         "index": deposit.label,
         "area_mm2": np.nan if area is None else area.value,
         "area_mm2_sd": np.nan if area is None or area.sd is None else area.sd,
-        "area_px": deposit.area_px.value,
+        "area_px": round(deposit.area_px.value),
         "diameter_mm": np.nan if deposit.diameter_mm is None else deposit.diameter_mm,
         "contrast": np.nan if deposit.contrast_mean is None else deposit.contrast_mean,
     }

@@ -149,7 +149,7 @@ class MeasurePanel(QWidget):
 
     def bring_back(self) -> None:
         """Count the chosen finding after all."""
-        for held in self.excluded.keys() or self._only_excluded():
+        for held in self.excluded.selected() or self._only_excluded():
             self._do(lambda session, held=held: session.bring_back(held))
 
     def choose(self, numbers: Collection[int], *, look: bool = False) -> None:
@@ -272,7 +272,7 @@ class MeasurePanel(QWidget):
         return self.desk.attempt(lambda: action(session))
 
     def _chosen(self, session: Session) -> list[int]:
-        return [number for number in self.table.keys() if number in session.rows]
+        return [number for number in self.table.selected() if number in session.rows]
 
     def _only_excluded(self) -> list[Held]:
         found = self._session.excluded if self._session else ()

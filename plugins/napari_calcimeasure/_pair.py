@@ -13,6 +13,7 @@ import numpy.typing as npt
 import calcimeasure
 from calcimeasure.errors import OutputError
 from calcimeasure.follow_up import reading_of
+from calcimeasure.io.files import write_whole
 from calcimeasure.io.pictures import png
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image
@@ -100,13 +101,13 @@ class Pair:
             tuple(sorted({n for row in rows for n in row.followup})),
             by=by,
         )
-        return replace(self, overrides=self._others((one,)) + (one,)).judged()
+        return replace(self, overrides=(*self._others((one,)), one)).judged()
 
     def parted(self, name: str, by: str) -> Pair:
         """What lies on the two films under this name is not the same deposit, a reader says."""
         (row,) = (row for row in self.rows if row.deposit == name)
         fresh = tuple(Link(*sides, by=by) for sides in ((row.baseline, ()), ((), row.followup)) if any(sides))
-        return replace(self, overrides=self._others(fresh) + fresh).judged()
+        return replace(self, overrides=(*self._others(fresh), *fresh)).judged()
 
     def automatic(self) -> Pair:
         """Without any reader's match."""
@@ -143,7 +144,9 @@ class Pair:
             raise OutputError(f"{page.name} is there already in {folder.name}: choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         interval, study = self._told(names)
-        write_reports(folder, study, [interval], lambda _: self._picture(), self._run())
+        picture = folder / "pairs" / "pair.png"
+        write_whole(picture, self._picture())
+        write_reports(folder, study, [interval], lambda _: picture, self._run())
         return page
 
     def _told(self, names: tuple[str, str]) -> tuple[Interval, Study]:

@@ -69,6 +69,9 @@ class PairLayers:
         for layer, data in ((self.after[0], pixels), (self.after[1], fates)):
             layer.data = data[:, column:]
             layer.translate = (0.0, column * step)
+        for letters, here in ((self.before[2], column > 0), (self.after[2], True)):
+            right = letters.data[:, 1] >= column
+            letters.shown = right if letters is self.after[2] else ~right if here else np.ones(len(right), bool)
 
     def flicker(self, show_after: bool) -> None:
         """The follow-up in place of the baseline, or not."""
@@ -130,7 +133,7 @@ class PairLayers:
             **placed,
         )
         mark = {_layers.KEY: _layers.COMPARED}
-        return Picture(pixels, name=name, metadata=mark, **look, **placed), fates, letters
+        return Picture(pixels, name=f"{name}, compared", metadata=mark, **look, **placed), fates, letters
 
     def _pixels(self) -> Any:
         """The follow-up on the baseline's pixels; itself when the films could not be aligned."""

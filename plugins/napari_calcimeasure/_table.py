@@ -17,12 +17,18 @@ SORT = int(Qt.ItemDataRole.UserRole)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its header, what it says of a thing, what it sorts by, and its tooltip."""
+    """A column of a table.
+
+    `text` and `value` give what a cell says and sorts by, `more` its tooltip; `tip` is the header's. A `narrow` one
+    is as wide as its texts.
+    """
 
     title: str
     text: Callable[[Any], str]
     value: Callable[[Any], float | str] = field(default=lambda thing: 0.0)
     tip: str = ""
+    more: Callable[[Any], str] = field(default=lambda thing: "")
+    narrow: bool = False
 
 
 class ThingsModel(QAbstractTableModel):
@@ -72,6 +78,8 @@ class ThingsModel(QAbstractTableModel):
         column, thing = self.columns[index.column()], self.things[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(thing)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.more(thing) or None
         if role == SORT:
             return column.value(thing)
         if role == Qt.ItemDataRole.TextAlignmentRole and isinstance(column.value(thing), float):
@@ -116,7 +124,7 @@ class ThingsTable(QTableView):
 
     def show_things(self, things: Iterable[tuple[Any, Any]]) -> None:
         """Take (key, thing) pairs; what was selected stays so."""
-        keys = self.keys()
+        keys = self.selected()
         self._still = True
         if self._things.show_things(things):
             self.select(keys)
@@ -126,7 +134,7 @@ class ThingsTable(QTableView):
         """Another header for a column."""
         self._things.retitle(at, title)
 
-    def keys(self) -> list[Any]:
+    def selected(self) -> list[Any]:
         """Keys of the selected rows."""
         rows = (self._sorted.mapToSource(index).row() for index in self.selectionModel().selectedRows())
         return [self._things.keys[row] for row in rows]
@@ -162,7 +170,7 @@ class ThingsTable(QTableView):
             return
         index = self.indexAt(event.position().toPoint())
         if index.isValid():
-            self._dropped(self.keys(), self._things.keys[self._sorted.mapToSource(index).row()])
+            self._dropped(self.selected(), self._things.keys[self._sorted.mapToSource(index).row()])
         event.setDropAction(Qt.DropAction.IgnoreAction)
         event.accept()
 
@@ -175,9 +183,11 @@ class ThingsTable(QTableView):
         self.setShowGrid(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header, fit = self.horizontalHeader(), QHeaderView.ResizeMode
+        for at, column in enumerate(self._things.columns):
+            header.setSectionResizeMode(at, fit.ResizeToContents if column.narrow else fit.Stretch)
         self.setMinimumHeight(110)
 
     def _selected(self, *_: Any) -> None:
         if not self._still:
-            self.chosen.emit(self.keys())
+            self.chosen.emit(self.selected())

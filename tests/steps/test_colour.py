@@ -1,6 +1,7 @@
 """Colour: cards found, coloured light taken off, whiteness against the deposit's own skin."""
 
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -47,9 +48,10 @@ def _page(patches=GREYS):
     return page
 
 
-def _photo(light, shot=None, patches=GREYS):
+@cache
+def _photo(light, patches=GREYS):
     """The page under a light, taken by a camera with a little flare, and the deposit's mask."""
-    shot = shot or Shot(tilt=12, towards=30, spin=5, px_per_mm=5, middle_mm=(70, 100), shape=(700, 900), noise=1.5)
+    shot = Shot(tilt=12, towards=30, spin=5, px_per_mm=4, middle_mm=(70, 100), shape=(520, 640), noise=1.5)
     page = _encoded(_page(patches) * np.array(light) * 0.9 + 0.01) * 255
     pixels = np.stack([replace(shot, seed=k, quality=95).take(page[..., k]) for k in range(3)], axis=-1)
     return Image(pixels, Kind.PHOTO, Meaning.PHOTO), Labels(shot.disc(*DISC).astype(np.int32))
@@ -92,7 +94,7 @@ needs_mcc = pytest.mark.skipif(not hasattr(cv2, "mcc"), reason="this OpenCV buil
 
 
 @needs_mcc
-@pytest.mark.parametrize("name", LIGHTS)
+@pytest.mark.parametrize("name", ["lamp", "shade"])
 def test_a_colorchecker_unmixes_the_channels(name: str) -> None:
     photo = _checker(LIGHTS[name])
     card = find_card(photo)
@@ -117,13 +119,13 @@ def test_a_real_colorchecker_is_corrected(shared, name: str) -> None:
 
 @needs_shared
 def test_no_card_is_invented(shared) -> None:
-    photos = sorted((shared / "data" / "calcinosis_photos").glob("*.jpg"))[:25]
+    photos = sorted((shared / "data" / "calcinosis_photos").glob("*.jpg"))[::12]
     assert photos
     assert [path.name for path in photos if find_card(read_image(path, kind=Kind.PHOTO)) is not None] == []
 
 
 _REFUSALS = {
-    "clipped": (lambda: _photo((2.5, 2.5, 2.5))[0], "clipped"),
+    "clipped": (lambda: _photo((8.0, 8.0, 8.0))[0], "clipped"),
     "no card after all": (lambda: _photo((0.9, 0.9, 0.9), patches=(0.6, 0.1, 0.5, 0.05, 0.3))[0], "flat in the light"),
 }
 

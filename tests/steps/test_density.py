@@ -10,6 +10,11 @@ from calcimeasure.errors import MaskError, MeasurementRefused
 from calcimeasure.model.density import Hydroxyapatite, NoDensity
 from calcimeasure.model.image import Kind, Meaning
 from calcimeasure.model.labels import Labels
+from calcimeasure.phantom.anatomy import Placement
+from calcimeasure.phantom.deposits import Calcium, Shape, Site
+from calcimeasure.phantom.film import Exposure, FilmScene, Tone, Writing, draw_film
+from calcimeasure.phantom.fittings import Fittings, Wedge
+from calcimeasure.phantom.frame import Frame
 from calcimeasure.steps.calibrate.wedge import calibrate_wedge
 from calcimeasure.steps.density import density, relative_density
 
@@ -177,3 +182,22 @@ def test_relative_density_refuses(film) -> None:
     (row,) = relative_density(replace(image, pixels=np.where(labels.array > 0, 4095, pixels)), labels, cortex, soft)
     assert row.value is None
     assert NoDensity.SATURATED in row.reason
+
+
+@pytest.mark.parametrize("writing", [Writing.LOG, Writing.LINEAR])
+def test_the_packages_own_phantom_reads_what_it_states(writing: Writing) -> None:
+    """Discs in the soft tissue of a drawn forearm, whose scatter and spectrum are not those of the fit."""
+    steps = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0)
+    discs = tuple(Calcium(Shape.DISC, Site("ulna", along, -13.0), 5.0, 2.0) for along in (0.35, 0.5))
+    tone = Tone(writing, 16, gain=2.2, offset=-0.03) if writing is Writing.LOG else Tone(writing, 14)
+    scene = FilmScene(
+        Frame(220.0, 140.0, 0.25), "forearm", Placement(70.0, 118.0, 0.0, 1.0), deposits=discs, tone=tone,
+        fittings=Fittings(wedge=Wedge(5.0, 8.0, steps)), exposure=Exposure(20000.0, 0.12, 0.14, kvp=60.0),
+    )  # fmt: skip
+    film = draw_film(scene, 7)
+    rows = density(film.image, film.truth, calibrate_wedge(film.image, None, steps), bone=film.bone).deposits
+    for row in rows:
+        true = float(film.aluminium_mm[film.truth.array == row.label].mean())
+        print(writing, row.label, true, row.mmal_mean)
+        assert row.mmal_mean.value == pytest.approx(true, rel=0.06)
+        assert abs(row.mmal_mean.value - true) <= 2 * row.mmal_mean.sd

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 Field = npt.NDArray[np.float32]
 
 #: Rounds of the fixed-point inversion; each shrinks the error by the strain of the bend (well under a half).
-ROUNDS = 15
+ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +59,12 @@ class Chart:
 
     def inverse(self, shape: tuple[int, int]) -> Chart:
         """The map back from a target of that shape, by fixed-point iteration."""
-        back = cv2.invertAffineTransform(self.affine)
-        straight = _straight(back, grid(shape))
-        bend = np.zeros((*shape, 2), np.float32)
+        back, places = cv2.invertAffineTransform(self.affine), grid(shape)
+        straight, bend = _straight(back, places), np.zeros((*shape, 2), np.float32)
+        turn = np.column_stack([back[:, :2], [0, 0]])
         for _ in range(ROUNDS):
-            miss = grid(shape) - self.at(np.asarray(straight + bend, np.float32))
-            bend = bend + miss @ back[:, :2].T.astype(np.float32)
-        return Chart(back, np.asarray(bend, np.float32))
+            bend = bend + _straight(turn, places - self.at(straight + bend))
+        return Chart(back, bend)
 
     def enlarged(self, source: tuple[int, int], target: tuple[int, int], target_now: tuple[int, int]) -> Field:
         """(x, y) on a target of another size for every pixel of a source of another size.
@@ -108,5 +107,6 @@ def mirror(columns: int) -> Floats:
 
 
 def _straight(affine: Floats, points: Field) -> Field:
-    matrix = affine.astype(np.float32)
-    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
+    (a, b, c), (d, e, f) = affine.astype(np.float32)
+    x, y = points[..., 0], points[..., 1]
+    return np.dstack([a * x + b * y + c, d * x + e * y + f])

@@ -78,7 +78,7 @@ def chart_through(points: tuple[Floats, Floats], shapes: Shapes, work: Shapes, m
         return chart
     left = (target - moved(straight, source)) @ onto[:, :2].T
     spline = RBFInterpolator(source, left, kernel="thin_plate_spline", degree=1 if _spread(source) else 0)
-    places = moved(scaling(work[0], shapes[0]), grid(work[0]).reshape(-1, 2))
+    places = moved(scaling(work[0], shapes[0]), grid(work[0]).reshape(-1, 2).astype(np.float64))
     return chart.bent(spline(places).reshape(*work[0], 2))
 
 

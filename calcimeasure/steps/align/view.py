@@ -19,7 +19,7 @@ from calcimeasure.model.image import Image, Mask
 Grey = npt.NDArray[np.float32]
 
 #: Long side of the larger film at work, in pixels.
-WORKING_SIDE = 560
+WORKING_SIDE = 460
 #: Long side of a film of unknown scale, in mm: only to choose the width of filters, never a measure.
 NOMINAL_MM = 220.0
 #: Width of the window whose mean and spread are taken out, as sigma in mm.

@@ -28,6 +28,7 @@ COLORCHECKER_SRGB = (
 )  # fmt: skip
 
 _LOOKED_AT = 0.5  # share of a grey patch's side: clear of its printed edge
+_MOST_COST = 0.02  # of a ColorChecker as OpenCV sees it: real ones cost 0.002-0.005
 _LONG_SIDE = 1600  # px at which a ColorChecker is sought
 _MOST_OFF_PX = 0.02  # of the sheet's markers from one page, as a share of a marker's side
 
@@ -36,7 +37,7 @@ def find_card(image: Image) -> Card | None:
     """The card that lies in a photo; `None` when there is none."""
     if image.kind is not Kind.PHOTO or image.pixels.ndim != 3:
         return None
-    return _colorchecker(image) or _grey_patches(image)
+    return _grey_patches(image) or _colorchecker(image)
 
 
 def _colorchecker(image: Image) -> Card | None:
@@ -52,8 +53,11 @@ def _colorchecker(image: Image) -> Card | None:
     detector.setColorChartType(mcc.MCC24)
     if not detector.process(seen, 1):
         return None
-    quads = np.array(detector.getBestColorChecker().getColorCharts(), float).reshape(24, 4, 2)
-    return Card(CardKind.COLORCHECKER, (quads + 0.5) / zoom - 0.5, _linear(np.array(COLORCHECKER_SRGB) / 255.0))
+    best = detector.getBestColorChecker()
+    quads = (np.array(best.getColorCharts(), float).reshape(24, 4, 2) + 0.5) / zoom - 0.5
+    if best.getCost() > _MOST_COST or not _inside(quads, image):
+        return None
+    return Card(CardKind.COLORCHECKER, quads, _linear(np.array(COLORCHECKER_SRGB) / 255.0))
 
 
 def _grey_patches(image: Image) -> Card | None:
@@ -64,10 +68,14 @@ def _grey_patches(image: Image) -> Card | None:
     if to_px is None:
         return None
     quads = cv2.perspectiveTransform(_patches_mm(marker_sheet(int(side or 0))), to_px)
-    rows, columns = image.shape
-    if quads.min() < 0 or quads[..., 0].max() > columns - 1 or quads[..., 1].max() > rows - 1:
+    if not _inside(quads, image):
         return None
     return Card(CardKind.GREYS, quads, np.repeat(np.array(GREYS)[:, None], 3, axis=1))
+
+
+def _inside(quads: Array, image: Image) -> bool:
+    rows, columns = image.shape
+    return bool(quads.min() >= 0 and quads[..., 0].max() <= columns - 1 and quads[..., 1].max() <= rows - 1)
 
 
 def _page_to_px(markers: Markers, sheet: Sheet) -> Any:

@@ -10,7 +10,7 @@ from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Status, Verdict, Visit
 from calcimeasure.steps.compare.error import fieller
 from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.compare.verdict import Total, is_inside_error, reason, under_rules, verdict
+from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 FilmPair = tuple[Film, Film]
 
@@ -165,7 +165,7 @@ def _summed(parts: Sequence[_Part], settings: CompareSettings, remarks: tuple[st
     deposits = tuple(one for _, change in parts for one in change.deposits)
     shown = _total(places, settings, everything=True)
     judged = _total(places, settings, everything=False)
-    new = sum(_makes_worse(one, settings) for one in deposits)
+    new = sum(makes_worse(one, settings) for one in deposits)
     found = verdict(judged, new, settings)
     before, after = _added(places, "before"), _added(places, "after")
     warnings = tuple(dict.fromkeys([text for _, change in parts for text in change.warnings]))
@@ -189,12 +189,6 @@ def _summed(parts: Sequence[_Part], settings: CompareSettings, remarks: tuple[st
         inside_error=is_inside_error(judged, settings) if found is Verdict.STABLE else None,
         warnings=(*warnings, *remarks),
     )
-
-
-def _makes_worse(one: DepositChange, settings: CompareSettings) -> bool:
-    if one.fate is not Fate.NEW or not one.confirmed or one.area_after is None:
-        return False
-    return one.area_after.unit == "px" or one.area_after.value >= math.pi / 4 * settings.least_new_mm**2
 
 
 def _total(places: Sequence[Sequence[Change]], settings: CompareSettings, everything: bool) -> Total:

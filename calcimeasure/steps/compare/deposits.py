@@ -211,21 +211,24 @@ def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) 
     measured = _measured(pair, row, before, after)
     fate = _joined(pair, row)
     if fate is None and _by_size(pair, measured) is not Fate.STABLE:
-        measured = _after_second_look(pair, row, before, after) or measured
+        measured = _after_second_look(pair, row, (before, after), pair.error.settings.same_likeness) or measured
     return replace(measured, fate=fate or _by_size(pair, measured))
 
 
-def _after_second_look(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange | None:
+def _after_second_look(
+    pair: Pair, row: DepositChange, areas: tuple[Area, Area], likeness: float
+) -> DepositChange | None:
     """The row with the smaller (or missing) outline's area taken from the picture by the larger one.
 
-    `None` where the other film does not show the same calcium, or a reader's word stands.
+    `None` where the other film does not show the same calcium with this likeness, or a reader's word stands.
     """
     if pair.films is None:
         return None
+    before, after = areas
     grown = after.value > before.value
     side, labels, film = (pair.after, row.followup, 1) if grown else (pair.before, row.baseline, 0)
     seen = pair.films[film].look(*side.cutout(labels, pair.films[film].margin))
-    if seen is None or not seen.present(pair.error.settings):
+    if seen is None or not seen.present(pair.error.settings) or seen.likeness < likeness:
         return None
     large = after if grown else before
     small = Area(large.value * seen.size, math.hypot(large.sd, _SECOND_LOOK_SD * large.value))
@@ -278,7 +281,7 @@ def _apart(parts: Sequence[npt.NDArray[np.float64]], distance: float) -> int:
 
 
 def _present_at_one(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
-    seen = _after_second_look(pair, row, before, after)
+    seen = _after_second_look(pair, row, (before, after), pair.error.settings.seen_likeness)
     if seen is not None:
         return replace(seen, fate=_by_size(pair, seen))
     new, row = not row.baseline, _measured(pair, row, before, after)

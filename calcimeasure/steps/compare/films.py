@@ -14,7 +14,7 @@ from calcimeasure.steps.compare.deposits import SECOND_LOOK, Pair, deposit_chang
 from calcimeasure.steps.compare.error import Area, ErrorModel
 from calcimeasure.steps.compare.gate import Facts, comparable
 from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.compare.verdict import Total, is_inside_error, reason, under_rules, verdict
+from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 
 def compare(
@@ -86,7 +86,7 @@ def _judged(pair: Pair, deposits: tuple[DepositChange, ...], warnings: tuple[str
     before, after = _sums([one for one in deposits if one.counted])
     shown = _total(pair, before, after)
     judged = _total(pair, *_sums([one for one in deposits if one.counted and not _is_unconfirmed(one)]))
-    new = sum(_makes_worse(one, pair) for one in deposits)
+    new = sum(makes_worse(one, settings) for one in deposits)
     found = verdict(judged, new, settings)
     unit = pair.error.unit
     told = _with_densities(Change(Status.COMPARED, found, reason(judged, new, settings)), pair, deposits)
@@ -133,13 +133,6 @@ def _with_densities(change: Change, pair: Pair, deposits: Sequence[DepositChange
 
 def _is_unconfirmed(one: DepositChange) -> bool:
     return one.fate is Fate.NEW and not one.confirmed
-
-
-def _makes_worse(one: DepositChange, pair: Pair) -> bool:
-    """Whether it is a confirmed new deposit of a size that can be measured."""
-    if one.fate is not Fate.NEW or not one.confirmed or one.area_after is None:
-        return False
-    return one.area_after.unit == "px" or one.area_after.value >= math.pi / 4 * pair.error.settings.least_new_mm**2
 
 
 def _remarks(pair: Pair, deposits: Sequence[DepositChange]) -> tuple[str, ...]:

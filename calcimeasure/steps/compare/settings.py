@@ -19,6 +19,7 @@ _RANGES = {
     "clear_share": (0.0, 1.0),
     "seen_contrast": (0.0, 2.0),
     "seen_likeness": (-1.0, 1.0),
+    "same_likeness": (-1.0, 1.0),
     "search_mm": (0.0, 50.0),
     "search_px": (0.0, 500.0),
     "relative_sd": (0.0, 1.0),
@@ -48,9 +49,11 @@ class CompareSettings:
     seen_contrast, seen_likeness : float
         What a program outlined at one visit only is taken as present at the other when its place there shows this
         share of the contrast and correlates so well with it. On the bench's pairs, calcium that did not change shows
-        at least 0.45 and 0.6, calcium that went mostly under 0.2.
+        at least 0.5 and 0.7, calcium that went mostly under 0.2 and 0.6.
+    same_likeness : float
+        Where a program outlined both films, the picture is believed over the outlines from this correlation on.
     search_mm, search_px : float
-        How far around the place given by the alignment that is looked for.
+        How far around the place that the alignment gives the calcium is looked for.
     relative_sd : float
         Where no precision profile fits (unknown scale): error of an area beside its outline's, as a share of it.
 
@@ -70,10 +73,11 @@ class CompareSettings:
     clear_mm: float = 2.0
     clear_px: float = 10.0
     clear_share: float = 0.2
-    seen_contrast: float = 0.35
+    seen_contrast: float = 0.3
     seen_likeness: float = 0.6
-    search_mm: float = 2.5
-    search_px: float = 12.0
+    same_likeness: float = 0.8
+    search_mm: float = 1.0
+    search_px: float = 5.0
     relative_sd: float = 0.05
 
     def __post_init__(self) -> None:

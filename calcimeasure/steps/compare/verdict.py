@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from scipy import special
 
 from calcimeasure.model.precision import multiplier
-from calcimeasure.model.study import Verdict
+from calcimeasure.model.study import DepositChange, Fate, Verdict
 from calcimeasure.steps.compare.settings import CompareSettings
 
 _TOLERANCE = 1e-9  # of the cut: a fall of exactly 25 % reaches it
@@ -82,6 +83,13 @@ def verdict(total: Total, confirmed_new: int, settings: CompareSettings) -> Verd
     if confirmed_new:
         return Verdict.WORSE
     return Rule(settings.level, settings.cut_percent).judge(total)
+
+
+def makes_worse(one: DepositChange, settings: CompareSettings) -> bool:
+    """Whether it is a confirmed new deposit of a size that can be measured."""
+    if one.fate is not Fate.NEW or not one.confirmed or one.area_after is None:
+        return False
+    return one.area_after.unit == "px" or one.area_after.value >= math.pi / 4 * settings.least_new_mm**2
 
 
 def under_rules(total: Total, confirmed_new: int, settings: CompareSettings) -> dict[str, Verdict]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -24,6 +24,7 @@ HARD_FLAT, HARD_STEP = 0.4, 0.5
 STROKE_MM, GLYPH_MM = 4.0, 20.0
 #: A collimation edge or a cassette line is at least this long, and this much longer than wide.
 LINE_MM, LINE_ELONGATION = 20.0, 8.0
+_BLOCK = 64  # pixels; see `_islands`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,12 +145,11 @@ def limited_to(found: Segmentation, region: Mask) -> Segmentation:
 
 def in_reading_order(mask: Mask) -> npt.NDArray[np.int32]:
     """The 8-connected parts of a mask, numbered by their first pixel from top to bottom, left to right."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    boxes = stats[1:, :3].tolist()
-    first = [(y, x + int((parts[y, x : x + width] == n).argmax())) for n, (x, y, width) in enumerate(boxes, 1)]
-    table = np.zeros(count, np.int32)
-    table[1 + np.array(sorted(range(count - 1), key=first.__getitem__), int)] = np.arange(1, count)
-    return table[parts] if count > 1 else np.zeros(mask.shape, np.int32)
+    numbered = np.zeros(mask.shape, np.int32)
+    found = [part for island in _islands(mask) for part in _parts(island)]
+    for number, (_, window, inside) in enumerate(sorted(found, key=lambda part: part[0]), 1):
+        numbered[window][inside] = number
+    return numbered
 
 
 def elongation(mask: Mask) -> float:
@@ -159,6 +159,36 @@ def elongation(mask: Mask) -> float:
     vertical, across = (rows @ rows) / rows.size + 1 / 12, (columns @ columns) / rows.size + 1 / 12
     middle, turn = (vertical + across) / 2, np.hypot((vertical - across) / 2, (rows @ columns) / rows.size)
     return float(np.sqrt((middle + turn) / (middle - turn)))
+
+
+def _islands(mask: Mask) -> list[tuple[tuple[slice, slice], Mask]]:
+    """Boxes that hold all of the mask, with the part of it that is theirs; parts of different boxes do not touch.
+
+    Films are large and deposits few: looking for parts in occupied blocks only saves most of the time.
+    """
+    starts = [np.arange(0, size, _BLOCK) for size in mask.shape]
+    rows = np.maximum.reduceat(mask.view(np.uint8), starts[0], axis=0)
+    busy = np.ascontiguousarray(np.maximum.reduceat(rows, starts[1], axis=1))
+    _, groups, stats, _ = cv2.connectedComponentsWithStats(busy, connectivity=8)
+    found = []
+    for number, (x, y, width, height) in enumerate((stats[1:, :4]).tolist(), 1):
+        where = slice(y * _BLOCK, (y + height) * _BLOCK), slice(x * _BLOCK, (x + width) * _BLOCK)
+        mine = np.repeat(np.repeat(groups[y : y + height, x : x + width] == number, _BLOCK, 0), _BLOCK, 1)
+        part = mask[where]
+        found.append((where, part & mine[: part.shape[0], : part.shape[1]]))
+    return found
+
+
+def _parts(
+    island: tuple[tuple[slice, slice], Mask],
+) -> Iterator[tuple[tuple[int, int], tuple[slice, slice], Mask]]:
+    """Of each part in an island: its first pixel in reading order, its window on the film and its pixels there."""
+    (rows, columns), inside = island
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(inside.view(np.uint8), connectivity=8)
+    for number, (x, y, width, height) in enumerate(stats[1:, :4].tolist(), 1):
+        here = parts[y : y + height, x : x + width] == number
+        top, left = rows.start + y, columns.start + x
+        yield (top, left + int(here[0].argmax())), np.s_[top : top + height, left : left + width], here
 
 
 def _foreign(candidate: Candidate, grounds: Grounds) -> Reason | None:

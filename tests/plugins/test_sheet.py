@@ -1,0 +1,147 @@
+"""Strokes on the layer and steps of the session are the same thing seen from two sides; no window needed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+from napari_calcimeasure import _layers, _sample_data
+from napari_calcimeasure._reader import read
+from napari_calcimeasure._record import Source
+from napari_calcimeasure._sheet import Sheet
+
+from calcimeasure.errors import EditRefused, MaskError
+from calcimeasure.io.masks import read_labels
+
+HAND = _sample_data.home() / "hand_dx.dcm"
+
+
+@pytest.fixture
+def sheet():
+    viewer = ViewerModel()
+    sheet = Sheet(viewer, viewer.add_layer(Layer.create(*read(str(HAND))[0])), Source(name="hand"))
+    truth = read_labels(HAND.parent / "truth" / "hand_dx.labels.tif", sheet.session.image.shape)
+    sheet.session.set_labels(truth)
+    yield sheet
+    assert np.array_equal(sheet.outlines.data, sheet.session.labels)
+
+
+def _stroke(sheet: Sheet, *places: tuple[int, int], label: int = 9, mode: str = "paint") -> None:
+    """As the mouse does it: many stamps, one step."""
+    sheet.outlines.mode = mode
+    with sheet.outlines.block_history():
+        for place in places:
+            sheet.outlines.paint(place, label)
+
+
+def test_a_stroke_is_one_step_with_its_number(sheet: Sheet) -> None:
+    before = sheet.session.measurement
+    _stroke(sheet, (100, 100), (100, 108), (104, 116))
+    assert sheet.session.history.names == ("load mask", "paint")
+    painted = np.count_nonzero(sheet.outlines.data == 9)
+    assert sheet.session.measurement.area_px.value == before.area_px.value + painted
+
+
+@pytest.mark.parametrize(
+    ("edit", "name"),
+    [
+        (lambda layer: layer.paint((100, 100), 9), "paint"),
+        (lambda layer: layer.fill((100, 100), 9), "paint"),
+        (lambda layer: layer.paint_polygon([(90, 90), (90, 120), (120, 120)], 9), "paint"),
+        (lambda layer: layer.data_setitem((np.array([5, 5]), np.array([5, 6])), 9), "paint"),
+    ],
+    ids=["brush", "bucket", "polygon", "script"],
+)
+def test_every_way_to_edit_reaches_the_session(sheet: Sheet, edit, name: str) -> None:
+    edit(sheet.outlines)
+    assert sheet.session.history.names[-1] == name
+    assert 9 in sheet.session.rows
+
+
+def test_undo_and_redo_go_there_and_back(sheet: Sheet) -> None:
+    first = sheet.session.labels.copy()
+    _stroke(sheet, (100, 100))
+    second = sheet.session.labels.copy()
+    sheet.undo()
+    assert np.array_equal(sheet.outlines.data, first)
+    sheet.redo()
+    assert np.array_equal(sheet.outlines.data, second)
+
+
+def test_napari_keeps_no_second_history(sheet: Sheet) -> None:
+    _stroke(sheet, (100, 100))
+    sheet.outlines.undo()
+    assert 9 in sheet.session.rows
+
+
+def test_a_new_array_is_a_mask_that_was_loaded(sheet: Sheet) -> None:
+    other = np.zeros_like(sheet.outlines.data)
+    other[20:30, 20:30] = 4
+    sheet.outlines.data = other
+    assert list(sheet.session.rows) == [4]
+    sheet.undo()
+    assert 4 in sheet.session.rows
+    assert len(sheet.session.rows) > 1
+
+
+def test_an_array_of_another_shape_is_taken_back(sheet: Sheet) -> None:
+    told = []
+    sheet.refused = told.append
+    sheet.outlines.data = np.zeros((5, 5), np.int32)
+    assert isinstance(told[0], MaskError)
+
+
+def test_a_signed_mask_takes_no_stroke(sheet: Sheet) -> None:
+    told = []
+    sheet.refused = told.append
+    sheet.later = lambda action: waiting.append(action)
+    waiting: list = []
+    sheet.session.sign("AB")
+    assert not sheet.outlines.editable
+    sheet.outlines.paint((100, 100), 9)
+    for action in waiting:
+        action()
+    assert isinstance(told[0], EditRefused)
+
+
+def test_what_lies_outside_the_region_is_taken_back(sheet: Sheet) -> None:
+    region = np.zeros(sheet.session.image.shape, bool)
+    region[:, :100] = True
+    sheet.session.set_region(region)
+    _stroke(sheet, (100, 100))
+    assert sheet.outlines.data[100, 97] == 9
+    assert sheet.outlines.data[100, 103] == 0
+
+
+def test_the_scale_moves_every_layer(sheet: Sheet) -> None:
+    sheet.session.set_spacing(0.1)
+    assert {tuple(layer.scale) for layer in sheet.layers} == {(0.1, 0.1)}
+    sheet.undo()
+    assert {tuple(layer.scale) for layer in sheet.layers} == {(0.2, 0.2)}
+
+
+def test_rows_numbers_and_the_chosen_one_are_shown(sheet: Sheet) -> None:
+    sheet.choose(2)
+    assert list(sheet.outlines.features["index"]) == sorted(sheet.session.rows)
+    assert list(sheet.numbers.features["number"]) == [str(n) for n in sorted(sheet.session.rows)]
+    ringed = np.flatnonzero(sheet.numbers.border_color[:, 3] > 0)
+    assert [sorted(sheet.session.rows)[i] for i in ringed] == [2]
+    assert sheet.outlines.selected_label == 2
+
+
+def test_the_brush_is_set_in_mm(sheet: Sheet) -> None:
+    assert sheet.brush(3.0) == 15
+    assert sheet.outlines.brush_size == 15
+
+
+def test_a_sample_is_not_written_beside(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    sheet = Sheet(viewer, viewer.add_layer(Layer.create(*_sample_data.film()[0])))
+    assert sheet.session.source.path is None
+    assert sheet.session.source.sha256
+    assert not list(HAND.parent.glob("*journal*"))
+    assert _layers.path_of(sheet.picture) == HAND

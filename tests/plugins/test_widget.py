@@ -1,0 +1,437 @@
+"""The panels in a real window, driven as a person drives them: by clicks, strokes and keys."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+napari = pytest.importorskip("napari")
+pytest.importorskip("qtpy")
+pytest.importorskip("pytestqt")
+
+from napari.utils.notifications import notification_manager
+from napari_calcimeasure import _desk, _sample_data
+from napari_calcimeasure._words import area, in_words
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
+
+from calcimeasure.io.masks import read_labels
+
+#: One window for all: pytest-xdist keeps them in one process.
+pytestmark = pytest.mark.xdist_group("window")
+HAND = _sample_data.home() / "hand_dx.dcm"
+LEFT = Qt.MouseButton.LeftButton
+
+
+def until(done: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "waited in vain"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def settle() -> None:
+    for _ in range(5):
+        QApplication.processEvents()
+
+
+class Window:
+    """A napari window with our panels, and a hand to use them."""
+
+    def __init__(self) -> None:
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(1280, 720)
+        docked = self.viewer.window.add_plugin_dock_widget
+        _, self.measure = docked("calcimeasure", "Measure calcinosis")
+        _, self.calibrate = docked("calcimeasure", "Calibrate the scale", tabify=True)
+        _, self.compare = docked("calcimeasure", "Compare two visits", tabify=True)
+        self.desk = self.measure.desk
+        self.clicks = 0
+        self.front(self.measure)
+
+    @property
+    def session(self):
+        return self.desk.session
+
+    def front(self, panel) -> None:
+        panel.parentWidget().raise_()
+        settle()
+
+    def press(self, panel, name: str) -> None:
+        button = panel.findChild(QPushButton, name)
+        assert button.isEnabled(), name
+        QTest.mouseClick(button, LEFT)
+        self.clicks += 1
+        settle()
+
+    def open(self, path: Path) -> None:
+        self.viewer.open(str(path), plugin="calcimeasure")
+        until(lambda: self.session is not None)
+
+    def find(self) -> None:
+        self.press(self.measure, "segment")
+        until(lambda: self.desk.seconds is None)
+
+    def stroke(self, *moves: QPoint) -> None:
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+        QTest.mousePress(canvas, LEFT, pos=middle)
+        for move in moves:
+            QTest.mouseMove(canvas, middle + move)
+        QTest.mouseRelease(canvas, LEFT, pos=middle + (moves[-1] if moves else QPoint()))
+        self.clicks += 1
+        settle()
+
+    def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(self.viewer.window._qt_viewer.canvas.native, key, modifier)
+        settle()
+
+    def clear(self) -> None:
+        self.compare.stop()
+        self.desk.pencil.put_away()
+        for sheet in list(self.desk.sheets):
+            self.desk.put_away(sheet)
+        self.viewer.layers.clear()
+        self.measure.worklist, self.desk.naming, self.clicks = None, {}, 0
+        self.measure.initials.setText("")
+        settle()
+        self.front(self.measure)
+        self.measure._turned()
+
+
+@pytest.fixture(scope="module")
+def shared_window(display: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(home))
+        window = Window()
+        yield window
+        window.clear()
+        window.viewer.close()
+        settle()
+
+
+@pytest.fixture
+def window(shared_window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    _desk.settings().clear()
+    shared_window.clear()
+    yield shared_window
+    shared_window.clear()
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return Path(shutil.copy(HAND, tmp_path / "hand.dcm"))
+
+
+def _told() -> list[str]:
+    return [record.message for record in notification_manager.records]
+
+
+def test_from_the_sample_to_a_saved_number_in_six_clicks(window: Window, tmp_path: Path) -> None:
+    panel = window.measure
+    window.press(panel, "sample")
+    until(lambda: window.session is not None)
+    window.find()
+    found = window.session.measurement.area_mm2.value
+    window.press(panel, "new")
+    window.stroke(QPoint(12, 0), QPoint(12, 12))
+    QTest.mouseClick(panel.initials, LEFT)
+    window.clicks += 1
+    QTest.keyClicks(panel.initials, "AB")
+    window.press(panel, "save")
+    assert window.clicks <= 6
+    shown = window.session.measurement.area_mm2
+    assert shown.value > found
+    assert in_words(shown) in panel.total.text()
+    with (panel.folder / "images.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (float(row["area_mm2"]), float(row["area_mm2_sd"])) == (shown.value, shown.sd)
+    with (panel.folder / "deposits.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == len(panel.table.shown())
+    assert window.session.is_saved
+    assert panel.folder.parent == tmp_path
+
+
+def test_keys_undo_and_redo_on_the_picture(window: Window, film: Path) -> None:
+    window.open(film)
+    window.press(window.measure, "brush")
+    empty = window.session.labels.copy()
+    window.stroke(QPoint(20, 0))
+    painted = window.session.labels.copy()
+    assert painted.any()
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(window.desk.sheet.outlines.data, empty)
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert np.array_equal(window.desk.sheet.outlines.data, painted)
+    assert window.session.history.names == ("paint",)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from napari_calcimeasure._session import Session
+session = Session.open(Path(sys.argv[1]))
+session.keep_journal()
+for at in range(10, 60, 10):
+    session.edited((slice(at, at + 5), slice(20, 30)), np.full((5, 10), at, np.int32))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_work_of_a_killed_process_is_offered_and_restored(window: Window, film: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(film)], env=os.environ | {"QT_QPA_PLATFORM": ""})
+    assert killed.returncode == -9
+    window.open(film)
+    assert window.measure.restoring.isVisible()
+    window.press(window.measure, "restore")
+    assert sorted(window.session.rows) == [10, 20, 30, 40, 50]
+    assert np.array_equal(window.desk.sheet.outlines.data, window.session.labels)
+    assert not window.measure.restoring.isVisible()
+
+
+def test_a_row_shows_its_deposit_and_a_deposit_its_row(window: Window, film: Path) -> None:
+    window.open(film)
+    window.find()
+    panel = window.measure
+    view = panel.table
+    QTest.mouseClick(view.viewport(), LEFT, pos=view.visualRect(view.model().index(2, 0)).center())
+    (number,) = view.selected()
+    assert window.desk.sheet.chosen == number
+    row = window.session.rows[number]
+    camera = window.viewer.scene.camera.center
+    assert np.allclose(camera[-2:], np.array([row.bbox[0] + row.bbox[2], row.bbox[1] + row.bbox[3]]) * 0.1)
+    panel.choose([])
+    window.press(panel, "hand")
+    if window.session.at(*[round(at / 0.2) for at in camera[-2:]]):
+        window.stroke()
+        assert view.selected() == [number]
+
+
+def test_sliders_act_at_once_and_a_finding_comes_back(window: Window, film: Path) -> None:
+    window.open(film)
+    window.find()
+    panel = window.measure
+    found = len(window.session.rows)
+    panel.smallest.setValue(panel.smallest.maximum())
+    assert len(window.session.rows) < found
+    held = window.session.excluded
+    panel.lists.setCurrentIndex(1)
+    panel.excluded.select([held[0]])
+    before = len(window.session.rows)
+    window.press(panel, "back")
+    assert len(window.session.rows) == before + 1
+    panel.lists.setCurrentIndex(0)
+    panel.threshold.setValue(5)
+    assert len(panel.table.shown()) == len(window.session.rows)
+
+
+def test_deposits_are_merged_parted_refused_and_accepted(window: Window, film: Path) -> None:
+    window.open(film)
+    window.find()
+    panel, session = window.measure, window.session
+    one, other, third = sorted(session.rows)[:3]
+    panel.choose([one, other])
+    window.press(panel, "merge")
+    assert other not in session.rows
+    panel.choose([one])
+    window.press(panel, "split")
+    assert len(session.rows) > 0
+    panel.choose([third])
+    window.press(panel, "accept")
+    assert third in session.accepted
+    panel.choose([third])
+    window.press(panel, "reject")
+    assert third not in session.rows
+    assert panel.buttons["undo"].toolTip() == "Undo reject"
+
+
+def test_a_prompt_outlines_a_deposit_on_a_photo(window: Window, tmp_path: Path) -> None:
+    window.open(Path(shutil.copy(_sample_data.home() / "skin_light.jpg", tmp_path / "skin.jpg")))
+    assert window.measure.prompts.isVisible()
+    window.press(window.measure, "box")
+    window.desk.pencil._layer.add_rectangles(np.array([[105, 335], [105, 405], [175, 405], [175, 335]]))
+    until(lambda: bool(window.session.rows))
+    assert window.session.at(140, 370) == 1
+    assert not window.desk.pencil.is_out
+    assert "px" in window.measure.total.text()
+
+
+def test_a_region_limits_what_is_found(window: Window, film: Path) -> None:
+    window.open(film)
+    window.press(window.measure, "region")
+    window.desk.pencil._layer.add_polygons(np.array([[0, 0], [0, 799], [500, 799], [500, 0]]))
+    until(lambda: window.session.region is not None)
+    window.find()
+    assert window.session.rows
+    assert not window.session.labels[502:].any()
+    window.press(window.measure, "whole")
+    assert window.session.region is None
+
+
+def test_a_line_of_known_length_changes_the_numbers_at_once(window: Window) -> None:
+    window.viewer.add_image(np.tile(np.arange(200, dtype=np.uint16), (200, 1)), name="strange")
+    until(lambda: window.session is not None)
+    session = window.session
+    session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    assert "100 px" in window.measure.total.text()
+    window.front(window.calibrate)
+    window.calibrate.length.setValue(10.0)
+    window.press(window.calibrate, "line")
+    window.desk.pencil._layer.add_lines(np.array([[20.0, 20.0], [20.0, 120.0]]))
+    until(lambda: session.image.spacing is not None)
+    assert session.measurement.area_mm2.value == pytest.approx(1.0)
+    assert in_words(area(session.measurement)) in window.measure.total.text()
+    assert "line of known length" in window.calibrate.now.text()
+    assert {str(unit) for layer in window.desk.sheet.layers for unit in layer.units} == {"millimeter"}
+    window.press(window.calibrate, "forget")
+    assert session.image.spacing is None
+
+
+def test_a_picture_without_marker_says_why_there_is_no_scale(window: Window, film: Path) -> None:
+    window.open(film)
+    window.front(window.calibrate)
+    window.press(window.calibrate, "find")
+    until(lambda: window.desk.seconds is None)
+    assert len(window.calibrate.told.text()) > 20
+
+
+def test_a_signed_mask_is_locked_until_it_is_reopened(window: Window, film: Path) -> None:
+    window.open(film)
+    panel = window.measure
+    panel.initials.setText("AB")
+    window.press(panel, "sign")
+    assert not panel.buttons["brush"].isEnabled()
+    assert "signed AB" in panel.head.text()
+    panel.ask_reason = lambda: ("second look", True)
+    window.press(panel, "sign")
+    assert panel.buttons["brush"].isEnabled()
+    assert not window.session.is_signed
+
+
+def test_another_mask_is_not_overwritten_without_a_yes(window: Window, film: Path) -> None:
+    window.open(film)
+    panel = window.measure
+    panel.initials.setText("AB")
+    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    written = panel.save()
+    first = written.read_bytes()
+    window.clear()
+    window.open(film)
+    assert list(window.session.rows) == [1]
+    written.write_bytes(first + b" ")
+    asked = []
+    panel.ask_overwrite = lambda words: asked.append(words) or False
+    panel.initials.setText("AB")
+    window.session.delete([1])
+    assert panel.save() is None
+    assert asked
+    assert written.read_bytes() == first + b" "
+
+
+def test_a_folder_is_a_worklist(window: Window, film: Path) -> None:
+    shutil.copy(HAND, film.with_name("other.dcm"))
+    window.open(film.parent)
+    panel = window.measure
+    assert "1 of 2" in panel.page_text.text()
+    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    panel.initials.setText("AB")
+    window.press(panel, "save")
+    window.press(panel, "next")
+    until(lambda: window.session is not None and window.session.source.image == "other.dcm")
+    assert "2 of 2" in panel.page_text.text()
+    assert "1 corrected" in panel.page_text.text()
+    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    window.desk.ask = lambda *_: "cancel"
+    window.press(panel, "previous")
+    assert window.session.source.image == "other.dcm"
+    window.desk.ask = lambda *_: "discard"
+    window.press(panel, "previous")
+    until(lambda: window.session is not None and window.session.source.image == "hand.dcm")
+    assert list(window.session.rows) == [1]
+
+
+def test_closing_over_unsaved_work_asks(window: Window, film: Path) -> None:
+    window.open(film)
+    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    asked = []
+    window.desk.ask = lambda _, names: asked.append(names) or "cancel"
+    main = window.measure.window()
+    QApplication.sendEvent(main, QCloseEvent())
+    assert asked == ["hand"]
+    assert main.isVisible()
+
+
+def test_what_is_refused_is_said_in_plain_words(window: Window, film: Path) -> None:
+    window.open(film)
+    window.session.sign("AB")
+    window.desk.sheet.undo()
+    assert any("signed by AB" in words for words in _told())
+
+
+def test_cancelled_work_changes_nothing(window: Window, film: Path) -> None:
+    window.open(film)
+    window.press(window.measure, "segment")
+    window.press(window.measure, "cancel")
+    assert window.desk.seconds is None
+    time.sleep(0.2)
+    settle()
+    assert not window.session.rows
+
+
+def test_two_visits_are_compared_and_a_match_is_corrected(window: Window, tmp_path: Path) -> None:
+    window.viewer.open_sample("calcimeasure", "pair")
+    until(lambda: len(window.desk.sheets) == 2)
+    panel = window.compare
+    window.front(panel)
+    window.press(panel, "compare")
+    until(lambda: window.desk.seconds is None)
+    rows = {row.deposit: row for row in panel.pair.rows}
+    assert [texts[0] for texts in panel.table.shown()] == sorted(rows)
+    assert any(word in panel.verdict.text() for word in ("improved", "stable", "worse"))
+    assert window.viewer.canvas.grid.enabled
+    first, second = sorted(rows)[:2]
+    panel.join([first], onto=second)
+    assert len(panel.pair.rows) == len(rows) - 1
+    assert any("✎" in texts[1] for texts in panel.table.shown())
+    panel.automatic()
+    assert len(panel.pair.rows) == len(rows)
+    for way in panel.ways.buttons():
+        way.click()
+        settle()
+    panel.ask_folder = lambda: str(tmp_path / "report")
+    window.press(panel, "export")
+    until(lambda: window.desk.seconds is None)
+    assert {"report.html", "report.pdf"} <= {path.name for path in (tmp_path / "report").iterdir()}
+    window.press(panel, "stop")
+    assert not window.viewer.canvas.grid.enabled
+    assert window.desk.sheets[0].picture.visible
+
+
+def test_the_picture_shows_outlines_and_numbers(window: Window, film: Path) -> None:
+    window.open(film)
+    read = read_labels(HAND.parent / "truth" / "hand_dx.labels.tif", window.session.image.shape)
+    window.session.set_labels(read)
+    window.desk.settle()
+    settle()
+    shown = window.viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    for layer in window.desk.sheet.layers[1:]:
+        layer.visible = False
+    bare = window.viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    assert bare.mean() > 10
+    assert np.ptp(bare, axis=-1).max() < 12
+    coloured = np.ptp(shown, axis=-1) > 60
+    assert 200 < coloured.sum() < 0.05 * coloured.size

@@ -1,0 +1,56 @@
+"""Findings before settings choose, and the numbering that both share."""
+
+import cv2
+import numpy as np
+import pytest
+from scipy import ndimage as ndi
+
+from calcimeasure.model.image import Image, Kind, Meaning
+from calcimeasure.steps.segment import SegmentSettings, find, segment
+from calcimeasure.steps.segment.candidates import in_reading_order
+
+METHODS = ("classical", "learned")
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("density", [0.0, 0.0005, 0.01, 0.4, 1.0])
+def test_parts_are_numbered_by_their_first_pixel_however_they_lie_in_blocks(seed, density):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(tuple(rng.integers(1, 300, 2))) < density
+    if seed % 2:
+        mask = cv2.dilate(mask.astype(np.uint8), np.ones((5, 9), np.uint8)) > 0
+    parts, count = ndi.label(mask, np.ones((3, 3)))
+    numbered = in_reading_order(mask)
+    assert ((numbered > 0) == mask).all()
+    first = [int(np.flatnonzero(numbered.reshape(-1) == number)[0]) for number in range(1, numbered.max() + 1)]
+    assert numbered.max() == count
+    assert first == sorted(first)
+    assert all(len(np.unique(numbered[parts == part])) == 1 for part in range(1, min(count, 40) + 1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_film_that_shows_nothing_has_no_findings(method):
+    image = Image(np.full((60, 50), 7, np.uint8), Kind.RADIOGRAPH, Meaning.DISPLAY)
+    found = find(image, SegmentSettings(method=method)).segmentation(SegmentSettings(method=method, threshold=0.1))
+    assert found.labels.shape == (60, 50)
+    assert not found.labels.count
+    assert found.warnings == ("the film shows nothing",)
+
+
+def test_pixels_of_what_was_dropped_are_known():
+    rng = np.random.default_rng(1)
+    yy, xx = np.mgrid[:300, :300]
+    grey = 200 + 600.0 * (abs(xx - 150) < 110) + rng.normal(0, 6, xx.shape)
+    for at in (80, 200):
+        grey += 500 * np.exp(-((((yy - at) ** 2 + (xx - 100) ** 2) / 90) ** 2))
+    image = Image(np.clip(grey, 0, 4095).astype(np.uint16), Kind.RADIOGRAPH, Meaning.DISPLAY)
+    kept = segment(image, SegmentSettings(method="classical"))
+    findings = find(image, SegmentSettings(method="classical"))
+    dropped = findings.segmentation(SegmentSettings(method="classical", min_area_px=10**6))
+    again = np.zeros(image.shape, bool)
+    for finding in dropped.excluded:
+        row0, column0, row1, column1 = finding.bbox
+        if kept.labels.array[finding.row, finding.column]:
+            again[row0:row1, column0:column1] |= findings.pixels_of(finding)
+    assert kept.labels.count == 2
+    assert (again == (kept.labels.array > 0)).all()
