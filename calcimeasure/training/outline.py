@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, WORKING_MM, resampled, sized
+from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, LOOKS, WORKING_MM, resampled, sized
+from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.network import Finder
@@ -44,6 +45,7 @@ class OutlinePlan:
     seed: int = 2
     average: float = 0.995
     warm_up: int = 100
+    drawn: int = 72
 
 
 def outline_network() -> Finder:
@@ -51,9 +53,9 @@ def outline_network() -> Finder:
     return Finder(widths=(16, 32, 64), inputs=2, deep=(1, 2, 1))
 
 
-def make_crops(finder: Finder, data: Path, part: str, plan: OutlinePlan, hotspots: Sequence[Hotspot]) -> Bytes:
-    """Crops (n, 4, CROP, CROP): film, hint, truth and weight, each 0..255."""
-    sizes = [load_films(data, part, side) for side in LONG_SIDES]
+def make_crops(finder: Finder, data: Path | None, part: str, plan: OutlinePlan, hotspots: Sequence[Hotspot]) -> Bytes:
+    """Crops (n, 4, CROP, CROP): film, hint, truth, weight, each 0..255; `hotspots` count films as the finder does."""
+    sizes = [_backgrounds(data, part, plan, side) for side in LONG_SIDES]
     crops: list[Bytes] = []
     for k in range(plan.scenes):
         rng = np.random.default_rng([plan.seed, len(part), k])
@@ -61,6 +63,14 @@ def make_crops(finder: Finder, data: Path, part: str, plan: OutlinePlan, hotspot
         if k % 200 == 0:
             log.info("outline crops: %d from %d scenes", len(crops), k + 1)
     return np.stack(crops)
+
+
+def _backgrounds(data: Path | None, part: str, plan: OutlinePlan, side: int) -> list[Film]:
+    """Films of the data folder, then drawn ones, in the order of `train.train_finder`; drawn ones alone without it."""
+    films = load_films(data, part, side) if data else []
+    if part != "fit":
+        return films or drawn_films(15, 1, side)
+    return [*films, *drawn_films(plan.drawn if data else 3 * plan.drawn, 1000, side)]
 
 
 def _crops_of_scene(
@@ -77,9 +87,9 @@ def _crops_of_scene(
 
 
 def hint_of(finder: Finder, image: Array, mm: float) -> Array:
-    """Finder's probability enlarged to the image's own pixel."""
-    chance = probability_map(finder, resampled(image, mm / WORKING_MM))
-    return sized(chance, image.shape)
+    """Finder's probability at the image's own pixel: the mean of the looks that the segmenter takes."""
+    looks = [probability_map(finder, resampled(image, mm * look / WORKING_MM)) for look in LOOKS]
+    return np.asarray(np.mean([sized(chance, image.shape) for chance in looks], axis=0), np.float32)
 
 
 def disturb(hint: Array, rng: np.random.Generator) -> Array:

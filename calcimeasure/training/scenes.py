@@ -105,7 +105,7 @@ def _warp(film: Film, columns: Array, rows: Array) -> Patch:
 
 
 def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Columns and rows of the film under every patch px; half of the views are softly bent, as no two hands are alike."""
+    """Columns and rows of the film under every patch px; half of the views are softly bent: no two hands are alike."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     if rng.random() < 0.5:
         coarse = rng.normal(0, rng.uniform(0, 0.018) * side, (2, 6, 6)).astype(np.float32)
