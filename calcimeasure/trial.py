@@ -142,7 +142,7 @@ def compare_visits(
     With more than two visits, intervals whose deposits turn out to have other names over all visits are then drawn
     again, so that pictures and tables speak of the same deposit by one name.
     """
-    planner = _Planner(trial, results)
+    planner = _Planner(trial, results, trial_facts(trial)["settings"])
     with Crew(trial.job, crew_size, seconds, act=compare_span, lost=lost_span) as crew:
         for tasks in (planner.tasks(), planner.renamed()):
             for _, record in crew.run(tasks):
@@ -205,10 +205,11 @@ class SpanTask:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Tasks from what the films left behind."""
+    """Tasks from what the films left behind; `rests_on` is what every comparison depends on."""
 
     trial: Trial
     results: TrialResults
+    rests_on: Mapping[str, Any]
 
     def tasks(self) -> Iterator[SpanTask]:
         """A task for every span, in the order of the study."""
@@ -230,12 +231,12 @@ class _Planner:
         named = [(by_film[one], by_film[two]) for one, two in found.pairs]
         keys = {name: self._measured_key(name) for pair in named for name in pair}
         whole = [pair for pair in named if all(keys[name] for name in pair)]
-        told = [f"{by_film[film]}: at one visit only" for film in (*found.only_baseline, *found.only_followup)]
+        told = [f"{by_film[f]}: excluded: {f.exclude_reason}" for f in _excluded(span)]
         told += [f"{name}: {self._error(name)}" for name, key in keys.items() if not key]
-        told += [f"{by_film[f]}: excluded: {f.exclude_reason}" for f in _excluded(span)]
+        told += [f"{by_film[film]}: at one visit only" for film in (*found.only_baseline, *found.only_followup)]
         tasks = tuple(self._pair(names) for names in whole)
         by_hand = [(task.guidance.landmarks, [asdict(link) for link in task.guidance.overrides]) for task in tasks]
-        key = _digest([self._rests_on(), whole, [keys[name] for pair in whole for name in pair], told, by_hand])
+        key = _digest([self.rests_on, whole, [keys[name] for pair in whole for name in pair], told, by_hand])
         return SpanTask(key, span.name, tasks, tuple(told), self._done_key(span))
 
     def _pair(self, names: tuple[str, str]) -> PairTask:
@@ -259,9 +260,6 @@ class _Planner:
     def _has_pictures(self, record: IntervalRecord) -> bool:
         folder = self.trial.job.out / "pairs"
         return all((folder / f"{pair.picture}.png").exists() for pair in record.pairs if pair.picture)
-
-    def _rests_on(self) -> dict[str, Any]:
-        return dict(trial_facts(self.trial)["settings"])
 
 
 def _used(visit: Visit) -> Visit:

@@ -244,6 +244,6 @@ def test_the_marker_sheet_is_a_page_to_print(tmp_path: Path) -> None:
 
 
 def test_every_command_has_help() -> None:
-    for words in ((), ("measure",), ("info",), ("demo",), ("calibrate",), ("marker",)):
+    for words in ((), ("measure",), ("compare",), ("study",), ("info",), ("demo",), ("calibrate",), ("marker",)):
         assert "--help" in _run(*words, "--help").stdout
     assert _run("--version").stdout.strip()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from calcimeasure.errors import TableError
+from calcimeasure.io.user_table import rows_of
 from calcimeasure.model.study import Link
 
 #: NAMEs of the baseline and of the follow-up film; both empty speaks of the only pair there is.
@@ -54,7 +54,7 @@ def read_overrides(path: Path) -> dict[Names, tuple[Link, ...]]:
         When the file cannot be read, a column is missing or unknown, or a label is no number.
     """
     found: dict[Names, list[Link]] = {}
-    for line, row in _rows(path, _LABELS, (*_NAMES, "by")):
+    for line, row in rows_of(path, _LABELS, (*_LABELS, *_NAMES, "by"), "table of matches"):
         sides = [_labels(row[name], f"{path.name}, line {line}") for name in _LABELS]
         link = Link(sides[0], sides[1], by=row.get("by") or "a reader")
         found.setdefault(_names(row), []).append(link)
@@ -73,33 +73,13 @@ def read_landmarks(path: Path) -> dict[Names, tuple[Landmark, ...]]:
         When the file cannot be read, a column is missing or unknown, a cell is no number, or a pair has under three.
     """
     found: dict[Names, list[Landmark]] = {}
-    for line, row in _rows(path, _POINT, _NAMES):
+    for line, row in rows_of(path, _POINT, (*_POINT, *_NAMES), "table of landmarks"):
         one = [_number(row[name], f"{path.name}, line {line}", name) for name in _POINT]
         found.setdefault(_names(row), []).append(((one[0], one[1]), (one[2], one[3])))
     for points in found.values():
         if len(points) < _FEWEST:
             raise TableError(f"{path.name} has {len(points)} landmarks for a pair of films: give at least {_FEWEST}")
     return {names: tuple(points) for names, points in found.items()}
-
-
-def _rows(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restkey="", restval="")
-            _check(table.fieldnames or (), needed, optional, path.name)
-            for row in table:
-                yield table.line_num, {name: (row[name] or "").strip() for name in row if name}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"cannot read {path.name} ({type(error).__name__}): save it as CSV in UTF-8") from error
-
-
-def _check(header: Sequence[str], needed: Sequence[str], optional: Sequence[str], table: str) -> None:
-    missing = [name for name in needed if name not in header]
-    unknown = [name for name in header if name not in (*needed, *optional)]
-    if missing:
-        raise TableError(f"{table} lacks the column {', '.join(missing)}")
-    if unknown:
-        raise TableError(f"{table} has an unknown column {unknown[0]!r}: known are {', '.join((*needed, *optional))}")
 
 
 def _names(row: Mapping[str, str]) -> Names:

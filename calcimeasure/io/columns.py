@@ -249,6 +249,37 @@ STUDY = (
     *_AREAS_PX,
 )
 
+REPEATABILITY = (
+    _text(
+        "figure",
+        "wSD | wCV | RC | RC percent | ICC(...) | bias | lower limit | upper limit | wSD at size | SDC at size | found",
+    ),
+    _text("unit", "of value, lower and upper; empty for a share"),
+    _number("value", "the figure; empty when it could not be worked out (note says why)", "see unit"),
+    _number("lower", "lower end of its 95 % interval; empty where it has none", "see unit"),
+    _number("upper", "upper end of its 95 % interval; of wSD, RC and SDC the one-sided 95 % bound", "see unit"),
+    _text(
+        "of",
+        "totals (of a picture, as measured) | compared (totals of a pair, as compare sees them) | deposits (of a pair)",
+    ),
+    _integer("groups", "how many places, pairs or deposits were measured repeatedly"),
+    _number("size", "for wSD and SDC at size: the area at which the precision profile is read", "see unit"),
+    _text("note", "why there is no value, or what a reader of it ought to know"),
+)
+
+REPEATS = (
+    _text("subject", "as the table of repeats names the subject"),
+    _text("place", "site, side, view and reader; empty when the table tells none"),
+    _text("repeat", "which repeat it is"),
+    _text("name", "NAME of masks/NAME.labels.tif and overlays/NAME.png; empty for an area from the table"),
+    _text("status", "measured | proposed | failed | given (the area stood in the table)"),
+    _number("area_mm2", "total deposit area; empty when the scale is unknown", "mm2"),
+    _integer("area_px", "total deposit area in pixels; empty for an area from the table", "px"),
+    _integer("deposits", "number of deposits"),
+    _text("used", "whether the row is in the figures for totals"),
+    _text("note", "why it is not, or why the image failed"),
+)
+
 TABLES = {
     "images.csv": IMAGES,
     "deposits.csv": DEPOSITS,
@@ -259,17 +290,20 @@ TABLES = {
 }
 #: Tables that `measure` writes; a study has them all.
 MEASURED = ("images.csv", "deposits.csv", "excluded.csv")
+#: Tables that `repeatability` writes beside those of `measure`.
+REPEATED = {"repeatability.csv": REPEATABILITY, "repeats.csv": REPEATS}
+_EVERY = TABLES | REPEATED
 
 
 def names(table: str) -> list[str]:
     """Column names of a table, in their order."""
-    return [column.name for column in TABLES[table]]
+    return [column.name for column in _EVERY[table]]
 
 
 def dictionary(chosen: Iterable[str] = MEASURED) -> str:
     """The data dictionary of some tables as JSON text: table, then column, then description, unit and dtype."""
     tables = {
-        table: {c.name: {"description": c.description, "unit": c.unit, "dtype": c.dtype} for c in TABLES[table]}
+        table: {c.name: {"description": c.description, "unit": c.unit, "dtype": c.dtype} for c in _EVERY[table]}
         for table in chosen
     }
     return json.dumps(tables, indent=1) + "\n"

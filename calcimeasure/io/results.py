@@ -36,6 +36,8 @@ TRIAL_JOURNAL = "intervals.jsonl"
 _JOURNALS = (JOURNAL, TRIAL_JOURNAL)
 _OURS = (
     *columns.TABLES,
+    *columns.REPEATED,
+    "profile.json",
     "masks",
     "overlays",
     "pairs",

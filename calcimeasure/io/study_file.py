@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.inputs import Input
+from calcimeasure.io.user_table import Row, positive, rows_of
 from calcimeasure.model.study import Film, Study, Subject, Visit
 
 #: Columns that a study file must have; those of `COLUMNS` beyond them may be left out.
 NEEDED = ("subject", "visit", "date", "image")
 COLUMNS = tuple(field.name for field in fields(Film))
-_MOST_BYTES = 50_000_000
 _LONGEST_NAME = 80
-
-Row = Mapping[str, str]
 
 
 def read_study(path: Path) -> Study:
@@ -38,9 +31,7 @@ def read_study(path: Path) -> Study:
         When the file cannot be read, a column is missing, unknown or doubled, a cell is not what it should be (the
         line is named), or a film is listed twice.
     """
-    rows = [(line, row) for line, row in _rows(path) if any(row.values())]
-    if not rows:
-        raise TableError(f"{path.name} has no row: add a line for each film")
+    rows = rows_of(path, NEEDED, COLUMNS, "study file")
     films = [_film(row, f"{path.name}, line {line}") for line, row in rows]
     _check_doubles(films, path.name)
     by_subject: dict[str, list[Film]] = {}
@@ -100,49 +91,6 @@ def _free(name: str, taken: Counter[str]) -> str:
     return _free(f"{name}~{taken[name.casefold()]}", taken)
 
 
-def _rows(path: Path) -> Iterable[tuple[int, Row]]:
-    """Line number and cells by column, all stripped."""
-    table = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(table, [])]
-        _check_header(header, path.name)
-        for cells in table:
-            if len(cells) > len(header):
-                raise TableError(
-                    f"{path.name}, line {table.line_num}: {len(cells)} cells under {len(header)} columns; "
-                    "put text that holds a comma in quotes"
-                )
-            padded = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
-            yield table.line_num, dict(zip(header, padded, strict=True))
-    except csv.Error as error:
-        raise TableError(f"{path.name}, line {table.line_num}: {error}; save it as CSV again") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise TableError(f"there is no study file {path.name!r}: check the spelling")
-        if path.stat().st_size > _MOST_BYTES:
-            raise TableError(f"{path.name} is too large for a study file: one line for each film is enough")
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"cannot read {path.name} ({type(error).__name__}): save it as CSV in UTF-8") from error
-
-
-def _check_header(header: list[str], table: str) -> None:
-    missing = [name for name in NEEDED if name not in header]
-    if missing:
-        hint = "; its cells must be separated by commas" if len(header) == 1 and header != ["subject"] else ""
-        raise TableError(f"{table} lacks the column {', '.join(missing)}: needed are {', '.join(NEEDED)}{hint}")
-    for name, count in Counter(header).items():
-        if name not in COLUMNS:
-            near = get_close_matches(name, COLUMNS, 1)
-            known = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(COLUMNS)}"
-            raise TableError(f"{table} has an unknown column {name!r}: rename or remove it; {known}")
-        if count > 1:
-            raise TableError(f"{table} has the column {name!r} {count} times: keep one")
-
-
 def _film(row: Row, where: str) -> Film:
     for name in ("subject", "visit", "image"):
         if not row[name]:
@@ -150,7 +98,8 @@ def _film(row: Row, where: str) -> Film:
     told = {name: row.get(name) or None for name in COLUMNS}
     dates = {name: _date(told[name], name, where) for name in ("date", "treatment_start")}
     words = {name: text for name, text in told.items() if name not in (*dates, "spacing_mm")}
-    return Film(**words, **dates, spacing_mm=_spacing(told["spacing_mm"], where))  # type: ignore[arg-type]
+    spacing = positive(told["spacing_mm"], "spacing_mm", "millimetres per pixel", where)
+    return Film(**words, **dates, spacing_mm=spacing)  # type: ignore[arg-type]
 
 
 def _date(text: str | None, column: str, where: str) -> datetime.date | None:
@@ -160,18 +109,6 @@ def _date(text: str | None, column: str, where: str) -> datetime.date | None:
         return datetime.date.fromisoformat(text)
     except ValueError as error:
         raise TableError(f"{where}: {column} must be a date like 2025-01-31, got {text!r}") from error
-
-
-def _spacing(text: str | None, where: str) -> float | None:
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise TableError(f"{where}: spacing_mm must be a positive number of millimetres per pixel, got {text!r}")
-    return value
 
 
 def _check_doubles(films: list[Film], table: str) -> None:

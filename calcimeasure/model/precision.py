@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from calcimeasure.errors import MeasurementRefused
 
@@ -26,6 +26,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 #: No area, density or change is this large; the fourth powers of it still are numbers.
 LARGEST = 1e12
 _FORMAT = "calcimeasure precision profile 1"
+_BOTH = "calcimeasure precision 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,49 @@ class PrecisionProfile:
         return columns_of(np.array(max(size, self.smallest)))
 
 
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How precisely totals and single deposits are measured; `None` is not known.
+
+    A total's error holds deposits that are found at one visit and missed at the other; a deposit's own does not. Their
+    profiles therefore differ.
+    """
+
+    totals: PrecisionProfile | None = None
+    deposits: PrecisionProfile | None = None
+
+    @property
+    def of_deposits(self) -> PrecisionProfile | None:
+        """The deposits' profile; that of totals stands in where there is none."""
+        return self.deposits or self.totals
+
+    @classmethod
+    def from_json(cls, precision: object) -> Precision:
+        """What `to_json` wrote; a single profile is taken as that of totals.
+
+        Raises
+        ------
+        MeasurementRefused
+            When it is neither, or a profile in it is damaged.
+        """
+        if not isinstance(precision, Mapping) or precision.get("format") != _BOTH:
+            return cls(PrecisionProfile.from_json(precision))
+        parts = {name: precision.get(name) for name in ("totals", "deposits")}
+        return cls(**{name: None if one is None else PrecisionProfile.from_json(one) for name, one in parts.items()})
+
+    def to_json(self) -> dict[str, object]:
+        """Both profiles, ready for `json.dumps`."""
+        parts = {"totals": self.totals, "deposits": self.deposits}
+        return {"format": _BOTH, **{name: one.to_json() if one else None for name, one in parts.items()}}
+
+
 def multiplier(level: float = 0.95) -> float:
     """How many standard deviations lie either side of the mean of a normal share `level`.
 
     At 95 % it is the 1.96 that Bland and Altman, COSMIN and QIBA print, not 1.95996...: a reader who checks a limit
     by hand gets our digits. Every other level is exact.
     """
-    return 1.96 if checked_level(level) == 0.95 else float(stats.norm.ppf(0.5 + level / 2))
+    return 1.96 if checked_level(level) == 0.95 else float(special.ndtri(0.5 + level / 2))
 
 
 def checked_level(level: float) -> float:
@@ -150,7 +187,7 @@ def df_inflation(df: float, confidence: float = 0.95) -> float:
     """
     if not df > 0:
         raise MeasurementRefused(f"{df} degrees of freedom give no bound: repeat more measurements")
-    return math.sqrt(df / float(stats.chi2.ppf(1 - confidence, df)))
+    return math.sqrt(df / float(special.chdtri(df, confidence)))
 
 
 def columns_of(size: Array) -> Array:

@@ -51,10 +51,10 @@ _TEXTURE_PX = 6.0  # length over which soft tissue keeps its texture: ring pixel
 
 #: Shares of the corrections that are doubted. From phantoms over 40-70 kVp, scatter 0-40 % and heel to 15 %.
 SCATTER_DOUBT = 0.05
-CALIBRATION_DOUBT = 0.011  # of the number itself: heel, and how well the beam is known at all
+CALIBRATION_DOUBT = 0.012  # of the number itself: heel, and how well the beam is known at all
 HARDENING_DOUBT = {True: 0.07, False: 0.2}  # whether the file states the tube voltage
 BACKGROUND_DOUBT = 0.1
-BLUR_DOUBT = 0.15  # of what lies in the rim
+BLUR_DOUBT = 0.25  # of what lies in the rim
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from calcimeasure.model.precision import PrecisionProfile, df_inflation
 from calcimeasure.model.study import Verdict
 
 #: Letter, colour (Okabe and Ito), hatching and marker of a verdict.
@@ -124,6 +125,25 @@ def bland_altman_plot(cloud: Cloud) -> bytes:
     axes.margins(0.08, 0.16)
     axes.set_xlabel(cloud.across)
     axes.set_ylabel(cloud.up)
+    return _png(figure)
+
+
+def profile_plot(groups: Sequence[Sequence[float]], profile: PrecisionProfile, across: str, up: str) -> bytes:
+    """Scatter of every repeated measurement over its size, with the profile, and its upper 95 % bound dashed."""
+    figure, axes = _figure(3.5, 2.9)
+    means = np.array([np.mean(group) for group in groups])
+    axes.plot(means, [np.std(group, ddof=1) for group in groups], "s", color="#8A8F94", ms=3.5, alpha=0.8)
+    sizes = np.geomspace(profile.smallest, max(profile.largest, 1.01 * profile.smallest), 100)
+    curve = np.array([profile.wsd(size) for size in sizes])
+    bound = np.array([df_inflation(profile.df_at(size)) for size in sizes])
+    axes.plot(sizes, curve, color="#0072B2", lw=1.4)
+    axes.plot(sizes, curve * bound, color="#0072B2", lw=1.0, ls=(0, (4, 3)))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda value, _: "")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
     return _png(figure)
 
 
