@@ -231,14 +231,14 @@ def forearm() -> Phantom:
 def hand_wedge() -> Phantom:
     """A left hand beside an aluminium step wedge, log values."""
     deposits = (
-        Calcium(Shape.DISC, Site("middle proximal phalanx", 0.5, 6.5), 4.0, 2.0, 41),
-        Calcium(Shape.DISC, Site("index metacarpal", 0.5, 12.0), 6.0, 1.5, 42),
+        Calcium(Shape.DISC, Site("thumb metacarpal", 0.6, -13.0), 4.0, 3.5, 41),
+        Calcium(Shape.DISC, Site("little metacarpal", 0.45, -10.5), 6.0, 3.0, 42),
         Calcium(Shape.CLUSTER, Site("ring distal phalanx", 0.75, 1.0), 6.5, 3.5, 43),
     )
     fittings = Fittings((Letter("L", 18.0, 125.0, 10.0, mirrored=True),), Wedge(8.0, 8.0))
     scene = FilmScene(
         Frame(220.0, 160.0, 0.25), "hand", Placement(85.0, 182.0, 0.0, 0.93), Pose((-6.0, 0, 0, 0, 0)), deposits,
-        fittings, Exposure(40000.0, 0.12), Tone(Writing.LOG, 16, gain=2.2, offset=-0.03),
+        fittings, Exposure(40000.0, 0.12, kvp=55.0), Tone(Writing.LOG, 16, gain=2.2, offset=-0.03),
     )  # fmt: skip
     return draw_film(scene, 105)
 
@@ -283,13 +283,13 @@ def write_tiff(path: Path, phantom: Phantom) -> None:
     tifffile.imwrite(path, pixels, compression="zlib", predictor=True, software=False, metadata=None)
 
 
-def write_dx(path: Path, phantom: Phantom) -> None:
+def write_dx(path: Path, phantom: Phantom, side: str = "R") -> None:
     """Digital X-ray, FOR PROCESSING, with the scale of the hand's plane (GEOMETRY) and of the detector."""
     film = _dataset(DX_PROCESSING, "DX", phantom)
     film.PresentationIntentType = "FOR PROCESSING"
     film.PixelIntensityRelationship, film.PixelIntensityRelationshipSign = "LOG", -1
     film.RescaleIntercept, film.RescaleSlope, film.RescaleType = "0", "1", "US"
-    film.PresentationLUTShape, film.ImageLaterality, film.BodyPartExamined = "IDENTITY", "R", "HAND"
+    film.PresentationLUTShape, film.ImageLaterality, film.BodyPartExamined = "IDENTITY", side, "HAND"
     film.KVP, film.DistanceSourceToDetector, film.DetectorType = "55", "1000", "SCINTILLATOR"
     film.EstimatedRadiographicMagnificationFactor = str(MAGNIFICATION)
     film.ImagerPixelSpacing = [f"{phantom.mm * MAGNIFICATION:.4f}"] * 2
@@ -298,6 +298,10 @@ def write_dx(path: Path, phantom: Phantom) -> None:
     film.ViewCodeSequence = Sequence([_code("R-10214", "SRT", "postero-anterior")])
     film.ViewPosition = "PA"
     film.save_as(path, enforce_file_format=True)
+
+
+def write_dx_left(path: Path, phantom: Phantom) -> None:
+    write_dx(path, phantom, "L")
 
 
 def write_cr_monochrome1(path: Path, phantom: Phantom) -> None:
@@ -353,7 +357,7 @@ SAMPLES = (
     Sample("hand_cr.dcm", hand_cr, write_cr_monochrome1),
     Sample("foot.png", foot, write_png, 0.25),
     Sample("forearm.jpg", forearm, write_jpeg, 0.25),
-    Sample("hand_wedge.tif", hand_wedge, write_tiff, 0.25),
+    Sample("hand_wedge.dcm", hand_wedge, write_dx_left),
     Sample("hand_clean.png", hand_clean, write_png),
     Sample("skin_light.jpg", skin_light, write_jpeg),
     Sample("skin_dark.jpg", skin_dark, write_jpeg),

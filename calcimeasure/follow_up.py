@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.model.precision import ASSUMED, PrecisionProfile, multiplier
+from calcimeasure.model.precision import Precision, multiplier
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Verdict
 from calcimeasure.recipe import Recipe, analyse_mask
 from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.compare.shipped import shipped_precision
 from calcimeasure.steps.compare.verdict import Total, is_inside_error, reason, under_rules, verdict
 
 Point = tuple[float, float]
@@ -34,15 +35,15 @@ class Guidance:
         Names that deposits have over all visits, by their labels (baseline, follow-up); others are numbered.
     mirrored : bool
         The follow-up shows the limb mirrored, and the user knows.
-    profile : PrecisionProfile or None
-        Repeatability by size; an assumed one when nobody measured it.
+    profile : Precision
+        Repeatability by size; the shipped one, from simulated films, when nobody measured it.
     """
 
     landmarks: tuple[tuple[Point, Point], ...] | None = None
     overrides: tuple[Link, ...] = ()
     names: Mapping[Labelled, str] = field(default_factory=dict)
     mirrored: bool = False
-    profile: PrecisionProfile | None = ASSUMED
+    profile: Precision = field(default_factory=shipped_precision)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -119,7 +119,7 @@ def trial_facts(trial: Trial) -> dict[str, Any]:
     """Facts for run.json: those of the measuring, and what the comparisons rest on."""
     facts = run_facts(trial.job)
     profile = trial.guidance.profile
-    told = {"study": True, "profile": profile.to_json() if profile else None, "mirrored": trial.guidance.mirrored}
+    told = {"study": True, "profile": profile.to_json(), "mirrored": trial.guidance.mirrored}
     settings = {**facts["settings"], **json.loads(json.dumps(told))}
     return {**facts, "settings": settings, "spacing_table": {}, "tables": list(columns.TABLES)}
 

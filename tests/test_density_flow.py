@@ -137,7 +137,7 @@ def test_the_wedge_is_part_of_the_recipe() -> None:
     [("1,2,3,4,5", 0, "FOR PROCESSING"), ("1,2,3", 2, "at least 5"), ("1,2,x,4,5", 2, "mm of every step")],
 )
 def test_the_option_beats_the_recipe(tmp_path: Path, steps: str, code: int, words: str) -> None:
-    film = Path(__file__).parents[1] / "sample_images" / "hand_wedge.tif"
+    film = Path(__file__).parents[1] / "sample_images" / "foot.png"
     told = CliRunner().invoke(app, ["measure", str(film), "-o", str(tmp_path / "out"), "--wedge", steps])
     assert told.exit_code == code
     if code:

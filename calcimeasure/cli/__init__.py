@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from calcimeasure import __version__
-from calcimeasure.cli import calibrate, measure, study
+from calcimeasure.cli import calibrate, measure, repeatability, study
 from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for _command in (
     measure.measure,
     study.compare,
     study.study,
+    repeatability.repeatability,
     measure.demo,
     measure.info,
     calibrate.calibrate,

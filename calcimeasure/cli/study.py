@@ -88,7 +88,7 @@ def compare(
         job = replace(job_of(out, kind, spacing, None, recipe), max_megapixels=max_megapixels)
         pace = Pace(jobs, timeout, resume, overwrite)
         study, sources = _one_patient(films, masks, side, job)
-        trial = _trial(study, sources, _paced(job, pace), _guidance(profile, mirrored), _by_hand(landmarks, overrides))
+        trial = _trial(study, sources, paced(job, pace), _guidance(profile, mirrored), _by_hand(landmarks, overrides))
         raise typer.Exit(_run(trial, pace, as_json))
 
 
@@ -111,7 +111,7 @@ def study(
     with clear_errors():
         job = replace(job_of(out, kind, None, None, recipe), max_megapixels=max_megapixels)
         pace = Pace(jobs, timeout, resume, overwrite)
-        trial = trial_in(table, _paced(job, pace), _guidance(profile, False), _by_hand(landmarks, overrides))
+        trial = trial_in(table, paced(job, pace), _guidance(profile, False), _by_hand(landmarks, overrides))
         raise typer.Exit(_run(trial, pace, as_json))
 
 
@@ -132,7 +132,8 @@ class Pace:
             raise typer.BadParameter("choose one of --resume and --overwrite")
 
 
-def _paced(job: Job, pace: Pace) -> Job:
+def paced(job: Job, pace: Pace) -> Job:
+    """The job with as many threads as the processes leave each other."""
     return replace(job, threads=max(1, (os.cpu_count() or 1) // pace.jobs))
 
 
@@ -190,10 +191,10 @@ def _guidance(profile: Path | None, mirrored: bool) -> Guidance:
 
 def _profile(path: Path) -> Any:
     from calcimeasure.errors import TableError
-    from calcimeasure.model.precision import PrecisionProfile
+    from calcimeasure.model.precision import Precision
 
     try:
-        return PrecisionProfile.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return Precision.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise TableError(f"cannot read the precision profile {path.name}: {type(error).__name__}") from error
 
@@ -229,7 +230,7 @@ class Outcome:
 def run_sample_study(folder: Path, out: Path, jobs: int) -> Outcome:
     """Run the drawn trial that comes with the package."""
     pace = Pace(jobs, overwrite=out.exists())
-    job = _paced(job_of(out, KindOption.AUTO, None, None, None), pace)
+    job = paced(job_of(out, KindOption.AUTO, None, None, None), pace)
     return _outcome(trial_in(folder / "study.csv", job, _guidance(None, False), _by_hand(None, None)), pace)
 
 
@@ -261,15 +262,16 @@ def _work_through(trial: Trial, results: TrialResults, pace: Pace) -> bool:
     """Measure all films, then compare all visits; whether the user broke it off."""
     try:
         with progress(len(trial.used)) as step:
-            _follow(_films(trial, results, pace), step)
+            follow(_films(trial, results, pace), step)
         with progress(len(trial.spans)) as step:
-            _follow(_visits(trial, results, pace), step)
+            follow(_visits(trial, results, pace), step)
     except KeyboardInterrupt:
         return True
     return False
 
 
-def _follow(news: Iterator[str], step: Any) -> None:
+def follow(news: Iterator[str], step: Any) -> None:
+    """Say what is new, step by step; an empty text is a step without news."""
     for text in news:
         if text:
             say(text)

@@ -72,9 +72,10 @@ def _given(row: Row, where: str, by_area: bool) -> Given:
         raise TableError(f"{where}: the cell {wanted!r} is empty; give an image in every row, or an area in every row")
     if row.get(other):
         raise TableError(f"{where}: has an image and an area_mm2; leave one of the columns away")
-    words = {name: row.get(name) or None for name in ("site", "side", "view", "mask", "reader")}
+    site, side, view, mask, reader = (row.get(name) or None for name in ("site", "side", "view", "mask", "reader"))
     spacing = positive(row.get("spacing_mm"), "spacing_mm", "millimetres per pixel", where)
-    film = Film(row["subject"], row.get("repeat", ""), None, row.get("image", ""), spacing_mm=spacing, **words)
+    repeat, image = row.get("repeat", ""), row.get("image", "")
+    film = Film(row["subject"], repeat, None, image, site, side, view, None, mask, reader, spacing)
     return Given(film, positive(row.get("area_mm2"), "area_mm2", "mm2", where))
 
 
@@ -99,7 +100,9 @@ def _check(given: list[Given], table: str) -> None:
     images = Counter(one.film.image for one in given if one.film.image)
     if images and max(images.values()) > 1:
         twice = images.most_common(1)[0][0]
-        raise TableError(f"{table} lists {Path(twice).name} twice: a repeat is another picture, not the same file again")
+        raise TableError(
+            f"{table} lists {Path(twice).name} twice: a repeat is another picture, not the same file again"
+        )
     if max(Counter(one.group for one in given).values()) < 2:
         raise TableError(
             f"{table} has one row for each subject and place: give at least two repeats, under the same subject, site, "

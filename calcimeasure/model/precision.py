@@ -86,6 +86,11 @@ class PrecisionProfile:
         """The profile as plain numbers, texts and lists, ready for `json.dumps`."""
         return {"format": _FORMAT, **asdict(self), "covariance": [list(row) for row in self.covariance]}
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it comes from drawn films, as its origin says in its first word."""
+        return self.origin.startswith("simulated")
+
     def covers(self, size: float) -> bool:
         """Whether repeats of this size were seen; outside the profile is a guess, and the report should say so."""
         return self.smallest <= size <= self.largest
@@ -218,19 +223,3 @@ def _matrix(value: object) -> tuple[tuple[float, float, float], ...]:
         raise MeasurementRefused("the precision profile's 'covariance' is no table of 3 x 3: make the profile again")
     first, second, third = ((row[0], row[1], row[2]) for row in matrix.tolist())
     return first, second, third
-
-
-#: An assumption, not a measurement: careful outlines of one reader, an edge that errs by about 0.1 mm, 4 % of scale and
-#: exposure. To be replaced by a profile from repeats.
-ASSUMED = PrecisionProfile(
-    a=0.1,
-    b=0.15,
-    c=0.04,
-    unit="mm2",
-    origin="assumed, not measured: an edge that errs by about 0.1 mm, and 4 % of the size",
-    df=1e6,
-    subjects=0,
-    smallest=0.5,
-    largest=2000.0,
-    covariance=((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
-)

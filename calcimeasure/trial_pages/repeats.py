@@ -31,13 +31,14 @@ def repeat_page(found: RepeatStudy, kicker: str, remarks: Sequence[str] = ()) ->
     if notes:
         blocks.append(Items("Read before use", tuple(notes)))
     blocks.append(Text(_HOW, quiet=True))
-    return Page("repeatability", "How far do repeats lie apart?", kicker, tuple(blocks))
+    # the anchor of a first page: no link leads back from it
+    return Page("cohort", "How far do repeats lie apart?", kicker, tuple(blocks))
 
 
 _HOW = (
     "wSD: standard deviation of one measurement. RC: the change of an unchanged place that error alone stays under in "
-    "95 % of pairs; its upper bound is one-sided, 95 %, by chi-square. ICC: share of the spread that is the places' own. "
-    "Limits of agreement: second less first repeat. SDC at size: smallest detectable change, from the precision profile "
+    "95 % of pairs; its upper bound is one-sided, 95 %, by chi-square. ICC: share of spread that is the places' own. "
+    "Limits of agreement: second less first repeat. SDC at size: smallest detectable change by the precision profile, "
     "wSD = a + b \N{SQUARE ROOT}size + c size. Places, and deposits of one picture, are taken as independent."
 )
 
@@ -63,7 +64,7 @@ def _set_blocks(found: RepeatStudy, one: RepeatSet) -> Iterator[Block]:
 def _pictures(one: RepeatSet, profile: PrecisionProfile | None) -> Iterator[Picture]:
     unit = _SUPERSCRIPT.get(one.unit, one.unit)
     try:
-        limits = bland_altman(*zip(*one.pairs, strict=True))
+        limits = bland_altman(one.firsts, one.seconds)
     except MeasurementRefused:
         return
     lines = ((limits.bias, "bias"), (limits.lower, "limit -1.96 sd"), (limits.upper, "limit +1.96 sd"))
@@ -73,7 +74,9 @@ def _pictures(one: RepeatSet, profile: PrecisionProfile | None) -> Iterator[Pict
     alt = f"Differences of repeats over their mean: bias {limits.bias:.3g}, limits {limits.lower:.3g} to "
     yield png(bland_altman_plot(cloud), f"{alt}{limits.upper:.3g} {unit}", "Bland and Altman: limits of agreement", 0.5)
     if profile is not None:
-        words = f"Standard deviation over size: {profile.wsd(profile.smallest):.3g} to {profile.wsd(profile.largest):.3g}"
+        words = (
+            f"Standard deviation over size: {profile.wsd(profile.smallest):.3g} to {profile.wsd(profile.largest):.3g}"
+        )
         drawn = profile_plot(one.groups, profile, f"size, {unit} (log scale)", f"standard deviation, {unit}")
         yield png(drawn, f"{words} {unit}", "Precision profile; dashed: its upper 95 % bound", 0.5)
 

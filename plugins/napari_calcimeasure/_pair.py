@@ -18,7 +18,6 @@ from calcimeasure.io.pictures import png
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Labels
-from calcimeasure.model.precision import ASSUMED
 from calcimeasure.model.study import (
     Change,
     DepositChange,
@@ -85,7 +84,7 @@ class Pair:
         """
         found = match(self.baseline, self.followup, self.alignment, self.recipe.match, self.overrides)
         (links,) = named((found,))
-        change = compare(self.baseline, self.followup, self.alignment, links, self.recipe.compare, ASSUMED)
+        change = compare(self.baseline, self.followup, self.alignment, links, self.recipe.compare)
         return replace(self, links=links, change=change)
 
     @property

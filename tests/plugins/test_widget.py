@@ -171,7 +171,7 @@ def test_from_the_sample_to_a_saved_number_in_six_clicks(window: Window, tmp_pat
     assert in_words(shown) in panel.total.text()
     with (panel.folder / "images.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert (float(row["area_mm2"]), float(row["area_mm2_sd"])) == (shown.value, shown.sd)
+    assert (float(row["area_mm2"]), float(row["area_mm2_sd"])) == pytest.approx((shown.value, shown.sd), rel=1e-6)
     with (panel.folder / "deposits.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == len(panel.table.shown())
     assert window.session.is_saved

@@ -12,7 +12,7 @@ from pair_scenes import MM, Disc, drawn, reading, shifted, turned
 from calcimeasure.errors import RecipeError
 from calcimeasure.model.density import DepositDensity
 from calcimeasure.model.image import Meaning, Spacing, SpacingOrigin
-from calcimeasure.model.precision import ASSUMED
+from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Status, Verdict, Visit
 from calcimeasure.steps.compare import CompareSettings, Facts, Rule, Total, burden, comparable, compare, film_pairs
@@ -23,11 +23,15 @@ ONE, FAR = (60, 60, 12), (140, 140, 10)
 GAP = (60, 95, 12)  # 2 mm beside ONE
 BRIDGE = (60, 78, 10)
 BY_PROGRAM = "learned: deposits"
+#: A reader's careful outlines: an edge that errs by about 0.1 mm, and 4 % of the size.
+NOTHING = ((0.0, 0.0, 0.0),) * 3
+KNOWN = PrecisionProfile(0.1, 0.15, 0.04, "mm2", "a curve that the tests know", 1e6, 100, 0.5, 2000.0, NOTHING)
+PRECISION = Precision(KNOWN)
 
 
 def compared(before: Reading, after: Reading, overrides: tuple[Link, ...] = (), **settings: object) -> Change:
     links = match(before, after, shifted(), overrides=overrides)
-    return compare(before, after, shifted(), links, CompareSettings(**settings))  # type: ignore[arg-type]
+    return compare(before, after, shifted(), links, CompareSettings(**settings), PRECISION)  # type: ignore[arg-type]
 
 
 # --- fates -------------------------------------------------------------------------------------------------
@@ -94,7 +98,7 @@ def test_a_small_deposit_has_little_power_to_show_a_change() -> None:
 
 def off_the_film(rows: float, before: Reading, after: Reading) -> Change:
     alignment = shifted(rows=rows)
-    return compare(before, after, alignment, match(before, after, alignment))
+    return compare(before, after, alignment, match(before, after, alignment), precision=PRECISION)
 
 
 def test_what_lies_outside_is_in_neither_total() -> None:
@@ -204,7 +208,7 @@ def test_verdicts(before: float, after: float, new: int, expected: Verdict, insi
 
     settings = CompareSettings()
     size = (before + after) / 2
-    total = Total(before, after, math.sqrt(2) * ASSUMED.wsd(size), 1.0)
+    total = Total(before, after, math.sqrt(2) * KNOWN.wsd(size), 1.0)
     assert verdict(total, new, settings) is expected
     if inside is not None:
         assert is_inside_error(total, settings) is inside
@@ -241,7 +245,7 @@ def test_new_deposits_count_when_confirmed_only() -> None:
     assert any("new, unconfirmed" in text for text in program.warnings)
     films = reading(before, by=BY_PROGRAM), reading(after, by=BY_PROGRAM)
     links = [replace(link, confirmed=not link.baseline) for link in match(*films, shifted())]
-    assert compare(*films, shifted(), links).verdict is Verdict.WORSE
+    assert compare(*films, shifted(), links, precision=PRECISION).verdict is Verdict.WORSE
 
 
 def test_a_confirmed_new_deposit_bars_improved() -> None:
@@ -335,7 +339,7 @@ def test_density_is_compared_where_both_films_have_it() -> None:
 
 
 def model(common: float, own: float) -> ErrorModel:
-    return ErrorModel(ASSUMED, "mm2", common, own, CompareSettings())
+    return ErrorModel(KNOWN, "mm2", common, own, CompareSettings())
 
 
 @pytest.mark.parametrize(("before", "after"), [(50.0, 50.0), (50.0, 20.0), (8.0, 14.0), (300.0, 150.0)])
@@ -346,7 +350,7 @@ def test_intervals_hold_the_true_change_as_often_as_they_say(
     rng, n, error = np.random.default_rng(7), 4000, model(common, own)
     scale = 1 + rng.normal(0, common, n)
     seen = [
-        value * scale * (1 + rng.normal(0, own, n)) + rng.normal(0, ASSUMED.wsd(value), n) for value in (before, after)
+        value * scale * (1 + rng.normal(0, own, n)) + rng.normal(0, KNOWN.wsd(value), n) for value in (before, after)
     ]
     pairs = [(Area(a, 0.0), Area(b, 0.0)) for a, b in zip(*(np.maximum(s, 0) for s in seen), strict=True)]
     reach = np.array([1.96 * error.change_sd(*pair) for pair in pairs])
@@ -360,7 +364,7 @@ def test_intervals_hold_the_true_change_as_often_as_they_say(
 
 def test_no_change_passes_the_detectable_change_in_5_percent() -> None:
     rng, error = np.random.default_rng(1), model(0.0, 0.0)
-    seen = 40 + rng.normal(0, ASSUMED.wsd(40), (6000, 2))
+    seen = 40 + rng.normal(0, KNOWN.wsd(40), (6000, 2))
     beyond = [abs(b - a) > error.detectable(Area(a, 0.0), Area(b, 0.0)) for a, b in seen]
     assert 0.04 <= np.mean(beyond) <= 0.06
 
@@ -384,7 +388,7 @@ def test_a_common_scale_cancels_in_percent_and_an_own_one_does_not() -> None:
 )
 def test_which_scales_err_alike(one: SpacingOrigin, two: float, shared: bool) -> None:
     films = [reading({}, spacing=Spacing(mm, mm, one, 0.02)).image for mm in (0.2, two)]
-    error = ErrorModel.of(films[0], films[1], ASSUMED, CompareSettings())
+    error = ErrorModel.of(films[0], films[1], KNOWN, CompareSettings())
     assert (error.scale_common, error.scale_own) == ((0.04, 0.0) if shared else (0.0, 0.04))
 
 
@@ -403,7 +407,7 @@ def film(site: str = "hand", side: str = "left", view: str | None = "pa") -> Fil
 
 
 def changed(before: float, after: float, *deposits: DepositChange) -> Change:
-    areas = [Quantity(value, ASSUMED.wsd(value), "mm2") for value in (before, after)]
+    areas = [Quantity(value, KNOWN.wsd(value), "mm2") for value in (before, after)]
     sd = math.hypot(*(area.sd or 0.0 for area in areas))
     return Change(
         Status.COMPARED,
@@ -411,7 +415,7 @@ def changed(before: float, after: float, *deposits: DepositChange) -> Change:
         before=areas[0],
         after=areas[1],
         change=Quantity(after - before, sd, "mm2"),
-        detectable=ASSUMED.sdc((before + after) / 2),
+        detectable=KNOWN.sdc((before + after) / 2),
         deposits=deposits,
     )
 

@@ -43,7 +43,17 @@ class RepeatSet:
     @property
     def pairs(self) -> tuple[tuple[float, float], ...]:
         """First and second measurement of every group."""
-        return tuple((group[0], group[1]) for group in self.groups)
+        return tuple(zip(self.firsts, self.seconds, strict=True))
+
+    @property
+    def firsts(self) -> tuple[float, ...]:
+        """First measurement of every group."""
+        return tuple(group[0] for group in self.groups)
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """Second measurement of every group."""
+        return tuple(group[1] for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,7 @@ def _correlations(one: RepeatSet) -> Iterator[RepeatFigure]:
 
 def _limits(one: RepeatSet) -> Iterator[RepeatFigure]:
     """Bland and Altman's, of the second measurement less the first."""
-    found = bland_altman(*zip(*one.pairs, strict=True))
+    found = bland_altman(one.firsts, one.seconds)
     for name, value, ends in (
         ("bias", found.bias, found.bias_interval),
         ("lower limit", found.lower, found.lower_interval),

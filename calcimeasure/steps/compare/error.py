@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy import special
 
@@ -60,6 +60,10 @@ class ErrorModel:
         shared = _is_shared(one, two)
         common, own = (relative, 0.0) if shared else (0.0, relative)
         return cls(_fitting(profile, "mm2"), "mm2", common, own, settings)
+
+    def with_profile(self, profile: PrecisionProfile | None) -> ErrorModel:
+        """The same films with the profile of something else."""
+        return replace(self, profile=_fitting(profile, self.unit))
 
     def sd(self, area: Area) -> float:
         """Standard deviation of one measurement: by the profile, else by the outline and a share of the size."""

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from calcimeasure.model.alignment import Alignment
-from calcimeasure.model.precision import ASSUMED, PrecisionProfile
+from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Link, Reading, Status, Verdict
 from calcimeasure.steps.compare.deposits import SECOND_LOOK, Pair, deposit_changes
 from calcimeasure.steps.compare.error import Area, ErrorModel
 from calcimeasure.steps.compare.gate import Facts, comparable
 from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.compare.shipped import shipped_precision
 from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 
@@ -23,7 +24,7 @@ def compare(
     alignment: Alignment,
     links: Sequence[Link],
     settings: CompareSettings | None = None,
-    profile: PrecisionProfile | None = ASSUMED,
+    precision: Precision | None = None,
 ) -> Change:
     """What changed between two films: total, every deposit, verdict; or why that cannot be said.
 
@@ -36,9 +37,10 @@ def compare(
     links : sequence of Link
         As `match` gives them.
     settings : CompareSettings, optional
-    profile : PrecisionProfile, optional
-        Error of one measurement by size; where its unit is not that of the areas, as in pixels, or there is none, the
-        error of the outlines and `relative_sd` stand in.
+    precision : Precision, optional
+        Error of totals and of single deposits by size; the shipped one, from simulated films, when left out. Where its
+        unit is not that of the areas, as in pixels, or it holds no profile, the error of the outlines and
+        `relative_sd` stand in.
 
     Returns
     -------
@@ -64,15 +66,16 @@ def compare(
     warnings = (*gate.warnings, *alignment.warnings)
     if refused:
         return Change.not_evaluable("; ".join(refused), warnings)
-    error = ErrorModel.of(baseline.image, followup.image, profile, settings)
-    pair = Pair.of(baseline, followup, alignment, error)
+    precision = shipped_precision() if precision is None else precision
+    error = ErrorModel.of(baseline.image, followup.image, precision.totals, settings)
+    pair = Pair.of(baseline, followup, alignment, error.with_profile(precision.of_deposits))
     outside = _share_outside(pair)
     if outside > settings.most_outside:
         return Change.not_evaluable(
             f"{outside:.0%} of the baseline burden lies outside the common field (at most {settings.most_outside:.0%})",
             warnings,
         )
-    return _judged(pair, deposit_changes(pair, links), warnings)
+    return _judged(pair, error, deposit_changes(pair, links), warnings)
 
 
 def _share_outside(pair: Pair) -> float:
@@ -81,28 +84,29 @@ def _share_outside(pair: Pair) -> float:
     return 1 - pair.before.share(every) if every else 0.0
 
 
-def _judged(pair: Pair, deposits: tuple[DepositChange, ...], warnings: tuple[str, ...]) -> Change:
-    settings = pair.error.settings
+def _judged(pair: Pair, error: ErrorModel, deposits: tuple[DepositChange, ...], warnings: tuple[str, ...]) -> Change:
+    """The verdict on the total, whose own error is `error`."""
+    settings = error.settings
     before, after = _sums([one for one in deposits if one.counted])
-    shown = _total(pair, before, after)
-    judged = _total(pair, *_sums([one for one in deposits if one.counted and not _is_unconfirmed(one)]))
+    shown = _total(error, before, after)
+    judged = _total(error, *_sums([one for one in deposits if one.counted and not _is_unconfirmed(one)]))
     new = sum(makes_worse(one, settings) for one in deposits)
     found = verdict(judged, new, settings)
-    unit = pair.error.unit
+    unit = error.unit
     told = _with_densities(Change(Status.COMPARED, found, reason(judged, new, settings)), pair, deposits)
     return replace(
         told,
-        before=Quantity(shown.before, pair.error.area_sd(before), unit),
-        after=Quantity(shown.after, pair.error.area_sd(after), unit),
+        before=Quantity(shown.before, error.area_sd(before), unit),
+        after=Quantity(shown.after, error.area_sd(after), unit),
         change=Quantity(shown.change, shown.change_sd, unit),
         percent=shown.percent,
-        percent_interval=pair.error.percent_interval(before, after),
+        percent_interval=error.percent_interval(before, after),
         p_decrease=shown.p_decrease,
         detectable=shown.detectable(settings.level),
         deposits=deposits,
         under_rules=under_rules(judged, new, settings),
         inside_error=is_inside_error(judged, settings) if found is Verdict.STABLE else None,
-        warnings=(*warnings, *_remarks(pair, deposits)),
+        warnings=(*warnings, *_remarks(pair, error, deposits)),
     )
 
 
@@ -110,9 +114,9 @@ def _sums(deposits: Sequence[DepositChange]) -> tuple[Area, Area]:
     return _sum([one.area_before for one in deposits]), _sum([one.area_after for one in deposits])
 
 
-def _total(pair: Pair, before: Area, after: Area) -> Total:
-    error = pair.error.detectable(before, after) / pair.error.detectable_multiplier
-    return Total(before.value, after.value, error, pair.error.change_sd(before, after))
+def _total(error: ErrorModel, before: Area, after: Area) -> Total:
+    sd = error.detectable(before, after) / error.detectable_multiplier
+    return Total(before.value, after.value, sd, error.change_sd(before, after))
 
 
 def _sum(areas: Sequence[Quantity | None]) -> Area:
@@ -135,19 +139,19 @@ def _is_unconfirmed(one: DepositChange) -> bool:
     return one.fate is Fate.NEW and not one.confirmed
 
 
-def _remarks(pair: Pair, deposits: Sequence[DepositChange]) -> tuple[str, ...]:
+def _remarks(pair: Pair, error: ErrorModel, deposits: Sequence[DepositChange]) -> tuple[str, ...]:
     """What a reader of the verdict ought to know about what was counted."""
     unconfirmed = sum(_is_unconfirmed(one) for one in deposits)
     outside = sum(one.fate is Fate.OUT_OF_FIELD for one in deposits)
     lost = sum(one.fate is Fate.RESOLVED and not one.counted for one in deposits)
     unseen = sum(SECOND_LOOK[:20] in one.note for one in deposits)
-    profile = pair.error.profile
+    profile = error.profile
     told = [
         f"{unconfirmed} new, unconfirmed: shown, but not in the verdict" if unconfirmed else "",
         f"{outside} outside the common field: left out" if outside else "",
         f"{lost} lost by {pair.lost_because}: in neither total" if lost else "",
         f"{unseen} seen on both films but outlined by the program on one: area by a second look" if unseen else "",
         "" if profile else "no precision profile in this unit: error taken from the outlines",
-        "measurement error is assumed, not measured" if profile and not profile.subjects else "",
+        f"measurement error from {profile.origin}" if profile and profile.is_simulated else "",
     ]
     return tuple(text for text in told if text)
