@@ -36,7 +36,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: $(READY) libraries lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks --shared $(SHARED)

@@ -195,7 +195,7 @@ def _profile(path: Path) -> Any:
 
     try:
         return Precision.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TableError(f"cannot read the precision profile {path.name}: {type(error).__name__}") from error
 
 

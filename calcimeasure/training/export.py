@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from calcimeasure.training.network import Finder
 
+LARGE = 1000
+"""Tensors of fewer numbers keep single precision."""
 
-class WithProbability(nn.Module):
-    """A network followed by the logistic function."""
 
-    def __init__(self, network: nn.Module) -> None:
+class MeanProbability(nn.Module):
+    """Networks that answer together: the mean of their probabilities."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.network = network
+        self.networks = nn.ModuleList(networks)
 
     def forward(self, x: Tensor) -> Tensor:
         """Probabilities."""
-        return torch.sigmoid(self.network(x))
+        return torch.stack([torch.sigmoid(network(x)) for network in self.networks]).mean(0)
 
 
-def export_onnx(network: Finder, path: Path, name: str) -> None:
-    """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W."""
-    inputs = network.stem.convolution.in_channels // 4
-    plain = WithProbability(network.to(memory_format=torch.contiguous_format).float()).eval()  # type: ignore[call-overload]
+def export_onnx(networks: Sequence[Finder], path: Path, name: str) -> None:
+    """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W; weights in half precision."""
+    inputs = networks[0].stem.convolution.in_channels // 4
+    single = [network.to(memory_format=torch.contiguous_format).float() for network in networks]  # type: ignore[call-overload]
+    plain = MeanProbability(single).eval()
     free = {name: {0: "n", 2: "h", 3: "w"}, "probability": {0: "n", 2: "h", 3: "w"}}
     example = torch.zeros(1, inputs, 256, 256)
     torch.onnx.export(
@@ -39,6 +47,22 @@ def export_onnx(network: Finder, path: Path, name: str) -> None:
         opset_version=17,
         dynamo=False,
     )
+    onnx.save(_halved(onnx.load(str(path))), str(path))
+
+
+def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its large tensors stored as half precision and turned back to single when it is loaded."""
+    graph, casts = model.graph, []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= LARGE:
+            name, tensor.name = tensor.name, f"{tensor.name}.half"
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), tensor.name))
+            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

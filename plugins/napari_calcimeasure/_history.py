@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from calcimeasure.model.deposit import Deposit
 from napari_calcimeasure._patch import Patch
 from napari_calcimeasure._state import State
 
+Rows = Mapping[int, Deposit]
+
 #: Memory that undo may hold, in bytes.
 BOUND = 256 * 2**20
+#: What a row takes, roughly.
+_ROW = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One action: its name, what it changed in the mask, and all else before and after it."""
+    """One action: its name, what it changed in the mask, and all else before and after it.
+
+    `rows` are the numbers of all deposits before and after, kept where measuring them again would take long.
+    """
 
     name: str
     patch: Patch
     before: State
     after: State
+    rows: tuple[Rows, Rows] | None = None
 
     @property
     def nbytes(self) -> int:
         """Memory that only this step keeps alive, roughly."""
-        return 512 + self.patch.nbytes + self.after.bytes_beyond(self.before) + self.before.bytes_beyond(self.after)
+        rows = _ROW * sum(map(len, self.rows)) if self.rows else 0
+        states = self.after.bytes_beyond(self.before) + self.before.bytes_beyond(self.after)
+        return 512 + self.patch.nbytes + states + rows
 
     @property
     def reverse(self) -> Step:
         """The step that takes this one back."""
-        return Step(self.name, self.patch.reverse, self.after, self.before)
+        rows = (self.rows[1], self.rows[0]) if self.rows else None
+        return Step(self.name, self.patch.reverse, self.after, self.before, rows)
 
 
 @dataclass(slots=True)

@@ -23,6 +23,9 @@ How the window uses it
     session.bring_back(session.excluded[0])         # also when it was rejected
     session.load_mask(path); session.set_region(mask_or_None)
     session.set_spacing(0.15); session.set_spacing(Spacing(...)); session.set_scale(scale)
+    job = session.scaling(scale); session.scaled(job())         # the same with job() in a worker thread
+    job = session.loading(path); session.loaded(job())
+    session.set_wedge((1, 2, 3, 4, 5), region)      # densities by the step wedge are saved with the rest
     session.prompted(segment_photo(image, box=...))     # or session.prompt(box=..., lasso=..., clicks=...)
     session.undo(); session.redo()                  # session.undo_name, session.redo_name: for the buttons
 
@@ -61,7 +64,6 @@ from calcimeasure.io.read import read_image
 from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask
 from calcimeasure.steps.measure import measure
@@ -81,6 +83,9 @@ from napari_calcimeasure._scale import rescaled
 from napari_calcimeasure._state import Held, State
 
 Listener = Callable[["Event"], None]
+
+#: After a step that measured more deposits than this anew, undo has their numbers at hand.
+_MANY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,24 @@ class Proposal:
     measurement: Measurement
     asked: State
     recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rescaled:
+    """The film at another scale, measured after so many steps."""
+
+    image: Image
+    measurement: Measurement
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """A mask made elsewhere, as it was measured on this film; `None` where a region of interest will clip it."""
+
+    labels: Array
+    measurement: Measurement | None
+    asked: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,7 +468,20 @@ class Session:
         MaskError
             When it is no label image or not as large as the film.
         """
-        return self._draw([(_everywhere(self._labels), read_labels(path, self.image.shape).array)], "load mask")
+        return self.loaded(self.loading(path)())
+
+    def loading(self, path: Path) -> Callable[[], Loaded]:
+        """As `load_mask`, for another thread; give its result to `loaded`."""
+        self._check_open()
+        state = self._state
+        return lambda: _loaded(path, state)
+
+    def loaded(self, result: Loaded) -> Event:
+        """Take a mask that was read in another thread."""
+        asked, now = result.asked, self._state
+        same = asked.image is now.image and asked.region is now.region and asked.recipe.measure == now.recipe.measure
+        measured = result.measurement if same else None
+        return self._draw([(_everywhere(self._labels), result.labels)], "load mask", measured=measured)
 
     def set_labels(self, labels: Labels, name: str = "load mask") -> Event:
         """Take a label image in place of the present mask.
@@ -487,11 +523,7 @@ class Session:
         EditRefused
             For a number that is no length.
         """
-        try:
-            chosen = Spacing.of(spacing, spacing, SpacingOrigin.USER) if isinstance(spacing, int | float) else spacing
-        except ValueError as error:
-            raise EditRefused(f"{spacing} mm per pixel is no scale: give a positive number") from error
-        return self._rescale(chosen)
+        return self._rescale(self._at_scale(spacing))
 
     def set_scale(self, scale: Scale) -> Event:
         """The scale that a marker, a ruler or a drawn line gave.
@@ -501,13 +533,42 @@ class Session:
         MeasurementRefused
             When there is none, with the reason.
         """
-        if scale.spacing is None:
-            raise MeasurementRefused(scale.reason)
-        return self._rescale(scale.spacing, scale.plane)
+        return self._rescale(self._at_scale(scale))
 
-    def _rescale(self, spacing: Spacing | None, plane: ObjectPlane | None = None) -> Event:
-        image = rescaled(self.stated, self.image, spacing, plane)
-        return self._do("scale", state=self._state if image is self.image else replace(self._state, image=image))
+    def scaling(self, scale: Scale | Spacing | float | None) -> Callable[[], Rescaled]:
+        """As `set_scale` and `set_spacing`, for another thread, with their refusals; give its result to `scaled`."""
+        self._check_open()
+        image, labels, settings, steps = self._at_scale(scale), self._labels, self.recipe.measure, len(self.did)
+        return lambda: Rescaled(image, measure(image, Labels(labels), settings=settings), steps)
+
+    def scaled(self, result: Rescaled) -> Event:
+        """Take a scale that was measured with in another thread; what was edited meanwhile is measured again."""
+        return self._rescale(result.image, result.measurement if len(self.did) == result.steps else None)
+
+    def set_wedge(self, steps_mm: Sequence[float], region: tuple[int, int, int, int] | None = None) -> Event:
+        """The step wedge on the film: what is saved has densities, as ``calcimeasure measure`` with this recipe.
+
+        Raises
+        ------
+        RecipeError
+            For thicknesses that are no wedge.
+        """
+        wedge = replace(self.recipe.wedge, steps_mm=tuple(float(mm) for mm in steps_mm), region=region)
+        if wedge == self.recipe.wedge:
+            return self._do("wedge")
+        return self._do("wedge", state=replace(self._state, recipe=replace(self.recipe, wedge=wedge)))
+
+    def _at_scale(self, scale: Scale | Spacing | float | None) -> Image:
+        """The film at a scale."""
+        if isinstance(scale, Scale):
+            if scale.spacing is None:
+                raise MeasurementRefused(scale.reason)
+            return rescaled(self.stated, self.image, scale.spacing, scale.plane)
+        return rescaled(self.stated, self.image, _spacing(scale))
+
+    def _rescale(self, image: Image, measured: Measurement | None = None) -> Event:
+        state = self._state if image is self.image else replace(self._state, image=image)
+        return self._do("scale", state=state, measured=measured)
 
     # --- undo, redo -------------------------------------------------------------------------------------
 
@@ -708,26 +769,31 @@ class Session:
         before = self._state
         if not patch.pixels and after is before:
             return self._tell(Event(name, clipped=clipped))
-        numbers = self._put(patch, after, measured)
+        rows = dict(self._live.rows)
+        numbers = self._put(patch, after, measured and {row.label: row for row in measured.deposits})
         if patch.pixels:
             self._state = self._tidied(after)
-        step = Step(name, patch, before, self._state)
+        both = (rows, dict(self._live.rows)) if len(numbers) > _MANY else None
+        step = Step(name, patch, before, self._state, both)
         self.history.add(step)
         return self._finish(step, "do", numbers, clipped)
 
     def _go(self, step: Step, how: str) -> Event:
         """A step of the history, there or back."""
-        numbers = self._put(step.patch, step.after)
+        numbers = self._put(step.patch, step.after, step.rows and step.rows[1])
         return self._finish(step, how, numbers)
 
-    def _put(self, patch: Patch, after: State, measured: Measurement | None = None) -> frozenset[int]:
-        """Exchange mask and state and bring the numbers up to date; gives the deposits measured again."""
+    def _put(self, patch: Patch, after: State, rows: Mapping[int, Deposit] | None = None) -> frozenset[int]:
+        """Exchange mask and state and bring the numbers up to date; gives the deposits measured again.
+
+        `rows` are all numbers of the mask after it, where they are known.
+        """
         before, self._state, self._total = self._state, after, None
         patch.apply(self._labels)
         settings = after.recipe.measure
-        if measured is not None:
-            self._live.take(measured)
-            return frozenset(self.rows)
+        if rows is not None:
+            self._live.rows = dict(rows)
+            return frozenset(rows)
         if after.image is not before.image or settings != before.recipe.measure:
             return self._live.renew(self._labels, after.image, settings)
         return self._live.update(self._labels, after.image, settings, patch)
@@ -755,7 +821,14 @@ class Session:
             return state
         return replace(state, by_hand=frozenset(by_hand), accepted=frozenset(accepted))
 
-    def _draw(self, parts: Sequence[edits.Part], name: str, state: State | None = None) -> Event:
+    def _draw(
+        self,
+        parts: Sequence[edits.Part],
+        name: str,
+        state: State | None = None,
+        *,
+        measured: Measurement | None = None,
+    ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""
         self._check_open()
         patch = changed(self._labels, [(where, self._clipped(where, values)) for where, values in parts])
@@ -763,7 +836,7 @@ class Session:
         if not patch.numbers <= state.by_hand:
             state = replace(state, by_hand=state.by_hand | patch.numbers)
         clipped = self.region is not None and changed(self._labels, parts).pixels > patch.pixels
-        return self._done(name, patch, state if patch.pixels else self._state, clipped=clipped)
+        return self._done(name, patch, state if patch.pixels else self._state, measured=measured, clipped=clipped)
 
     def _erase(self, numbers: Collection[int], name: str, state: State) -> Event:
         return self._do(name, edits.renumbered(self._labels, self.rows, self._known(numbers), 0), state)
@@ -865,6 +938,20 @@ class Session:
 def _proposal(findings: Findings | Proposed, asked: State, recipe: Recipe) -> Proposal:
     found = findings.segmentation(recipe.segment, asked.region)
     return Proposal(findings, found, measure(asked.image, found.labels, settings=recipe.measure), asked, recipe)
+
+
+def _loaded(path: Path, asked: State) -> Loaded:
+    labels = read_labels(path, asked.image.shape)
+    numbers = None if asked.region is not None else measure(asked.image, labels, settings=asked.recipe.measure)
+    return Loaded(labels.array, numbers, asked)
+
+
+def _spacing(given: Spacing | float | None) -> Spacing | None:
+    """Mm per pixel from the user as a scale."""
+    try:
+        return Spacing.of(given, given, SpacingOrigin.USER) if isinstance(given, int | float) else given
+    except ValueError as error:
+        raise EditRefused(f"{given} mm per pixel is no scale: give a positive number") from error
 
 
 def _everywhere(labels: Array) -> Where:
