@@ -10,11 +10,11 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.precision import Precision, multiplier
-from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Verdict
+from calcimeasure.model.study import Change, Fate, Film, Link, Reading, Verdict
 from calcimeasure.recipe import Recipe, analyse_mask
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.compare.shipped import shipped_precision
-from calcimeasure.steps.compare.verdict import Total, is_inside_error, reason, under_rules, verdict
+from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 Point = tuple[float, float]
 #: Labels of a deposit at the baseline and at the follow-up.
@@ -111,7 +111,7 @@ def confirmed(change: Change, names: Collection[str], settings: CompareSettings)
     unconfirmed = math.fsum(one.area_after.value for one in open_ if one.area_after)
     error = (change.detectable or 0.0) / multiplier(settings.level)
     total = Total(change.before.value, change.after.value - unconfirmed, error, change.change.sd or 0.0)
-    new = sum(_makes_worse(one, settings) for one in deposits)
+    new = sum(makes_worse(one, settings) for one in deposits)
     found = verdict(total, new, settings)
     return replace(
         change,
@@ -122,13 +122,6 @@ def confirmed(change: Change, names: Collection[str], settings: CompareSettings)
         inside_error=is_inside_error(total, settings) if found is Verdict.STABLE else None,
         warnings=tuple(text for text in change.warnings if open_ or "new, unconfirmed" not in text),
     )
-
-
-def _makes_worse(one: DepositChange, settings: CompareSettings) -> bool:
-    """Whether it is a confirmed new deposit of a size that can be measured."""
-    if one.fate is not Fate.NEW or not one.confirmed or one.area_after is None:
-        return False
-    return one.area_after.unit == "px" or one.area_after.value >= math.pi / 4 * settings.least_new_mm**2
 
 
 def _limb(image: Image) -> Mask | None:

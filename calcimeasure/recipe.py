@@ -18,6 +18,7 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
+from calcimeasure.steps.boundary import with_boundary_error
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
@@ -195,6 +196,8 @@ class _Wedge:
 def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) -> Analysis:
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
     if image.kind is Kind.RADIOGRAPH:
+        if found.probability is not None and recipe.segment.method == "learned":
+            numbers = with_boundary_error(numbers, found.labels, found.probability)
         numbers = _with_density(numbers, image, found, wedge)
     elif image.kind is Kind.PHOTO and found.labels.count and image.pixels.ndim == 3:
         numbers = numbers.with_colours(_colours(image, found.labels))

@@ -160,26 +160,6 @@ def named(
     )
 
 
-def confirm(
-    intervals: Sequence[tuple[Link, ...]], visits: Sequence[tuple[int, int]] | None = None
-) -> tuple[tuple[Link, ...], ...]:
-    """The links, with every new deposit confirmed that was seen at two visits or more since it was not there.
-
-    Arguments as for `identify`.
-    """
-    pairs = _pairs(intervals, visits)
-    roots = _roots(intervals, pairs)
-    seen: dict[_Node, set[int]] = {}
-    for node in list(roots):
-        seen.setdefault(_root(roots, node), set()).add(node[0])
-
-    def told(link: Link, pair: tuple[int, int]) -> Link:
-        since = [visit for visit in seen[_root(roots, _nodes(link, pair)[0])] if visit > pair[0]]
-        return replace(link, confirmed=True) if not link.baseline and len(since) > 1 else link
-
-    return tuple(tuple(told(link, pair) for link in links) for links, pair in zip(intervals, pairs, strict=True))
-
-
 # --- names over all visits ---------------------------------------------------------------------------------
 
 _Node = tuple[int, int]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from calcimeasure.model.density import WedgeCalibration
+from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.scale import Scale
 from napari_calcimeasure import _layers
@@ -15,6 +17,13 @@ from napari_calcimeasure._desk import Desk, desk_of, settings
 from napari_calcimeasure._pencil import box_of
 from napari_calcimeasure._session import Event, Session
 from napari_calcimeasure._words import area, in_words, scale_in_words
+
+Box = tuple[int, int, int, int]
+
+#: Densities follow this long after the last stroke, in ms: they look at the whole film.
+_DENSE_MS = 600
+#: More deposits than this are in the saved table only.
+_MOST_TOLD = 12
 
 
 class CalibratePanel(QWidget):
@@ -32,6 +41,8 @@ class CalibratePanel(QWidget):
         self.desk: Desk = desk_of(napari_viewer)
         self.offered: Scale | None = None
         self.wedge: WedgeCalibration | None = None
+        self._dense = QTimer(self, singleShot=True, interval=_DENSE_MS)
+        self._dense.timeout.connect(self._show_densities)
         self._build()
         self.desk.changed.connect(self._changed)
         self.desk.turned.connect(self._turned)
@@ -63,11 +74,15 @@ class CalibratePanel(QWidget):
 
     def type_in(self) -> None:
         """Use the millimetres per pixel that were typed."""
-        self._do(lambda session: session.set_spacing(self.typed.value()))
+        self._rescale(self.typed.value())
 
     def forget(self) -> None:
         """Go back to the scale of the file."""
-        self._do(lambda session: session.set_spacing(None))
+        self._rescale(None)
+
+    def find_wedge(self) -> None:
+        """Look for the aluminium step wedge, in a thread."""
+        self._read_wedge(None)
 
     def draw_wedge(self) -> None:
         """Draw a box around the aluminium step wedge."""
@@ -79,10 +94,12 @@ class CalibratePanel(QWidget):
     def _session(self) -> Session | None:
         return self.desk.session
 
-    def _do(self, action: Any) -> None:
+    def _rescale(self, scale: Scale | float | None) -> None:
+        """Another scale; all deposits are measured anew in a thread."""
         session = self._session
-        if session is not None:
-            self.desk.attempt(lambda: action(session))
+        job = self.desk.attempt(lambda: session.scaling(scale)) if session is not None else None
+        if job is not None and session is not None:
+            self.desk.aside("scale", job, session.scaled)
 
     def _draw(self, kind: str, name: str, taken: Any) -> None:
         if (session := self._session) is not None:
@@ -110,28 +127,32 @@ class CalibratePanel(QWidget):
 
     def _use(self, scale: Scale) -> None:
         self.offered = None
-        self._do(lambda session: session.set_scale(scale))
+        self._rescale(scale)
         tilt = "" if scale.tilt_degrees is None else f" The marker is tilted by {scale.tilt_degrees:.0f}°."
         self.told.setText(f"Scale in use: {scale_in_words(scale.spacing)}.{tilt}")
         self._enable()
 
     def _wedge_drawn(self, corners: _layers.Corners) -> None:
-        session = self._session
+        row0, column0, row1, column1 = (max(0, round(side)) for side in box_of(corners))
+        self._read_wedge((row0, column0, row1, column1))
+
+    def _read_wedge(self, box: Box | None) -> None:
+        """The wedge in a box, or wherever it lies; with its curve the densities are saved from now on."""
+        session, steps = self._session, self._thicknesses()
         if session is None:
             return
-        from calcimeasure.steps.calibrate import calibrate_wedge
-
-        row0, column0, row1, column1 = (round(side) for side in box_of(corners))
-        image, steps = session.image, self._thicknesses()
         if not steps:
             self.wedge_text.setText("Type the thickness of every step first, in mm.")
             return
-        box = (row0, column0, row1, column1)
-        self.desk.in_background("reading the wedge", lambda: calibrate_wedge(image, box, steps), *self._on_wedge)
+        from calcimeasure.steps.calibrate import calibrate_wedge
 
-    @property
-    def _on_wedge(self) -> tuple[Any, Any]:
-        return self._wedge_read, lambda words: self.wedge_text.setText(f"<b>No curve.</b> {words}")
+        image = session.image
+        self.desk.in_background(
+            "reading the wedge",
+            lambda: calibrate_wedge(image, box, steps),
+            lambda found: self._wedge_read(session, found, steps, box),
+            lambda words: self.wedge_text.setText(f"<b>No curve.</b> {words}"),
+        )
 
     def _thicknesses(self) -> list[float]:
         """What was typed, in mm; empty when it is no list of numbers."""
@@ -139,45 +160,55 @@ class CalibratePanel(QWidget):
         settings().setValue("steps", self.steps.text())
         return [float(word) for word in words] if all(_is_number(word) for word in words) else []
 
-    def _wedge_read(self, found: WedgeCalibration) -> None:
+    def _wedge_read(self, session: Session, found: WedgeCalibration, steps: list[float], box: Box | None) -> None:
+        if self.desk.attempt(lambda: session.set_wedge(steps, box, found.region)) is None:
+            return
         self.wedge = found
-        steps = ", ".join(f"{step.mm:g}" for step in found.steps)
+        steps_mm = ", ".join(f"{step.mm:g}" for step in found.steps)
         doubt = f" <b>Unsure:</b> {found.reason}" if found.unsure else ""
         self.wedge_text.setText(
-            f"{len(found.steps)} steps of aluminium ({steps} mm), curve within {found.residual_mm:.2f} mm.{doubt}"
+            f"{len(found.steps)} steps of aluminium ({steps_mm} mm), curve within {found.residual_mm:.2f} mm. "
+            f"Saved with the mask.{doubt}"
         )
-        self._show_densities()
+        self._dense.start()
 
     def _show_densities(self) -> None:
+        """Densities of the present mask, in a thread, as they will be saved."""
         session = self._session
         if session is None or self.wedge is None or not session.rows:
             self.densities.setText("")
             return
-        from calcimeasure.model.labels import Labels
-        from calcimeasure.steps.density import density
+        self.desk.aside("density", session.analysing(), lambda found: self._densities_made(session, found.measurement))
 
-        wedge = self.wedge
-        found = self.desk.attempt(lambda: density(session.image, Labels(session.labels), wedge))
-        rows = found.deposits if found is not None else ()
-        lines = [
-            f"{row.label}: {in_words(row.mmal_mean).replace('mmAl', 'mm Al') if row.mmal_mean else row.reason}"
-            for row in rows
-        ]
-        self.densities.setText("<b>Mean thickness, mm of aluminium</b><br>" + "<br>".join(lines[:12]))
+    def _densities_made(self, session: Session, measured: Measurement) -> None:
+        if session is self._session:
+            told = [f"{row.label}: {_density(row)}" for row in measured.deposits[:_MOST_TOLD]]
+            more = [f"and {len(measured.deposits) - _MOST_TOLD} more"] if len(measured.deposits) > _MOST_TOLD else []
+            self.densities.setText("<b>Mean thickness, mm of aluminium</b><br>" + "<br>".join((*told, *more)))
 
     # --- showing ----------------------------------------------------------------------------------------
 
     def _changed(self, event: Event) -> None:
         self._show()
-        if event.where is not None:
-            self._show_densities()
+        if self.wedge is not None and self._session is not None and not self._session.recipe.wedge.steps_mm:
+            self._forget_wedge()  # undo took it back
+        elif self.wedge is not None and event.where is not None:
+            self._dense.start()
 
     def _turned(self) -> None:
-        self.offered, self.wedge = None, None
+        self.offered = None
         self.told.setText("")
+        self._forget_wedge()
+        known = self._session.recipe.wedge.steps_mm if self._session is not None else ()
+        if known:
+            self.steps.setText(", ".join(f"{mm:g}" for mm in known))
+            self.wedge_text.setText("A step wedge is set: the saved table has densities.")
+        self._show()
+
+    def _forget_wedge(self) -> None:
+        self.wedge = None
         self.wedge_text.setText("")
         self.densities.setText("")
-        self._show()
 
     def _show(self) -> None:
         session = self._session
@@ -198,7 +229,7 @@ class CalibratePanel(QWidget):
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
         self.progress.setFormat(words)
-        self.stop.setVisible(bool(words))
+        self.stop.setVisible(self.desk.may_stop)
         self._enable()
 
     # --- building ---------------------------------------------------------------------------------------
@@ -221,7 +252,8 @@ class CalibratePanel(QWidget):
             Doing("use", "Use it", "", "You looked: the scale is right", self.use_offered),
             Doing("type", "Use", "", "Use these millimetres per pixel", self.type_in),
             Doing("forget", "Back to the file's own scale", "", "Forget the calibration", self.forget),
-            Doing("wedge", "Mark the wedge", "", "Draw a box around the aluminium step wedge", self.draw_wedge),
+            Doing("findwedge", "Find the wedge", "", "Look for the aluminium step wedge on the film", self.find_wedge),
+            Doing("wedge", "Mark it", "", "Draw a box around the aluminium step wedge", self.draw_wedge),
         )
 
     def _standing(self) -> QWidget:
@@ -256,12 +288,24 @@ class CalibratePanel(QWidget):
         self.steps.setToolTip("Thickness of every step of the wedge in mm of aluminium, from one end to the other")
         steps = line_of(QLabel("Steps, mm"), self.steps)
         return divided(
-            _title("Density from a step wedge"), steps, self.buttons["wedge"], self.wedge_text, self.densities
+            _title("Density from a step wedge"),
+            steps,
+            line_of(self.buttons["findwedge"], self.buttons["wedge"]),
+            self.wedge_text,
+            self.densities,
         )
 
 
 def _title(words: str) -> QLabel:
     return QLabel(f"<b>{words}</b>")
+
+
+def _density(row: Deposit) -> str:
+    """The density of a deposit, or why there is none."""
+    dense = row.density
+    if dense is None:
+        return "–"
+    return in_words(dense.mmal_mean).replace("mmAl", "mm Al") if dense.mmal_mean else dense.reason
 
 
 def _is_number(word: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -54,6 +54,8 @@ class Codec:
                 told[name] = [self._held_to_json(one) for one in getattr(after, name)]
         for name in ("by_hand", "accepted"):
             told |= _set_to_json(name, getattr(before, name), getattr(after, name))
+        if after.wedge != before.wedge:
+            told["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
             told["warnings"] = list(after.warnings)
         return told
@@ -89,6 +91,8 @@ class Codec:
         for name in ("by_hand", "accepted"):
             if name in told:
                 changes[name] = _set_from_json(told[name], getattr(before, name))
+        if "wedge" in told:
+            changes["wedge"] = told["wedge"] and self._box(told["wedge"])
         if "warnings" in told:
             changes["warnings"] = tuple(str(word) for word in told["warnings"])
         return replace(before, **changes) if changes else before
@@ -103,10 +107,8 @@ class Codec:
         return held
 
     def _new_held(self, told: Json) -> Held:
-        row0, column0, row1, column1 = (int(edge) for edge in told["bbox"])
+        row0, column0, row1, column1 = self._box(told["bbox"])
         rows, columns = self.image.shape
-        if not (0 <= row0 < row1 <= rows and 0 <= column0 < column1 <= columns):
-            raise ValueError("a finding lies outside the film")
         shape = (row1 - row0, column1 - column0)
         self._pixels += shape[0] * shape[1]
         if self._pixels > _MOST_HELD * rows * columns:
@@ -118,6 +120,13 @@ class Codec:
         box = (row0, column0, row1, column1)
         score = None if told["score"] is None else float(told["score"])
         return Held(Excluded(Reason(told["reason"]), row, column, box, int(told["area_px"]), score), mask)
+
+    def _box(self, told: Sequence[Any]) -> tuple[int, int, int, int]:
+        row0, column0, row1, column1 = (int(edge) for edge in told)
+        rows, columns = self.image.shape
+        if not (0 <= row0 < row1 <= rows and 0 <= column0 < column1 <= columns):
+            raise ValueError("a box lies outside the film")
+        return row0, column0, row1, column1
 
 
 def patch_to_json(patch: Patch) -> Json:

@@ -232,7 +232,7 @@ class ComparePanel(QWidget):
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
         self.progress.setFormat(words)
-        self.cancel.setVisible(bool(words))
+        self.cancel.setVisible(self.desk.may_stop)
         self._enable()
 
     def _chosen(self, names: list[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ from napari.layers import Image as Picture
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QEvent, QObject, QSettings, QTimer, Signal
-from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QWidget
 
-from calcimeasure.errors import CalcimeasureError
+from calcimeasure.errors import CalcimeasureError, OutputError
 from napari_calcimeasure import _layers
+from napari_calcimeasure._errand import Errand
 from napari_calcimeasure._journal import Pending
 from napari_calcimeasure._pencil import Pencil
 from napari_calcimeasure._session import Event, Session
@@ -32,6 +35,16 @@ def desk_of(viewer: Any) -> Desk:
     if id(real) not in _DESKS:
         _DESKS[id(real)] = Desk(viewer, id(real))
     return _DESKS[id(real)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What runs in the background: since when, in words, and whether it may be given up."""
+
+    errand: Errand
+    since: float
+    words: str
+    may_stop: bool = True
 
 
 class Desk(QObject):
@@ -60,7 +73,8 @@ class Desk(QObject):
         self.pencil = Pencil(viewer, self)
         self.ask: Callable[[QWidget, str], str] = ask_to_save
         self.naming: dict[Path, Any] = {}
-        self._work: tuple[object, float, str] | None = None
+        self._work: _Work | None = None
+        self._aside: dict[str, Errand] = {}
         self._window: QMainWindow | None = None
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self._show_rows)
@@ -156,6 +170,8 @@ class Desk(QObject):
         work: Callable[[], Any],
         then: Callable[[Any], Any],
         refused: Callable[[str], None] | None = None,
+        *,
+        may_stop: bool = True,
     ) -> None:
         """Run `work` in a thread and hand its result to `then` here, unless it was cancelled meanwhile.
 
@@ -163,32 +179,66 @@ class Desk(QObject):
         """
         if self.waiting:
             self.start_afresh()
-        token = object()
-        self._work = (token, time.monotonic(), words)
-        worker = create_worker(work, _start_thread=False, _ignore_errors=True)
-        worker.returned.connect(lambda result: self._done(token, lambda: then(result)))
-        worker.errored.connect(lambda error: self._done(token, lambda: self._failed(error, refused)))
+        self._work = running = _Work(Errand(work), time.monotonic(), words, may_stop)
         self.busy.emit(words)
-        worker.start()
+        _start(
+            running.errand,
+            lambda result: self._done(running, lambda: then(result)),
+            lambda error: self._done(running, lambda: self._failed(error, refused)),
+        )
+
+    def aside(self, kind: str, work: Callable[[], Any], then: Callable[[Any], Any]) -> None:
+        """Run short `work` in a thread while everything stays as it is, in place of older work of its kind."""
+        if kind in self._aside:
+            self._aside[kind].stop()
+        self._aside[kind] = errand = Errand(work)
+
+        def done(action: Callable[[], Any]) -> None:
+            if self._aside.get(kind) is errand:
+                del self._aside[kind]
+                self.attempt(action)
+
+        _start(errand, lambda result: done(lambda: then(result)), lambda error: done(lambda: _raise(error)))
+
+    def is_aside(self, kind: str) -> bool:
+        """Whether work of a kind runs aside."""
+        return kind in self._aside
 
     def cancel(self) -> None:
-        """Forget what runs: its result is dropped when it comes."""
-        if self._work:
+        """Give up what runs: it stops soon, and its result is dropped."""
+        if self._work is not None and self._work.may_stop:
+            self._work.errand.stop()
             self._work = None
             self.busy.emit("")
+
+    def finish(self) -> None:
+        """Wait until the background work is done; the window lives on meanwhile."""
+        while self._work is not None:
+            QApplication.processEvents()
+            time.sleep(0.005)
 
     @property
     def seconds(self) -> float | None:
         """How long the background work has been running."""
-        return time.monotonic() - self._work[1] if self._work else None
+        return time.monotonic() - self._work.since if self._work else None
+
+    @property
+    def doing(self) -> str:
+        """The background work in words; empty for none."""
+        return self._work.words if self._work else ""
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether there is something to cancel."""
+        return self._work is not None and self._work.may_stop
 
     def _failed(self, error: BaseException, refused: Callable[[str], None] | None) -> None:
         if refused is not None and isinstance(error, CalcimeasureError):
             refused(str(error))
         raise error
 
-    def _done(self, token: object, then: Callable[[], Any]) -> None:
-        if self._work is None or self._work[0] is not token:
+    def _done(self, running: _Work, then: Callable[[], Any]) -> None:
+        if self._work is not running:
             return
         self._work = None
         self.busy.emit("")
@@ -262,18 +312,50 @@ class Desk(QObject):
         """Qt's hook: `True` keeps the window open."""
         if event is not None and event.type() == QEvent.Type.Close and self._unsaved() and self._window is not None:
             answer = self.ask(self._window, ", ".join(sheet.picture.name for sheet in self._unsaved()))
-            if answer == "cancel" or (answer == "save" and not all(map(self.save, self._unsaved()))):
+            if answer == "cancel" or (answer == "save" and not all(map(self.save_now, self._unsaved()))):
                 event.ignore()
                 return True
         return False
 
-    def save(self, sheet: Sheet, folder: Path | None = None, overwrite: bool = False) -> Path | None:
-        """Write mask, tables and record of a sheet; gives the mask's path, `None` when refused."""
-        where = folder or results_folder(sheet.session)
-        written: Path | None = self.attempt(lambda: sheet.session.save(where, overwrite=overwrite))
-        if written is not None:
-            show_info(f"saved {written.name} in {where.name}")
-        return written
+    def save(
+        self,
+        sheet: Sheet,
+        folder: Path | None = None,
+        then: Callable[[], Any] = lambda: None,
+        overwrite: Callable[[str], bool] = lambda words: False,
+    ) -> None:
+        """Write mask, tables and record of a sheet in a thread, then do `then`.
+
+        `overwrite` is asked, with the reason, whether a mask that is there already is replaced.
+        """
+        where, session = folder or results_folder(sheet.session), sheet.session
+
+        def written(receipt: Any) -> None:
+            session.saved(receipt)
+            show_info(f"saved {session.source.name} in {where.name}")
+            then()
+
+        def work(on_purpose: bool) -> None:
+            job = self.attempt(lambda: session.saving(where, overwrite=on_purpose))
+            if job is not None:
+                done = partial(answer, on_purpose)
+                self.in_background("saving", lambda: _or_there(job), done, may_stop=False)
+
+        def answer(on_purpose: bool, told: _Outcome) -> None:
+            if told.refusal is None:
+                written(told.result)
+            elif not on_purpose and overwrite(str(told.refusal)):
+                work(True)
+            else:
+                self.tell(told.refusal)
+
+        work(False)
+
+    def save_now(self, sheet: Sheet, folder: Path | None = None) -> bool:
+        """As `save`, and wait for it; gives whether all is saved."""
+        self.save(sheet, folder)
+        self.finish()
+        return sheet.session.is_saved
 
     def _unsaved(self) -> list[Sheet]:
         return [sheet for sheet in self.sheets if not sheet.session.is_saved]
@@ -282,6 +364,41 @@ class Desk(QObject):
         for sheet in self.sheets:
             sheet.session.close()
         _DESKS.pop(self._key, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """What a thread gives, or why it was refused. Refusals come as values: napari 0.9 trips over a failed worker."""
+
+    result: Any = None
+    refusal: CalcimeasureError | None = None
+
+
+def _start(errand: Errand, then: Callable[[Any], Any], failed: Callable[[BaseException], Any]) -> None:
+    """Run an errand in a thread; `then` or `failed` hears of it in this one."""
+    worker = create_worker(_outcome, errand, _start_thread=False, _ignore_errors=True)
+    worker.returned.connect(lambda told: then(told.result) if told.refusal is None else failed(told.refusal))
+    worker.errored.connect(failed)
+    worker.start()
+
+
+def _outcome(errand: Errand) -> _Outcome:
+    try:
+        return _Outcome(errand())
+    except CalcimeasureError as refusal:
+        return _Outcome(refusal=refusal)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _or_there(job: Callable[[], Any]) -> _Outcome:
+    """What the job gives, or why it may not write: that is a question to the reader."""
+    try:
+        return _Outcome(job())
+    except OutputError as error:
+        return _Outcome(refusal=error)
 
 
 def ask_to_save(window: QWidget, names: str) -> str:

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from calcimeasure.errors import CalcimeasureError, OutputError
+from calcimeasure.errors import CalcimeasureError
 from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.image import Kind
 from napari_calcimeasure import _layers
@@ -41,6 +41,8 @@ _SIZES_MM2 = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.
 _SIZES_PX = (1, 4, 12, 25, 50, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
 _BRUSH_MM = 2.0
 _TICK_MS = 200
+#: A slider that is moved is acted on every so often, in ms.
+_REST_MS = 60
 
 
 class MeasurePanel(QWidget):
@@ -58,6 +60,9 @@ class MeasurePanel(QWidget):
         self.desk: Desk = desk_of(napari_viewer)
         self.worklist: Worklist | None = None
         self._build()
+        self._wanted: dict[str, float] = {}
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._sift)
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._show_seconds)
         self.desk.changed.connect(self._changed)
@@ -84,7 +89,7 @@ class MeasurePanel(QWidget):
     def set_threshold(self, value: int) -> None:
         """Keep findings that are at least so sure."""
         self.threshold_text.setText(f"{value} %")
-        self._do(lambda session: session.set_threshold(value / 100))
+        self._want("threshold", value / 100)
 
     def set_smallest(self, at: int) -> None:
         """Keep findings that are at least so large."""
@@ -93,10 +98,7 @@ class MeasurePanel(QWidget):
             return
         known = session.image.spacing is not None
         self.smallest_text.setText(f"{_SIZES_MM2[at]:g} mm²" if known else f"{_SIZES_PX[at]} px")
-        if known:
-            self._do(lambda session: session.set_min_area_mm2(_SIZES_MM2[at]))
-        else:
-            self._do(lambda session: session.set_min_area_px(_SIZES_PX[at]))
+        self._want(*(("min_area_mm2", _SIZES_MM2[at]) if known else ("min_area_px", _SIZES_PX[at])))
 
     def brush(self) -> None:
         """Paint on the chosen deposit, or a new one when none is chosen."""
@@ -182,23 +184,13 @@ class MeasurePanel(QWidget):
         """Do again what was undone."""
         self._do(lambda session: session.redo())
 
-    def save(self) -> Path | None:
-        """Save mask, tables and record; another person's file only after a yes."""
+    def save(self) -> bool:
+        """Save mask, tables and record in a thread, another person's file only after a yes; gives whether it began."""
         sheet = self.desk.sheet
         if sheet is None or not self._has_initials(sheet.session):
-            return None
-        try:
-            written = sheet.session.save(self.folder)
-        except OutputError as error:
-            if not self.ask_overwrite(str(error)):
-                return None
-            return self.desk.save(sheet, self.folder, overwrite=True)
-        except CalcimeasureError as error:
-            self.desk.tell(error)
-            return None
-        self._say(f"saved in {self.folder.name}: {written.name}")
-        self._show_worklist(renew=True)
-        return written
+            return False
+        self.desk.save(sheet, self.folder, lambda: self._show_worklist(renew=True), lambda why: self.ask_overwrite(why))
+        return True
 
     def sign(self) -> None:
         """Lock the mask under the reader's initials, or unlock it with a reason."""
@@ -215,9 +207,11 @@ class MeasurePanel(QWidget):
 
     def load_mask(self) -> None:
         """Lay a mask made elsewhere on the picture."""
+        session = self._session
         path, _ = QFileDialog.getOpenFileName(self, "Load a mask", "", "Label images (*.tif *.tiff *.png)")
-        if path:
-            self._do(lambda session: session.load_mask(Path(path)))
+        job = self._do(lambda session: session.loading(Path(path))) if path else None
+        if job is not None and session is not None:
+            self.desk.in_background("loading the mask", job, session.loaded)
 
     def turn_page(self, forward: bool) -> None:
         """Open the next or the previous film of the worklist; unsaved work is asked about."""
@@ -270,6 +264,30 @@ class MeasurePanel(QWidget):
         if self.desk.waiting:
             self.desk.start_afresh()
         return self.desk.attempt(lambda: action(session))
+
+    def _want(self, setting: str, value: float) -> None:
+        """A slider was moved: act on it in a moment, with all that it is moved until then."""
+        self._wanted[setting] = value
+        if not self._rest.isActive():
+            self._rest.start()
+
+    def _sift(self) -> None:
+        """What the sliders want, in a thread; while nothing was found yet, it is only noted."""
+        if self.desk.is_aside("sift"):
+            self._rest.start()
+            return
+        session, wanted = self._session, self._wanted
+        self._wanted = {}
+        if session is None or not wanted:
+            return
+        if not session.has_findings:
+            for setting, value in wanted.items():
+                self._do(lambda session, setting=setting, value=value: getattr(session, f"set_{setting}")(value))
+            return
+        job = self._do(lambda session: session.sifting(**wanted))
+        if job is not None:
+            name = "threshold" if "threshold" in wanted else "smallest size"
+            self.desk.aside("sift", job, lambda found: session.found(found, name) if session is self._session else None)
 
     def _chosen(self, session: Session) -> list[int]:
         return [number for number in self.table.selected() if number in session.rows]
@@ -347,7 +365,10 @@ class MeasurePanel(QWidget):
         if sheet is None or sheet.session.is_saved:
             return True
         answer = self.desk.ask(self, sheet.picture.name)
-        return answer == "discard" or (answer == "save" and self.save() is not None)
+        if answer == "save" and self.save():
+            self.desk.finish()
+            return sheet.session.is_saved
+        return answer == "discard"
 
     def _take_worklist(self) -> None:
         """A folder that was dropped becomes the worklist."""
@@ -464,14 +485,14 @@ class MeasurePanel(QWidget):
 
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
-        self.cancel.setVisible(bool(words))
+        self.cancel.setVisible(self.desk.may_stop)
         self._tick.start() if words else self._tick.stop()
         self._show_seconds()
         self._enable()
 
     def _show_seconds(self) -> None:
         seconds = self.desk.seconds
-        self.progress.setFormat("" if seconds is None else f"looking for deposits, {seconds:.0f} s")
+        self.progress.setFormat("" if seconds is None else f"{self.desk.doing}, {seconds:.0f} s")
 
     def _say(self, words: str) -> None:
         from napari.utils.notifications import show_info

@@ -75,7 +75,7 @@ from napari_calcimeasure._codec import Codec, did_from_json
 from napari_calcimeasure._history import BOUND, History, Step
 from napari_calcimeasure._journal import UNBELIEVABLE, Begin, Journal, Pending, Standing, begun, pending, resumed
 from napari_calcimeasure._live import Live
-from napari_calcimeasure._patch import Array, Patch, Where, changed
+from napari_calcimeasure._patch import Array, Box, Patch, Where, changed
 from napari_calcimeasure._record import Did, Signature, Source, initials_of, now
 from napari_calcimeasure._replay import Replay
 from napari_calcimeasure._saving import Saved, Work, check_of, mask_file, save, saved_in
@@ -341,7 +341,7 @@ class Session:
         if self._same_question(result.asked):
             return self._lay(result.segmentation, None if self._is_touched else result.measurement, name, recipe)
         self._findings = self._findings.under(recipe.segment)
-        return self._lay(self._findings.segmentation(recipe.segment, self.region), None, name, recipe)
+        return self._lay(self._findings.segmentation(recipe.segment, self._state.searched), None, name, recipe)
 
     def set_threshold(self, threshold: float) -> Event:
         """Keep findings whose score reaches the threshold (0-1); at once, where something was segmented."""
@@ -545,8 +545,17 @@ class Session:
         """Take a scale that was measured with in another thread; what was edited meanwhile is measured again."""
         return self._rescale(result.image, result.measurement if len(self.did) == result.steps else None)
 
-    def set_wedge(self, steps_mm: Sequence[float], region: tuple[int, int, int, int] | None = None) -> Event:
+    def set_wedge(self, steps_mm: Sequence[float], region: Box | None = None, found: Box | None = None) -> Event:
         """The step wedge on the film: what is saved has densities, as ``calcimeasure measure`` with this recipe.
+
+        Parameters
+        ----------
+        steps_mm : sequence of float
+            Thickness of every step, as ``--wedge`` takes it.
+        region : tuple of int, optional
+            (row0, column0, row1, column1) where a person marked it; looked for when left out.
+        found : tuple of int, optional
+            Where it was found: no deposits are looked for there.
 
         Raises
         ------
@@ -554,9 +563,9 @@ class Session:
             For thicknesses that are no wedge.
         """
         wedge = replace(self.recipe.wedge, steps_mm=tuple(float(mm) for mm in steps_mm), region=region)
-        if wedge == self.recipe.wedge:
-            return self._do("wedge")
-        return self._do("wedge", state=replace(self._state, recipe=replace(self.recipe, wedge=wedge)))
+        recipe = self.recipe if wedge == self.recipe.wedge else replace(self.recipe, wedge=wedge)
+        same = recipe is self.recipe and (found or region) == self._state.wedge
+        return self._do("wedge", state=None if same else replace(self._state, recipe=recipe, wedge=found or region))
 
     def _at_scale(self, scale: Scale | Spacing | float | None) -> Image:
         """The film at a scale."""
@@ -868,7 +877,8 @@ class Session:
 
     def _same_question(self, asked: State) -> bool:
         mine = self._state
-        return asked.image is mine.image and asked.recipe is mine.recipe and asked.region is mine.region
+        same = asked.recipe is mine.recipe and asked.region is mine.region and asked.wedge == mine.wedge
+        return same and asked.image is mine.image
 
     def _sift(self, settings: SegmentSettings, name: str) -> Event:
         """Other settings for findings that are there already; the networks do not run."""
@@ -877,7 +887,7 @@ class Session:
         if self._findings is None:
             return self._do(name, state=replace(self._state, recipe=recipe))
         self._findings = self._findings.under(settings)
-        return self._lay(self._findings.segmentation(settings, self.region), None, name, recipe)
+        return self._lay(self._findings.segmentation(settings, self._state.searched), None, name, recipe)
 
     def _lay(self, found: Segmentation, measured: Measurement | None, name: str, recipe: Recipe | None = None) -> Event:
         self._check_shape(found.labels.array, "segmentation")
@@ -936,7 +946,7 @@ class Session:
 
 
 def _proposal(findings: Findings | Proposed, asked: State, recipe: Recipe) -> Proposal:
-    found = findings.segmentation(recipe.segment, asked.region)
+    found = findings.segmentation(recipe.segment, asked.searched)
     return Proposal(findings, found, measure(asked.image, found.labels, settings=recipe.measure), asked, recipe)
 
 

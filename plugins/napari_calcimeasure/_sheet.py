@@ -263,7 +263,7 @@ def _source_of(picture: Picture) -> Source:
     if path is None or not path.is_file():
         return Source(name=picture.name)
     source = Source.of(path)
-    return replace(source, path=None) if path.parent == home() else source
+    return replace(source, path=None) if home() in path.parents else source
 
 
 def _wrong_shape(layer: Any, shape: tuple[int, int]) -> CalcimeasureError:

@@ -68,6 +68,8 @@ class State:
         Deposits that a person looked at and accepted.
     warnings : tuple of str
         What the segmentation said of itself.
+    wedge : tuple of int or None
+        (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
     """
 
     image: Image
@@ -78,6 +80,17 @@ class State:
     by_hand: frozenset[int] = frozenset()
     accepted: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
+    wedge: tuple[int, int, int, int] | None = None
+
+    @property
+    def searched(self) -> Mask | None:
+        """Where deposits are looked for: the region of interest without the wedge; `None` for everywhere."""
+        if self.wedge is None:
+            return self.region
+        row0, column0, row1, column1 = self.wedge
+        inside = np.ones(self.image.shape, bool) if self.region is None else np.array(self.region)
+        inside[row0:row1, column0:column1] = False
+        return inside
 
     def bytes_beyond(self, other: State) -> int:
         """Memory that this state holds and the other does not."""

@@ -11,7 +11,7 @@ from pair_scenes import SHAPE, reading, shifted, turned
 from calcimeasure.errors import MeasurementRefused, RecipeError
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.study import Link
-from calcimeasure.steps.match import MatchSettings, confirm, identify, match, named
+from calcimeasure.steps.match import MatchSettings, identify, match, named
 
 BY_PROGRAM = "learned: deposits"
 ONE, TWO, FAR = (60, 60, 10), (60, 100, 10), (140, 140, 8)
@@ -174,13 +174,3 @@ NAMES = {
 def test_names(intervals: list, visits: list | None, expected: tuple) -> None:
     assert identify(intervals, visits) == expected
     assert tuple(tuple(link.name for link in links) for links in named(intervals, visits)) == expected
-
-
-def test_a_new_deposit_seen_again_is_confirmed() -> None:
-    intervals = [
-        (Link((1,), (1,)), Link((), (2,)), Link((), (3,))),
-        (Link((1,), (1,)), Link((2,), (2,)), Link((3,), ())),
-    ]
-    first, second = confirm(intervals)
-    assert [link.confirmed for link in first] == [False, True, False]
-    assert not any(link.confirmed for link in second)

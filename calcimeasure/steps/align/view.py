@@ -26,6 +26,8 @@ NOMINAL_MM = 220.0
 EVEN_MM = 5.0
 #: A flat surround stays within this share of the range of the film; so much of its box a rectangle fills.
 FLAT, RECTANGLE = 0.01, 0.96
+#: A film whose grey spans less than this share of its values shows nothing: that is rounding.
+FLATTEST = 1e-5
 #: Long side on which the field is sought, in pixels.
 FIELD_SIDE = 300
 
@@ -187,7 +189,7 @@ def _even_range(grey: Grey, valid: Mask) -> Grey | None:
     if valid.sum() < 100:
         return None
     low, high = np.quantile(grey[valid], [0.005, 0.995])
-    if not high > low:
+    if not high - low > FLATTEST * max(abs(low), abs(high)):
         return None
     return np.where(valid, np.clip((grey - low) / (high - low), 0, 1), 0).astype(np.float32)
 
