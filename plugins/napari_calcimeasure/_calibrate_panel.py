@@ -56,7 +56,7 @@ class CalibratePanel(QWidget):
         """Draw a line along something of known length."""
         self._draw("line", "line of known length", self._line_drawn)
 
-    def find(self) -> None:
+    def find_scale(self) -> None:
         """Look for a printed marker or a ruler, in a thread."""
         session = self._session
         if session is not None:
@@ -108,7 +108,7 @@ class CalibratePanel(QWidget):
     def _line_drawn(self, corners: _layers.Corners) -> None:
         from calcimeasure.steps.calibrate import scale_from_points
 
-        first, second = (tuple(map(float, end)) for end in (corners[0], corners[-1]))
+        first, second = ((float(row), float(column)) for row, column in (corners[0], corners[-1]))
         scale = self.desk.attempt(lambda: scale_from_points(first, second, self.length.value()))
         if scale is not None:
             self._found(scale)
@@ -248,7 +248,7 @@ class CalibratePanel(QWidget):
             Doing(
                 "line", "Draw the line", "", "Draw along something of known length lying at the skin", self.draw_line
             ),
-            Doing("find", "Find marker or ruler", "", "Look for a printed marker sheet or a ruler", self.find),
+            Doing("find", "Find marker or ruler", "", "Look for a printed marker sheet or a ruler", self.find_scale),
             Doing("use", "Use it", "", "You looked: the scale is right", self.use_offered),
             Doing("type", "Use", "", "Use these millimetres per pixel", self.type_in),
             Doing("forget", "Back to the file's own scale", "", "Forget the calibration", self.forget),

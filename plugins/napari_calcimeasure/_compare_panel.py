@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class ComparePanel(QWidget):
     def part(self) -> None:
         """The chosen match is wrong: what lies on the two films is not the same."""
         for name in self.table.selected():
-            self._correct(lambda pair, name=name: pair.parted(name, self._reader()))
+            self._correct(partial(_parted, name, self._reader()))
 
     def automatic(self) -> None:
         """Forget all matches by hand."""
@@ -131,7 +132,7 @@ class ComparePanel(QWidget):
 
     def ask_folder(self) -> str:
         """Where the report goes."""
-        return QFileDialog.getExistingDirectory(self, "Folder for the report")
+        return str(QFileDialog.getExistingDirectory(self, "Folder for the report"))
 
     # --- how it is done ---------------------------------------------------------------------------------
 
@@ -307,6 +308,11 @@ def _compared(sessions: list[Session], jobs: list[Any], now: list[Labels]) -> tu
     first, second = ((session.image, one) for session, one in zip(sessions, labels, strict=True))
     recipe: Recipe = sessions[0].recipe
     return proposals, Pair.of(first, second, recipe)
+
+
+def _parted(name: str, by: str, pair: Pair) -> Pair:
+    """A row taken apart; the same pair where another correction took the row away."""
+    return pair.parted(name, by) if name in {row.deposit for row in pair.rows} else pair
 
 
 def _sorting(name: str) -> Callable[[DepositChange], float]:

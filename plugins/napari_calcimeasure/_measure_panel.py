@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
@@ -59,10 +59,11 @@ class MeasurePanel(QWidget):
         self.viewer = napari_viewer
         self.desk: Desk = desk_of(napari_viewer)
         self.worklist: Worklist | None = None
-        self._build()
+        self._still_accepted: Collection[int] = ()
         self._wanted: dict[str, float] = {}
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self._sift)
+        self._build()
         self._tick = QTimer(self, interval=_TICK_MS)
         self._tick.timeout.connect(self._show_seconds)
         self.desk.changed.connect(self._changed)
@@ -152,7 +153,7 @@ class MeasurePanel(QWidget):
     def bring_back(self) -> None:
         """Count the chosen finding after all."""
         for held in self.excluded.selected() or self._only_excluded():
-            self._do(lambda session, held=held: session.bring_back(held))
+            self._do(partial(_bring_back, held))
 
     def choose(self, numbers: Collection[int], *, look: bool = False) -> None:
         """Choose deposits in the table and on the picture; with `look` the picture moves there."""
@@ -242,7 +243,8 @@ class MeasurePanel(QWidget):
 
     def ask_reason(self) -> tuple[str, bool]:
         """Why a signed mask is opened again."""
-        return QInputDialog.getText(self, "Reopen a signed mask", "Why is it opened again?")
+        reason, given = QInputDialog.getText(self, "Reopen a signed mask", "Why is it opened again?")
+        return str(reason), bool(given)
 
     # --- drawing and choosing ---------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class MeasurePanel(QWidget):
             return
         if not session.has_findings:
             for setting, value in wanted.items():
-                self._do(lambda session, setting=setting, value=value: getattr(session, f"set_{setting}")(value))
+                self._do(partial(_set, setting, value))
             return
         job = self._do(lambda session: session.sifting(**wanted))
         if job is not None:
@@ -321,8 +323,8 @@ class MeasurePanel(QWidget):
             return
         from calcimeasure.steps.segment.photo import segment_photo
 
-        image, marked = session.image, {"box": box_of, "lasso": np.asarray, "click": lambda point: point.reshape(-1, 2)}
-        prompt = {"clicks" if kind == "click" else kind: marked[kind](mark)}
+        image, points = session.image, mark.reshape(-1, 2)
+        prompt: dict[str, Any] = {"box": box_of(points)} if kind == "box" else {_PROMPTS[kind]: points}
         self.desk.in_background("outlining", lambda: segment_photo(image, **prompt), session.prompted)
 
     def _region_drawn(self, corners: _layers.Corners) -> None:
@@ -617,15 +619,14 @@ class MeasurePanel(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         font.setBold(True)
         self.total.setFont(font)
-        self._still_accepted: Collection[int] = ()
-        self.table = ThingsTable(self._columns(), self, sort_by=0)
-        self.excluded = ThingsTable(_FINDINGS, self, sort_by=0)
+        self.table: ThingsTable = ThingsTable(self._columns(), self, sort_by=0)
+        self.excluded: ThingsTable = ThingsTable(_FINDINGS, self, sort_by=0)
         self.table.chosen.connect(lambda numbers: self.choose(numbers, look=True))
         self.excluded.chosen.connect(self._finding_chosen)
-        self.lists = QTabWidget()
+        self.lists: QTabWidget = QTabWidget()
         self.lists.addTab(self.table, "Deposits")
         self.lists.addTab(divided(self.excluded, self.buttons["back"]), "Not counted")
-        self.lists_box = divided(self.total, self.lists)
+        self.lists_box: QWidget = divided(self.total, self.lists)
         return self.lists_box
 
     def _finding_chosen(self, chosen: list[Held]) -> None:
@@ -654,6 +655,7 @@ class MeasurePanel(QWidget):
         )
 
 
+_PROMPTS = {"lasso": "lasso", "click": "clicks"}
 _FINDINGS = (
     Column("Why", lambda held: reason_in_words(held.finding.reason), lambda held: reason_in_words(held.finding.reason)),
     Column("Size", lambda held: f"{held.finding.area_px:,} px", lambda held: float(held.finding.area_px)),
@@ -664,6 +666,16 @@ _FINDINGS = (
         "The method's own confidence that it is calcium",
     ),
 )
+
+
+def _set(setting: str, value: float, session: Session) -> Event:
+    """What a slider says, to a session that has found nothing yet."""
+    event: Event = getattr(session, f"set_{setting}")(value)
+    return event
+
+
+def _bring_back(held: Held, session: Session) -> Event:
+    return session.bring_back(held)
 
 
 def _across(row: Deposit) -> str:

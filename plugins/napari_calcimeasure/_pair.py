@@ -105,7 +105,7 @@ class Pair:
     def parted(self, name: str, by: str) -> Pair:
         """What lies on the two films under this name is not the same deposit, a reader says."""
         (row,) = (row for row in self.rows if row.deposit == name)
-        fresh = tuple(Link(*sides, by=by) for sides in ((row.baseline, ()), ((), row.followup)) if any(sides))
+        fresh = tuple(Link(one, two, by=by) for one, two in ((row.baseline, ()), ((), row.followup)) if one or two)
         return replace(self, overrides=(*self._others(fresh), *fresh)).judged()
 
     def automatic(self) -> Pair:

@@ -9,7 +9,7 @@ from calcimeasure.errors import OutputError
 from napari_calcimeasure._layers import LayerData, Opened, image_layer
 
 #: Films of one patient in the sample study, how the layers are called, and mm per pixel as study.csv has them.
-_PAIR = (("p2_baseline.png", "baseline"), ("p2_month8.png", "month 8"))
+PAIR = (("p2_baseline.png", "baseline"), ("p2_month8.png", "month 8"))
 _MM = 0.24
 
 
@@ -25,7 +25,7 @@ def photo() -> list[LayerData]:
 
 def pair() -> list[LayerData]:
     """A hand at two visits of the sample study: it lies otherwise, and a deposit shrank."""
-    return [_visit(*film) for film in _PAIR]
+    return [_visit(*film) for film in PAIR]
 
 
 def home() -> Path:

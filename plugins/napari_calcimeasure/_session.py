@@ -779,7 +779,7 @@ class Session:
         if not patch.pixels and after is before:
             return self._tell(Event(name, clipped=clipped))
         rows = dict(self._live.rows)
-        numbers = self._put(patch, after, measured and {row.label: row for row in measured.deposits})
+        numbers = self._put(patch, after, None if measured is None else _rows(measured))
         if patch.pixels:
             self._state = self._tidied(after)
         both = (rows, dict(self._live.rows)) if len(numbers) > _MANY else None
@@ -962,6 +962,10 @@ def _spacing(given: Spacing | float | None) -> Spacing | None:
         return Spacing.of(given, given, SpacingOrigin.USER) if isinstance(given, int | float) else given
     except ValueError as error:
         raise EditRefused(f"{given} mm per pixel is no scale: give a positive number") from error
+
+
+def _rows(measured: Measurement) -> dict[int, Deposit]:
+    return {row.label: row for row in measured.deposits}
 
 
 def _everywhere(labels: Array) -> Where:
