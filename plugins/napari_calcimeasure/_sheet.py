@@ -16,6 +16,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure import _layers
+from napari_calcimeasure._outline import draw_quickly
 from napari_calcimeasure._patch import Array, Where
 from napari_calcimeasure._record import Source
 from napari_calcimeasure._sample_data import home
@@ -55,6 +56,7 @@ class Sheet:
         self._ours = False
         empty = np.zeros(self.session.image.shape, np.int32)
         self.outlines = Labels(empty, name=f"{picture.name} deposits", opacity=1.0, colormap=_bright(), **self._placed)
+        draw_quickly(self.outlines)
         self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
         self.outlines.metadata[_layers.KEY] = self.session.image.spacing
         self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)

@@ -1,0 +1,43 @@
+"""Outlines of deposits, quick enough for large films: napari's own take half a second for 12 million pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from napari_calcimeasure._patch import Array, Where
+
+
+def outlines(labels: Array, where: Where, width: int) -> Array:
+    """The numbers of a window of the mask along the deposits' inner edges, `width` pixels wide; 0 elsewhere."""
+    around = _widened(where, labels.shape, width)
+    here = labels[around]
+    edge = np.zeros(here.shape, np.uint8)
+    for axis in (0, 1):
+        one, other = (slice(1, None), slice(None, -1)) if axis == 0 else (np.s_[:, 1:], np.s_[:, :-1])
+        differs = here[one] != here[other]
+        edge[one] |= differs
+        edge[other] |= differs
+    if width > 1:
+        edge = cv2.dilate(edge, np.ones((2 * width - 1, 2 * width - 1), np.uint8))
+    rows, columns = (
+        slice(mine.start - wide.start, mine.stop - wide.start) for mine, wide in zip(where, around, strict=True)
+    )
+    return np.asarray(here[rows, columns] * edge[rows, columns], labels.dtype)
+
+
+def draw_quickly(layer: Any) -> None:
+    """Let a napari Labels layer draw its outlines by `outlines`.
+
+    It takes the place of a private method of napari; where that is no longer called, napari draws them its own way.
+    """
+    layer._calculate_contour = lambda labels, where: outlines(labels, where, layer.contour) if layer.contour else None
+
+
+def _widened(where: Where, shape: tuple[int, ...], width: int) -> Where:
+    rows, columns = (
+        slice(max(0, part.start - width), min(size, part.stop + width)) for part, size in zip(where, shape, strict=True)
+    )
+    return rows, columns
