@@ -231,8 +231,8 @@ def forearm() -> Phantom:
 def hand_wedge() -> Phantom:
     """A left hand beside an aluminium step wedge, log values."""
     deposits = (
-        Calcium(Shape.DISC, Site("thumb metacarpal", 0.6, -13.0), 4.0, 3.5, 41),
-        Calcium(Shape.DISC, Site("little metacarpal", 0.45, -10.5), 6.0, 3.0, 42),
+        Calcium(Shape.NODULE, Site("thumb metacarpal", 0.6, -13.0), 5.0, 4.5, 41),
+        Calcium(Shape.CLUSTER, Site("little metacarpal", 0.45, -10.5), 8.0, 5.0, 42),
         Calcium(Shape.CLUSTER, Site("ring distal phalanx", 0.75, 1.0), 6.5, 3.5, 43),
     )
     fittings = Fittings((Letter("L", 18.0, 125.0, 10.0, mirrored=True),), Wedge(8.0, 8.0))

@@ -6,8 +6,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_calcimeasure._patch import Array, Where
+
+#: As many colours fit into 8 bits, that of the background among them.
+_MOST_COLOURS = 255
 
 
 def outlines(labels: Array, where: Where, width: int) -> Array:
@@ -33,7 +37,21 @@ def draw_quickly(layer: Any) -> None:
 
     It takes the place of a private method of napari; where that is no longer called, napari draws them its own way.
     """
-    layer._calculate_contour = lambda labels, where: outlines(labels, where, layer.contour) if layer.contour else None
+    layer._calculate_contour = lambda labels, where: _drawn(layer, labels, where) if layer.contour else None
+
+
+def _drawn(layer: Any, labels: Array, where: Where) -> Any:
+    """Outlines as colour numbers where colours simply repeat, else as numbers of deposits.
+
+    napari would work out the colour of every pixel, background too; it leaves an array of 8 bits as it is.
+    """
+    found, colormap = outlines(labels, where, layer.contour), layer.colormap
+    if not isinstance(colormap, CyclicLabelColormap) or colormap.use_selection or len(colormap.colors) > _MOST_COLOURS:
+        return found
+    colours = np.zeros(found.shape, np.uint8)
+    there = found > 0
+    colours[there] = (found[there] - 1) % (len(colormap.colors) - 1) + 1
+    return colours
 
 
 def _widened(where: Where, shape: tuple[int, ...], width: int) -> Where:

@@ -477,7 +477,10 @@ def test_two_visits_are_compared_and_a_match_is_corrected(compared: Window, tmp_
 
 
 def drag(table: QTableView, name: str, onto: str) -> None:
-    """A row dropped on another, as Qt tells the table of it; only the pointer's own way there is left out."""
+    """A row dropped on another: the event that Qt gives the table at the end of a drag.
+
+    Qt sends it to the target of a running drag only, and that needs a real pointer: the table gets it from us.
+    """
     rows = {table.model().index(at, 0).data(): at for at in range(table.model().rowCount())}
     table.selectRow(rows[name])
     place = table.visualRect(table.model().index(rows[onto], 0)).center()
@@ -486,7 +489,7 @@ def drag(table: QTableView, name: str, onto: str) -> None:
     assert table.model().flags(table.model().index(rows[name], 0)) & Qt.ItemFlag.ItemIsDragEnabled
     assert table.dragEnabled()
     assert table.viewport().acceptDrops()
-    QApplication.sendEvent(table.viewport(), QDropEvent(QPointF(place), move, mime, left, none))
+    table.dropEvent(QDropEvent(QPointF(place), move, mime, left, none))
     settle()
 
 
