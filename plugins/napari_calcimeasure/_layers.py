@@ -70,7 +70,16 @@ def place(layers: Sequence[Any], spacing: Spacing | None) -> None:
     """Give layers of one picture its scale."""
     where = placed(spacing)
     for layer in layers:
-        layer.scale, layer.units = where["scale"], where["units"]
+        if tuple(layer.scale[-2:]) != where["scale"]:
+            layer.scale = where["scale"]
+        if not _in_units(layer, where["units"]):
+            layer.units = where["units"]
+
+
+def _in_units(layer: Any, units: tuple[str, str]) -> bool:
+    """Whether a layer has these units already: napari lays out the whole viewer anew for any that it is given."""
+    names = {"mm": "millimeter", "pixel": "pixel"}
+    return tuple(str(unit) for unit in layer.units[-2:]) == tuple(names[unit] for unit in units)
 
 
 def window_of(image: Image) -> tuple[float, float]:

@@ -449,8 +449,11 @@ class MeasurePanel(QWidget):
             self.total.setText(f"Total {in_words(area(measured))} · {_counted(measured.count)}")
         unit = "mm²" if session and session.image.spacing else "px"
         self.table.retitle(1, f"Area {unit}")
-        self._still_accepted = session.accepted if session else frozenset()
+        accepted = session.accepted if session else frozenset()
+        renew, self._still_accepted = accepted != self._still_accepted, accepted
         self.table.show_things((number, session.rows[number]) for number in rows if session)
+        if renew:
+            self.table.renew()
         excluded = session.excluded if session else ()
         self.excluded.show_things((held, held) for held in excluded)
         self.lists.setTabText(0, f"Deposits ({len(rows)})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -12,10 +13,32 @@ from napari_calcimeasure._patch import Array, Where
 
 #: As many colours fit into 8 bits, that of the background among them.
 _MOST_COLOURS = 255
+#: Side of the squares that are looked at one by one.
+_TILE = 256
 
 
 def outlines(labels: Array, where: Where, width: int) -> Array:
     """The numbers of a window of the mask along the deposits' inner edges, `width` pixels wide; 0 elsewhere."""
+    window = labels[where]
+    found = np.zeros_like(window)
+    for tile in _tiles(window.shape):
+        if window[tile].any():  # most of a film holds no deposit
+            rows, columns = tile
+            there = (
+                slice(where[0].start + rows.start, where[0].start + rows.stop),
+                slice(where[1].start + columns.start, where[1].start + columns.stop),
+            )
+            found[tile] = _edges(labels, there, width)
+    return found
+
+
+def _tiles(shape: tuple[int, ...]) -> Iterator[Where]:
+    for row in range(0, shape[0], _TILE):
+        for column in range(0, shape[1], _TILE):
+            yield slice(row, min(row + _TILE, shape[0])), slice(column, min(column + _TILE, shape[1]))
+
+
+def _edges(labels: Array, where: Where, width: int) -> Array:
     around = _widened(where, labels.shape, width)
     here = labels[around]
     edge = np.zeros(here.shape, np.uint8)

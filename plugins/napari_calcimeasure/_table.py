@@ -11,6 +11,8 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+#: More changed rows than this are told of together.
+_FEW = 20
 #: Role under which a cell gives the value that it sorts by.
 SORT = int(Qt.ItemDataRole.UserRole)
 
@@ -42,17 +44,45 @@ class ThingsModel(QAbstractTableModel):
 
     def show_things(self, things: Iterable[tuple[Any, Any]]) -> bool:
         """Take (key, thing) pairs; gives whether rows came or went (else only their cells changed)."""
-        pairs = list(things)
-        keys = [key for key, _ in pairs]
-        same = keys == self.keys
-        if not same:
+        fresh = dict(things)
+        before, keys = set(self.keys), list(fresh)
+        gone, come = [key for key in self.keys if key not in fresh], [key for key in keys if key not in before]
+        stay = [key for key in self.keys if key in fresh] == [key for key in keys if key in before]
+        if not stay or len(gone) + len(come) > _FEW:
             self.beginResetModel()
-        self.keys, self.things = keys, [thing for _, thing in pairs]
-        if not same:
+            self.keys, self.things = keys, list(fresh.values())
             self.endResetModel()
-        elif keys:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(keys) - 1, len(self.columns) - 1))
-        return not same
+            return True
+        self._exchange(gone, come, keys, fresh)
+        old, self.things = self.things, list(fresh.values())
+        self._tell([at for at, (was, now) in enumerate(zip(old, self.things, strict=True)) if was is not now])
+        return bool(gone or come)
+
+    def _exchange(self, gone: list[Any], come: list[Any], keys: list[Any], fresh: dict[Any, Any]) -> None:
+        """A few rows go and come; a table of a thousand is not sorted anew for them."""
+        for key in gone:
+            at = self.keys.index(key)
+            self.beginRemoveRows(QModelIndex(), at, at)
+            del self.keys[at], self.things[at]
+            self.endRemoveRows()
+        for key in come:
+            at = keys.index(key)
+            self.beginInsertRows(QModelIndex(), at, at)
+            self.keys.insert(at, key)
+            self.things.insert(at, fresh[key])
+            self.endInsertRows()
+
+    def renew(self) -> None:
+        """All cells may say something else, though the things are the same."""
+        self._tell(range(len(self.keys)))
+
+    def _tell(self, rows: Sequence[int]) -> None:
+        """These rows changed; a table of a thousand is not sorted anew for one."""
+        if len(rows) > _FEW:
+            self.dataChanged.emit(self.index(rows[0], 0), self.index(rows[-1], len(self.columns) - 1))
+            return
+        for row in rows:
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
 
     def retitle(self, at: int, title: str) -> None:
         """Another header for a column: its unit changed."""
@@ -129,6 +159,10 @@ class ThingsTable(QTableView):
         if self._things.show_things(things):
             self.select(keys)
         self._still = False
+
+    def renew(self) -> None:
+        """All cells may say something else, though the things are the same."""
+        self._things.renew()
 
     def retitle(self, at: int, title: str) -> None:
         """Another header for a column."""

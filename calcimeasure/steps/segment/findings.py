@@ -16,6 +16,10 @@ from calcimeasure.steps.segment.settings import SegmentSettings
 
 Place = tuple[tuple[int, int, int, int], int, int]
 
+#: A closer look counts when it shows more than this many times the area: a hand seen too close shows nothing, and of a
+#: deposit that fills an enlarged picture the first look sees a speck at most.
+OUTSHINES = 10
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
@@ -36,7 +40,7 @@ class Findings:
     warnings : tuple of str
         What a reader ought to know.
     closer : function giving Findings, or None
-        A second look, which counts when the first finds no deposit.
+        A second look, which counts when it shows far more (`OUTSHINES`).
     made_for : float or None
         The one threshold that the candidates hold for; `None` is any.
     again : function of settings giving Findings, or None
@@ -60,10 +64,10 @@ class Findings:
     def segmentation(self, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
         """What `segment` gives with these settings."""
         found = self.under(settings)._sorted_out(settings, region)
-        if found.labels.count or self.closer is None:
+        if self.closer is None:
             return found
         closer = self.closer().segmentation(settings, region)
-        return closer if closer.labels.count else found
+        return closer if _area(closer) > OUTSHINES * _area(found) else found
 
     def under(self, settings: SegmentSettings) -> Findings:
         """These findings, or those of another search where the settings need one."""
@@ -91,6 +95,10 @@ class Findings:
             probability=self.probability,
             warnings=self.warnings,
         )
+
+
+def _area(found: Segmentation) -> int:
+    return int(np.count_nonzero(found.labels.array))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,7 +44,7 @@ EDGE = 0.5
 GROUP_MM = 1.5
 #: The finder looks twice, at the pixel size times each of these: what it sees in both looks is rarely false.
 LOOKS = (0.85, 1.2)
-#: A small picture of unknown scale on which nothing was found may be an enlarged part, a fingertip for instance:
+#: A small picture of unknown scale may be an enlarged part, a fingertip for instance:
 #: it is looked at again as if its long side were this many mm.
 ENLARGED_MM, ENLARGED_PX = 50.0, 800
 ENLARGED = f"scale unknown: deposits were sought as if this enlarged part were {ENLARGED_MM:.0f} mm long"

@@ -9,7 +9,7 @@ from calcimeasure.errors import RecipeError
 #: Segmentation methods by name; their functions are found in `calcimeasure.steps.segment.METHODS`.
 METHOD_NAMES = ("learned", "classical")
 #: Sets of network weights that the package ships.
-WEIGHTS_NAMES = ("deposits",)
+WEIGHTS_NAMES = ("deposits", "deposits-free")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class SegmentSettings:
         Smallest deposit in pixels of the image; rules alone where the scale is unknown, and besides
         `min_area_mm2` where it is known, because below it an outline has no meaning.
     weights : str
-        Networks of the learned method, by name.
+        Networks of the learned method, by name: ``"deposits"``, trained on real films (no commercial use), or
+        ``"deposits-free"``, trained on drawn limbs alone (no such duty, finds less).
 
     Raises
     ------
