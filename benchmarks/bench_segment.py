@@ -1,6 +1,7 @@
 """Segmentation against the shared bench: sensitivity, false positives, Dice, area bias, ICC, and films with metal.
 
 python benchmarks/bench_segment.py [--methods classical learned] [--films 60] [--clean 20] [--seed 1] [--unknown-scale]
+    [--weights deposits-free]
 
 Cases and masks go to .benchmarks/ (ignored by git). The bench's own programs draw the cases and score the masks.
 """
@@ -34,7 +35,7 @@ def main() -> None:
     cases = ROOT / ".benchmarks" / f"cases-{args.films}-{args.clean}-{args.seed}"
     make_cases(args, cases)
     for method in args.methods:
-        settings = SegmentSettings(method=method)
+        settings = SegmentSettings(method=method, weights=args.weights)
         for part in ("films", "clean"):
             score(args, settings, cases / part)
         others(args.shared / "data", settings)
@@ -56,7 +57,11 @@ def make_cases(args: argparse.Namespace, cases: Path) -> None:
 
 def score(args: argparse.Namespace, settings: SegmentSettings, folder: Path) -> None:
     """Segments a folder of cases and lets the bench score the masks."""
-    masks = folder.parent / f"masks-{settings.method}-{'unknown' if args.unknown_scale else 'known'}" / folder.name
+    masks = (
+        folder.parent
+        / f"masks-{settings.method}-{settings.weights}-{'unknown' if args.unknown_scale else 'known'}"
+        / folder.name
+    )
     masks.mkdir(parents=True, exist_ok=True)
     found, seconds = [], []
     for row in rows(folder / "spacing.csv"):
@@ -67,7 +72,7 @@ def score(args: argparse.Namespace, settings: SegmentSettings, folder: Path) -> 
         path = masks / f"{Path(row['image']).stem}.labels.tif"
         tifffile.imwrite(path, found[-1].labels.array.astype(np.uint16), compression="zlib")
     scale = "scale unknown" if args.unknown_scale else "scale given"
-    print(f"\n== {folder.name}, {settings.method}, {scale}, seed {args.seed}")
+    print(f"\n== {folder.name}, {settings.method} ({settings.weights}), {scale}, seed {args.seed}")
     subprocess.run([sys.executable, args.shared / "bench" / "score.py", folder, masks], check=True)
     print(f"{'seconds_per_film':24} median {np.median(seconds):.2f}, longest {max(seconds):.2f}")
     print(f"{'excluded':24} {dropped(found)}")
@@ -105,6 +110,7 @@ def dropped(found: list[Segmentation]) -> str:
 def _arguments() -> argparse.Namespace:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--methods", nargs="+", default=["classical", "learned"])
+    cli.add_argument("--weights", default="deposits")
     cli.add_argument("--films", type=int, default=60)
     cli.add_argument("--clean", type=int, default=20)
     cli.add_argument("--seed", type=int, default=1)

@@ -277,7 +277,7 @@ class CalibratePanel(QWidget):
         return divided(_title("From the picture"), line_of(self.buttons["find"], self.buttons["use"]), self.told)
 
     def _typing(self) -> QWidget:
-        self.typed = QDoubleSpinBox(minimum=0.0001, maximum=10.0, decimals=4, singleStep=0.01, suffix=" mm per pixel")
+        self.typed = QDoubleSpinBox(minimum=0.0001, maximum=10.0, decimals=4, singleStep=0.01, suffix=" mm/pixel")
         return divided(
             _title("Known from elsewhere"), line_of(self.typed, self.buttons["type"]), self.buttons["forget"]
         )

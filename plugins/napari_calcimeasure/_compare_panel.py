@@ -202,9 +202,6 @@ class ComparePanel(QWidget):
         change = self.pair.change if self.pair else None
         rows = self.pair.rows if self.pair else ()
         self.table.show_things((row.deposit, row) for row in rows)
-        unit = next((row.area_after or row.area_before for row in rows if row.area_after or row.area_before), None)
-        for at, title in ((2, "Before"), (3, "After")):
-            self.table.retitle(at, f"{title} {'mm²' if unit and unit.unit == 'mm2' else 'px' if unit else ''}".strip())
         if change is None:
             self.verdict.setText("")
         else:
@@ -345,11 +342,15 @@ _COLUMNS = (
         "Before",
         lambda row: _value(row.area_before),
         _sorting("area_before"),
-        "",
+        "Area at the baseline, in the unit of the total above",
         lambda row: in_words(row.area_before),
     ),
     Column(
-        "After", lambda row: _value(row.area_after), _sorting("area_after"), "", lambda row: in_words(row.area_after)
+        "After",
+        lambda row: _value(row.area_after),
+        _sorting("area_after"),
+        "Area at the follow-up, in the unit of the total above",
+        lambda row: in_words(row.area_after),
     ),
     Column("Change", _percent, lambda row: float(row.percent or 0.0), "", lambda row: in_words(row.area_change)),
 )
