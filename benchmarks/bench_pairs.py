@@ -1,6 +1,6 @@
 """Matching and comparison against the shared bench's visit pairs, with true and with automatic outlines.
 
-python benchmarks/bench_pairs.py [--shared DIR] [--pairs 60] [--seed 1] [--outlines true automatic] [--misses]
+python benchmarks/bench_pairs.py [--shared DIR] [--pairs 60] [--seed 1] [--no-films] [--outlines true automatic]
 
 Scores as the bench's own score_pairs.py does: fate of the deposits that count, direction of the total where the truth
 changed by over 25 %, and pairs with truth "same" that were called improved or worse. Cases, automatic outlines and
@@ -57,7 +57,7 @@ class Score:
 
 def main() -> None:
     args = _arguments()
-    folder = ROOT / ".benchmarks" / f"pairs-{args.pairs}-{args.seed}"
+    folder = ROOT / ".benchmarks" / f"pairs-{args.pairs}-{args.seed}{'-alone' * args.no_films}"
     make_cases(args, folder)
     for outlines in args.outlines:
         score = Score()
@@ -70,7 +70,8 @@ def make_cases(args: argparse.Namespace, folder: Path) -> None:
     if (folder / "done").exists():
         return
     # the bench draws films before pairs from one stream: these numbers make the pairs that its README means
-    counts = ["--films", "60", "--clean", "20", "--pairs", str(args.pairs), "--seed", str(args.seed)]
+    films = ["--films", "0", "--clean", "0"] if args.no_films else ["--films", "60", "--clean", "20"]
+    counts = [*films, "--pairs", str(args.pairs), "--seed", str(args.seed)]
     command = [sys.executable, "-W", "ignore", args.shared / "bench" / "cases.py", "--out", folder, *counts]
     subprocess.run(command, check=True)
     (folder / "done").touch()
@@ -184,6 +185,7 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--pairs", type=int, default=60)
     cli.add_argument("--seed", type=int, default=1)
     cli.add_argument("--outlines", nargs="+", default=["true", "automatic"], choices=["true", "automatic"])
+    cli.add_argument("--no-films", action="store_true", help="draw the pairs alone, which makes other pairs")
     cli.add_argument("--misses", action="store_true", help="list what was wrong")
     return cli.parse_args()
 

@@ -228,7 +228,7 @@ class CalibratePanel(QWidget):
 
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
-        self.progress.setFormat(words)
+        self.progress.setToolTip(words)
         self.stop.setVisible(self.desk.may_stop)
         self._enable()
 
@@ -261,7 +261,7 @@ class CalibratePanel(QWidget):
         font = self.number.font()
         font.setBold(True)
         self.number.setFont(font)
-        self.progress = QProgressBar(minimum=0, maximum=0, visible=False)
+        self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
         self.stop = QPushButton("Cancel", visible=False)
         self.stop.clicked.connect(self.desk.cancel)
         return divided(QLabel("<b>Scale now</b>"), self.now, self.number, line_of(self.progress, self.stop))
@@ -277,7 +277,7 @@ class CalibratePanel(QWidget):
         return divided(_title("From the picture"), line_of(self.buttons["find"], self.buttons["use"]), self.told)
 
     def _typing(self) -> QWidget:
-        self.typed = QDoubleSpinBox(minimum=0.0001, maximum=10.0, decimals=4, singleStep=0.01, suffix=" mm/pixel")
+        self.typed = QDoubleSpinBox(minimum=0.0001, maximum=10.0, decimals=4, singleStep=0.01, suffix=" mm/px")
         return divided(
             _title("Known from elsewhere"), line_of(self.typed, self.buttons["type"]), self.buttons["forget"]
         )

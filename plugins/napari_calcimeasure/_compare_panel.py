@@ -229,7 +229,7 @@ class ComparePanel(QWidget):
 
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
-        self.progress.setFormat(words)
+        self.progress.setToolTip(words)
         self.cancel.setVisible(self.desk.may_stop)
         self._enable()
 
@@ -269,7 +269,7 @@ class ComparePanel(QWidget):
 
     def _films(self) -> QWidget:
         self.baseline, self.followup = QComboBox(objectName="baseline"), QComboBox(objectName="followup")
-        self.progress = QProgressBar(minimum=0, maximum=0, visible=False)
+        self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
         self.cancel = QPushButton("Cancel", visible=False)
         self.cancel.clicked.connect(self.desk.cancel)
         return divided(

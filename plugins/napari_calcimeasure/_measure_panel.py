@@ -417,6 +417,7 @@ class MeasurePanel(QWidget):
             self.restore_text.setText(f"Unsaved work of {waiting.when[:16].replace('T', ' ')}: {waiting.steps} steps.")
         if session is None or self.desk.sheet is None:
             self.head.setText("Open a film or photo: drop it here, or")
+            self.prompts.setVisible(False)
             return
         lock = f" · signed {session.signature.initials}" if session.signature else ""
         self.head.setText(f"<b>{self.desk.sheet.picture.name}</b>{lock}<br>{scale_in_words(session.image.spacing)}")
@@ -489,7 +490,9 @@ class MeasurePanel(QWidget):
             slider.setEnabled(free)
 
     def _busy(self, words: str) -> None:
-        self.progress.setVisible(bool(words))
+        for part in (self.progress, self.busy_text):
+            part.setVisible(bool(words))
+        self.buttons["segment"].setVisible(not words)
         self.cancel.setVisible(self.desk.may_stop)
         self._tick.start() if words else self._tick.stop()
         self._show_seconds()
@@ -497,7 +500,7 @@ class MeasurePanel(QWidget):
 
     def _show_seconds(self) -> None:
         seconds = self.desk.seconds
-        self.progress.setFormat("" if seconds is None else f"{self.desk.doing}, {seconds:.0f} s")
+        self.busy_text.setText("" if seconds is None else f"{self.desk.doing}, {seconds:.0f} s")
 
     def _say(self, words: str) -> None:
         from napari.utils.notifications import show_info
@@ -588,7 +591,8 @@ class MeasurePanel(QWidget):
         return divided(self.head, self.welcome, self.restoring)
 
     def _finding(self) -> QWidget:
-        self.progress = QProgressBar(minimum=0, maximum=0, visible=False)
+        self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
+        self.busy_text = QLabel(visible=False)  # napari's style shows no words on the bar itself
         self.cancel = QPushButton("Cancel", objectName="cancel", visible=False)
         self.cancel.clicked.connect(self.desk.cancel)
         self.threshold, self.threshold_text = _slider(100, "Findings less sure than this are not counted")
@@ -596,7 +600,7 @@ class MeasurePanel(QWidget):
         self.threshold.valueChanged.connect(self.set_threshold)
         self.smallest.valueChanged.connect(self.set_smallest)
         return divided(
-            line_of(self.buttons["segment"], self.progress, self.cancel),
+            line_of(self.buttons["segment"], self.busy_text, self.progress, self.cancel),
             line_of(QLabel("Sure at least"), self.threshold, self.threshold_text),
             line_of(QLabel("Size at least"), self.smallest, self.smallest_text),
         )
@@ -609,9 +613,10 @@ class MeasurePanel(QWidget):
         b = self.buttons
         self.prompts = line_of(QLabel("Point at it"), b["box"], b["lasso"], b["click"])
         return divided(
-            line_of(b["hand"], b["brush"], b["erase"], b["new"], self.brush_size),
+            line_of(b["hand"], b["brush"], b["erase"], b["new"]),
+            line_of(QLabel("Brush"), self.brush_size, b["merge"], b["split"]),
             line_of(b["accept"], b["reject"], b["delete"]),
-            line_of(b["merge"], b["split"], b["region"], b["whole"]),
+            line_of(b["region"], b["whole"]),
             self.prompts,
         )
 
@@ -638,10 +643,21 @@ class MeasurePanel(QWidget):
 
     def _columns(self) -> tuple[Column, ...]:
         return (
-            Column("No.", lambda row: str(row.label), lambda row: float(row.label), "Its number on the picture"),
+            Column(
+                "No.",
+                lambda row: str(row.label),
+                lambda row: float(row.label),
+                "Its number on the picture",
+                narrow=True,
+            ),
             Column("Area", lambda row: bare(area(row)), lambda row: float(area(row).value), "mm² (px without a scale)"),
-            Column("Across", _across, lambda row: float(row.feret_mm or 0.0), "Largest diameter"),
-            Column("Seen", lambda row: "✓" if row.label in self._still_accepted else "", tip="✓ accepted by you"),
+            Column("Across", _across, lambda row: float(row.feret_mm or 0.0), "Largest diameter", narrow=True),
+            Column(
+                "Seen",
+                lambda row: "✓" if row.label in self._still_accepted else "",
+                tip="✓ accepted by you",
+                narrow=True,
+            ),
         )
 
     def _ends(self) -> QWidget:

@@ -71,6 +71,46 @@ def test_a_scale_that_is_none_is_refused(mm):
         Session(film()).set_spacing(mm)
 
 
+def test_a_scale_measured_in_a_thread_gives_the_same_numbers_there_and_back():
+    session, other = (Session(film()) for _ in range(2))
+    for one in (session, other):
+        for number in range(1, 41):
+            stroke(one, (20 + 25 * (number % 8), 20 + 55 * (number // 8)), 5 + number % 3, number)
+    before = session.measurement
+    session.scaled(session.scaling(0.3)())
+    other.set_spacing(0.3)
+    assert session.measurement == other.measurement != before
+    session.undo()
+    assert session.measurement == before
+    stroke(session, (100, 100), 9, 3)
+    session.undo()
+    session.redo()
+    assert session.measurement == measure(session.image, Labels(session.labels))
+
+
+def test_a_stroke_while_the_scale_is_measured_is_not_lost():
+    session = Session(film())
+    stroke(session, (50, 50), 8, 1)
+    result = session.scaling(0.3)()
+    stroke(session, (150, 150), 8, 2)
+    session.scaled(result)
+    assert session.measurement == measure(session.image, Labels(session.labels))
+    assert session.measurement.count == 2
+
+
+def test_no_deposits_are_looked_for_where_the_wedge_lies_and_undo_forgets_it(segmented):
+    box = next(iter(segmented.rows.values())).bbox
+    before = segmented.labels.copy()
+    segmented.set_wedge((1, 2, 3, 4, 5), box, box)
+    segmented.set_threshold(segmented.recipe.segment.threshold - 0.01)
+    row0, column0, row1, column1 = box
+    assert not segmented.labels[row0:row1, column0:column1].any()
+    segmented.undo()
+    segmented.undo()
+    assert (segmented.labels == before).all()
+    assert segmented.recipe.wedge.steps_mm == ()
+
+
 def test_a_refused_scale_says_why_and_changes_nothing():
     session = _two()
     with pytest.raises(MeasurementRefused, match="no marker"):

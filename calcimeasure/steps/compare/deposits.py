@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,8 @@ from calcimeasure.model.image import Mask
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange, Fate, Link, Reading
 from calcimeasure.steps.compare.error import Area, ErrorModel
-from calcimeasure.steps.compare.reread import OtherFilm
+from calcimeasure.steps.compare.reread import OtherFilm, Seen
+from calcimeasure.steps.compare.settings import CompareSettings
 
 SECOND_LOOK = "outlined smaller or not at all at the {visit}, where the picture shows it: area there by a second look"
 CUT_OFF = "partly outside the common field: only the common part is compared"
@@ -211,16 +212,16 @@ def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) 
     measured = _measured(pair, row, before, after)
     fate = _joined(pair, row)
     if fate is None and _by_size(pair, measured) is not Fate.STABLE:
-        measured = _after_second_look(pair, row, (before, after), pair.error.settings.same_likeness) or measured
+        measured = _after_second_look(pair, row, (before, after), Seen.unchanged) or measured
     return replace(measured, fate=fate or _by_size(pair, measured))
 
 
 def _after_second_look(
-    pair: Pair, row: DepositChange, areas: tuple[Area, Area], likeness: float
+    pair: Pair, row: DepositChange, areas: tuple[Area, Area], shows: Callable[[Seen, CompareSettings], bool]
 ) -> DepositChange | None:
     """The row with the smaller (or missing) outline's area taken from the picture by the larger one.
 
-    `None` where the other film does not show the same calcium with this likeness, or a reader's word stands.
+    `None` where the other film does not show the calcium so, or a reader's word stands.
     """
     if pair.films is None:
         return None
@@ -228,7 +229,7 @@ def _after_second_look(
     grown = after.value > before.value
     side, labels, film = (pair.after, row.followup, 1) if grown else (pair.before, row.baseline, 0)
     seen = pair.films[film].look(*side.cutout(labels, pair.films[film].margin))
-    if seen is None or not seen.present(pair.error.settings) or seen.likeness < likeness:
+    if seen is None or not shows(seen, pair.error.settings):
         return None
     large = after if grown else before
     small = Area(large.value * seen.size, math.hypot(large.sd, _SECOND_LOOK_SD * large.value))
@@ -281,7 +282,7 @@ def _apart(parts: Sequence[npt.NDArray[np.float64]], distance: float) -> int:
 
 
 def _present_at_one(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
-    seen = _after_second_look(pair, row, (before, after), pair.error.settings.seen_likeness)
+    seen = _after_second_look(pair, row, (before, after), Seen.present)
     if seen is not None:
         return replace(seen, fate=_by_size(pair, seen))
     new, row = not row.baseline, _measured(pair, row, before, after)

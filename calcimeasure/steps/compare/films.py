@@ -54,9 +54,10 @@ def compare(
     extrusion, ulcer), every deposit that is gone. What is left is then judged as usual.
 
     *A second look*: what a program (no reader) outlined on one film only, or clearly larger on one, is looked for in
-    the other picture. Where that shows it, its area there is the larger outline's times the share of pixels that
-    exceed half its contrast, by one rule on both films. A program misses faint calcium at one visit and finds it at
-    the other; leaving it out of both totals would make a small true change of the rest a large percentage.
+    the other picture. Where that shows it (for one outlined on both: shows it unchanged), its area there is the larger
+    outline's times the share of pixels that exceed half its contrast, by one rule on both films. A program misses
+    faint calcium at one visit and finds it at the other; leaving it out of both totals would make a small true change
+    of the rest a large percentage. Calcium that truly shrank lost contrast, too: then its own outlines stand.
 
     *New deposits* that nobody confirmed count in the totals that are shown, but not in the verdict.
     """

@@ -46,6 +46,10 @@ class Seen:
         """Whether it shows the same calcium."""
         return self.contrast >= settings.seen_contrast and self.likeness >= settings.seen_likeness
 
+    def unchanged(self, settings: CompareSettings) -> bool:
+        """Whether it shows that calcium as it was, so that outlines that differ are the program's doing."""
+        return self.contrast >= settings.same_contrast and self.likeness >= settings.same_likeness
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OtherFilm:

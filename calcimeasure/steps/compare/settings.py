@@ -19,6 +19,7 @@ _RANGES = {
     "clear_share": (0.0, 1.0),
     "seen_contrast": (0.0, 2.0),
     "seen_likeness": (-1.0, 1.0),
+    "same_contrast": (0.0, 2.0),
     "same_likeness": (-1.0, 1.0),
     "search_mm": (0.0, 50.0),
     "search_px": (0.0, 500.0),
@@ -50,8 +51,10 @@ class CompareSettings:
         What a program outlined at one visit only is taken as present at the other when its place there shows this
         share of the contrast and correlates so well with it. On the bench's pairs, calcium that did not change shows
         at least 0.5 and 0.7, calcium that went mostly under 0.2 and 0.6.
-    same_likeness : float
-        Where a program outlined both films, the picture is believed over the outlines from this correlation on.
+    same_contrast, same_likeness : float
+        Where a program outlined both films unlike, the picture is believed over the outlines when it shows this share
+        of the contrast and this correlation: the calcium as it was. Calcium that truly shrank or grew also lost or
+        gained contrast within its larger outline, and its own outlines stand.
     search_mm, search_px : float
         How far around the place that the alignment gives the calcium is looked for.
     relative_sd : float
@@ -75,6 +78,7 @@ class CompareSettings:
     clear_share: float = 0.2
     seen_contrast: float = 0.3
     seen_likeness: float = 0.6
+    same_contrast: float = 0.8
     same_likeness: float = 0.8
     search_mm: float = 1.0
     search_px: float = 5.0

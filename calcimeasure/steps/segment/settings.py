@@ -30,7 +30,8 @@ class SegmentSettings:
         `min_area_mm2` where it is known, because below it an outline has no meaning.
     weights : str
         Networks of the learned method, by name: ``"deposits"``, trained on real films (no commercial use), or
-        ``"deposits-free"``, trained on drawn limbs alone (no such duty, finds less).
+        ``"deposits-free"``, trained on drawn limbs alone (no such duty, but
+        many false finds on real films).
 
     Raises
     ------
