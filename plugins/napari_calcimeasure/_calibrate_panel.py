@@ -241,7 +241,7 @@ class CalibratePanel(QWidget):
         for part in (self._standing(), self._line(), self._picture(), self._typing(), self._wedge()):
             column.addWidget(part)
         column.addStretch(1)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(320)
 
     def _doings(self) -> tuple[Doing, ...]:
         return (

@@ -224,6 +224,11 @@ class Desk(QObject):
         return time.monotonic() - self._work.since if self._work else None
 
     @property
+    def is_working(self) -> bool:
+        """Whether any thread still works, given up or not."""
+        return _Turns.running > 0
+
+    @property
     def doing(self) -> str:
         """The background work in words; empty for none."""
         return self._work.words if self._work else ""

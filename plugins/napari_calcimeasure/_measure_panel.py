@@ -30,6 +30,7 @@ from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
 from napari_calcimeasure._pencil import box_of
+from napari_calcimeasure._record import Source
 from napari_calcimeasure._session import Event, Session
 from napari_calcimeasure._state import Held
 from napari_calcimeasure._table import Column, ThingsTable
@@ -222,15 +223,17 @@ class MeasurePanel(QWidget):
             return
         from napari_calcimeasure._reader import page
 
-        data = self.desk.attempt(lambda: page(item.path, self._folder_of_list()))
-        if data is None:
-            return
-        self.desk.naming[item.path] = item.source
-        if sheet is not None:
-            self.viewer.layers.remove(sheet.picture)
-            self.desk.put_away(sheet)
+        folder = self._folder_of_list()
+        self.desk.aside("page", lambda: (item.source, page(item.path, folder)), partial(self._page_read, item.path))
+
+    def _page_read(self, path: Path, read: tuple[Source, _layers.LayerData]) -> None:
+        """The film of another page takes the place of the one in work."""
         from napari.layers import Layer
 
+        self.desk.naming[path], data = read
+        if (sheet := self.desk.sheet) is not None:
+            self.viewer.layers.remove(sheet.picture)
+            self.desk.put_away(sheet)
         self.viewer.add_layer(Layer.create(*data))
         self.viewer.reset_view()
 
@@ -532,7 +535,7 @@ class MeasurePanel(QWidget):
         column.setSpacing(4)
         for part in (self._head(), self._finding(), self._tools(), self._lists(), self._ends()):
             column.addWidget(part, stretch=1 if part is self.lists_box else 0)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(320)
 
     def _doings(self) -> tuple[Doing, ...]:
         return (
@@ -624,7 +627,7 @@ class MeasurePanel(QWidget):
         self.total = QLabel("–", objectName="total")
         self.total.setToolTip("Sum of all deposits with its 95 % interval: outline and scale")
         font = self.total.font()
-        font.setPointSizeF(font.pointSizeF() * 1.25)
+        font.setPointSizeF(font.pointSizeF() * 1.2)
         font.setBold(True)
         self.total.setFont(font)
         self.table: ThingsTable = ThingsTable(self._columns(), self, sort_by=0)

@@ -10,13 +10,16 @@ pytest.importorskip("napari")
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari_calcimeasure import _layers, _sample_data
+from napari_calcimeasure._outline import outlines
 from napari_calcimeasure._reader import read
 from napari_calcimeasure._record import Source
 from napari_calcimeasure._sheet import Sheet
+from scipy import ndimage as ndi
 
 from calcimeasure.errors import EditRefused, MaskError
 from calcimeasure.io.masks import read_labels
 
+CROSS = ndi.generate_binary_structure(2, 1)
 HAND = _sample_data.home() / "hand_dx.dcm"
 
 
@@ -145,3 +148,12 @@ def test_a_sample_is_not_written_beside(tmp_path: Path) -> None:
     assert sheet.session.source.sha256
     assert not list(HAND.parent.glob("*journal*"))
     assert _layers.path_of(sheet.picture) == HAND
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_outlines_are_the_inner_edges_of_deposits(width: int) -> None:
+    labels = np.kron(np.random.default_rng(0).integers(0, 3, (40, 30)), np.ones((13, 17), int)).astype(np.int32)
+    near = ndi.maximum_filter(labels, footprint=CROSS) != ndi.minimum_filter(labels, footprint=CROSS)
+    wanted = np.where(ndi.maximum_filter(near, 2 * width - 1), labels, 0)
+    assert (outlines(labels, np.s_[0:520, 0:510], width) == wanted).all()
+    assert (outlines(labels, np.s_[200:290, 100:300], width) == wanted[200:290, 100:300]).all()

@@ -408,9 +408,10 @@ def test_what_is_refused_is_said_in_plain_words(window: Window, film: Path) -> N
 def test_cancelled_work_changes_nothing(window: Window, film: Path) -> None:
     window.open(film)
     window.press(window.measure, "segment")
+    until(lambda: window.desk.is_working)
     window.press(window.measure, "cancel")
     assert window.desk.seconds is None
-    time.sleep(0.2)
+    until(lambda: not window.desk.is_working)
     settle()
     assert not window.session.rows
 

@@ -309,6 +309,24 @@ def test_a_second_look_sees_that_calcium_shrank() -> None:
     assert change.percent == pytest.approx(-50, abs=15)
 
 
+@pytest.mark.parametrize(
+    ("second", "fate"),
+    [((20, 1.0), Fate.STABLE), ((14, 0.7), Fate.SHRUNK)],
+    ids=["outlined smaller, shown as it was", "outlined and shown smaller"],
+)
+def test_outlines_of_both_visits_stand_unless_the_picture_shows_no_change(
+    second: tuple[float, float], fate: Fate
+) -> None:
+    before = reading({1: [(100, 100, 20)]}, by=BY_PROGRAM, shown=dome(20, 1.0))
+    change = compared(before, reading({1: [(100, 100, 13)]}, by=BY_PROGRAM, shown=dome(*second)))
+    assert change.deposits[0].fate is fate
+    if fate is Fate.SHRUNK:
+        assert change.percent == pytest.approx(100 * (13**2 / 20**2 - 1), abs=2)
+        assert not change.deposits[0].note
+    else:
+        assert change.percent == pytest.approx(0, abs=5)
+
+
 def test_a_readers_word_stands() -> None:
     shown = drawn({1: [ONE]}) > 0
     change = compared(reading({1: [ONE]}, shown=shown), reading({}, shown=shown))
