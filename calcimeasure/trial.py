@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from calcimeasure.batch import Crew, Job, Task, read_film, run_facts
-from calcimeasure.errors import CalcimeasureError, OutputError, TableError
+from calcimeasure.errors import CalcimeasureError, MeasurementRefused, OutputError, TableError
 from calcimeasure.follow_up import (
     Comparison,
     Guidance,
@@ -31,7 +31,7 @@ from calcimeasure.io.interval_record import IntervalRecord
 from calcimeasure.io.masks import SUFFIX, read_labels
 from calcimeasure.io.record import Record
 from calcimeasure.io.study_file import Source, place_of
-from calcimeasure.io.trial_report import write_reports
+from calcimeasure.io.trial_report import write_findings
 from calcimeasure.io.trial_results import TrialResults
 from calcimeasure.model.study import (
     Change,
@@ -47,9 +47,11 @@ from calcimeasure.model.study import (
     Visit,
 )
 from calcimeasure.steps.agree.cohort import Cohort, cohort
+from calcimeasure.steps.agree.readers import Read, ReaderAgreement, readers_agree
 from calcimeasure.steps.compare.burden import burden, film_pairs
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.schedule import Span, spans_of
+from calcimeasure.trial_pages import Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +162,21 @@ def finish(trial: Trial, results: TrialResults) -> Cohort:
         trial.study, [one for subject in trial.study.subjects for one in intervals_of(trial, subject, results)]
     )
     results.write_changes(zip(trial.study.subjects, found.members, strict=True), trial.job.recipe.hash)
-    write_reports(trial.job.out, trial.study, _in_order(found), results.picture_of, run | run["settings"])
+    findings = Findings(trial.study, found, run | run["settings"], readers_of(trial, results))
+    write_findings(trial.job.out, findings, results.picture_of)
     return found
 
 
-def _in_order(found: Cohort) -> list[Interval]:
-    return [one for member in found.members for one in (member.primary, *member.others) if one]
+def readers_of(trial: Trial, results: TrialResults) -> ReaderAgreement | None:
+    """How well the readers agree in area; `None` unless two or more read the same three films or more."""
+    read = [(one.film, results.films.record_of(name)) for name, one in trial.used.items() if one.film.reader]
+    rows = [(film, record.row) for film, record in read if record is not None and not record.failed]
+    unit = "area_mm2" if all(row["area_mm2"] not in (None, "") for _, row in rows) else "area_px"
+    reads = [Read(f"{f.subject}/{f.visit}/{f.image}", str(f.reader), float(row[unit])) for f, row in rows]
+    try:
+        return readers_agree(reads)
+    except MeasurementRefused:
+        return None
 
 
 def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[Interval]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,10 +18,13 @@ from typer.testing import CliRunner, Result
 
 from calcimeasure.cli import app
 from calcimeasure.io import columns
+from calcimeasure.io.record import Record
+from calcimeasure.model.study import Film
 from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
+from calcimeasure.trial import readers_of
 
 MM = 0.5
 SITES = (
@@ -151,6 +155,19 @@ def test_the_cohort_has_a_row_for_every_subject(done: Path) -> None:
     assert [rows[name]["response"] for name in rows] == ["improved", "stable/worse", "", ""]
     assert rows["B"]["other_visits"].startswith("v3: worse")
     assert rows["D"]["outcome"] == "one_visit"
+
+
+@pytest.mark.parametrize(("people", "agree"), [("AB", True), ("A", False), ("", False)], ids=["two", "one", "nobody"])
+def test_readers_of_the_same_films_are_compared(people: str, agree: bool) -> None:
+    films = [Film("S", f"v{k}", None, "film.png", reader=who or None) for k in range(4) for who in people or [""]]
+    areas = [20.0 + 5 * int(film.visit[1]) + (film.reader == "B") for film in films]
+    records = {str(n): Record("key", {"status": "measured", "area_mm2": area}) for n, area in enumerate(areas)}
+    trial = SimpleNamespace(used={str(n): SimpleNamespace(film=film) for n, film in enumerate(films)})
+    found = readers_of(trial, SimpleNamespace(films=SimpleNamespace(record_of=records.get)))
+    assert (found is not None) is agree
+    if found is not None:
+        assert (found.readers, found.films) == (("A", "B"), 4)
+        assert found.pairs[0].difference.bias == pytest.approx(1.0)
 
 
 def test_everything_that_is_promised_is_there(done: Path) -> None:

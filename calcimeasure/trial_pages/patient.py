@@ -141,7 +141,7 @@ def _deposit_row(one: DepositChange) -> tuple[Cell, ...]:
 def _note(one: DepositChange) -> str:
     notes = [
         "not confirmed: changes no verdict" if one.fate is Fate.NEW and not one.confirmed else "",
-        "" if one.counted else "not in the totals",
+        "" if one.counted or "in neither total" in one.note else "not in the totals",
         one.note,
         f"matched by {one.by}" if one.by != "calcimeasure" else "",
     ]

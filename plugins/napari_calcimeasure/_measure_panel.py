@@ -30,7 +30,6 @@ from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
 from napari_calcimeasure._pencil import box_of
-from napari_calcimeasure._record import Source
 from napari_calcimeasure._session import Event, Session
 from napari_calcimeasure._state import Held
 from napari_calcimeasure._table import Column, ThingsTable
@@ -223,17 +222,15 @@ class MeasurePanel(QWidget):
             return
         from napari_calcimeasure._reader import page
 
-        folder = self._folder_of_list()
-        self.desk.aside("page", lambda: (item.source, page(item.path, folder)), partial(self._page_read, item.path))
-
-    def _page_read(self, path: Path, read: tuple[Source, _layers.LayerData]) -> None:
-        """The film of another page takes the place of the one in work."""
-        from napari.layers import Layer
-
-        self.desk.naming[path], data = read
-        if (sheet := self.desk.sheet) is not None:
+        data = self.desk.attempt(lambda: page(item.path, self._folder_of_list()))
+        if data is None:
+            return
+        self.desk.naming[item.path] = item.source
+        if sheet is not None:
             self.viewer.layers.remove(sheet.picture)
             self.desk.put_away(sheet)
+        from napari.layers import Layer
+
         self.viewer.add_layer(Layer.create(*data))
         self.viewer.reset_view()
 

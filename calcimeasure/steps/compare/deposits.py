@@ -20,7 +20,7 @@ from calcimeasure.steps.compare.error import Area, ErrorModel
 from calcimeasure.steps.compare.reread import OtherFilm, Seen
 from calcimeasure.steps.compare.settings import CompareSettings
 
-SECOND_LOOK = "outlined smaller or not at all at the {visit}, where the picture shows it: area there by a second look"
+SECOND_LOOK = "outlined smaller or not at all at the {visit}, but seen there: area by a second look"
 CUT_OFF = "partly outside the common field: only the common part is compared"
 LOST = "lost by {cause}: in neither total"
 _SECOND_LOOK_SD = 0.1  # of an area by second look, as a share of it: the scatter on the bench's unchanged deposits
