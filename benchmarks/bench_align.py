@@ -114,7 +114,7 @@ def wrong_pairs(args: argparse.Namespace):
         one = shot(folder, "baseline")
         yield "wrong: bench, flipped", folder.name, one, flipped(shot(folder, "followup"))
         for step in OTHERS:
-            other = folders[(n + step) % 19]
+            other = folders[(n + step) % min(19, len(folders))]
             yield "wrong: bench, another film", f"{folder.name} {other.name}", one, shot(other, "followup")
 
 

@@ -592,6 +592,7 @@ class MeasurePanel(QWidget):
 
     def _finding(self) -> QWidget:
         self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
+        self.progress.setMaximumWidth(60)
         self.busy_text = QLabel(visible=False)  # napari's style shows no words on the bar itself
         self.cancel = QPushButton("Cancel", objectName="cancel", visible=False)
         self.cancel.clicked.connect(self.desk.cancel)

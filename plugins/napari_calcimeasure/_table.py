@@ -218,6 +218,7 @@ class ThingsTable(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
         header, fit = self.horizontalHeader(), QHeaderView.ResizeMode
+        header.setResizeContentsPrecision(0)  # as wide as what is seen: not a thousand rows for every stroke
         for at, column in enumerate(self._things.columns):
             header.setSectionResizeMode(at, fit.ResizeToContents if column.narrow else fit.Stretch)
         self.setMinimumHeight(110)
