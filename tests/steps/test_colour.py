@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 from calibrate_scenes import Shot, page_of
-from conftest import needs_shared
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from calcimeasure.errors import MaskError, MeasurementRefused
@@ -108,7 +107,6 @@ def test_a_colorchecker_unmixes_the_channels(name: str) -> None:
 
 
 @needs_mcc
-@needs_shared
 @pytest.mark.parametrize("name", ["colorchecker_below_fishbox.jpg", "colorchecker_below_fishbox2.jpg"])
 def test_a_real_colorchecker_is_corrected(shared, name: str) -> None:
     photo = read_image(shared / "data" / "marker_photos" / name, kind=Kind.PHOTO)
@@ -117,7 +115,6 @@ def test_a_real_colorchecker_is_corrected(shared, name: str) -> None:
     assert fit.error_after < 0.5 * fit.error_before
 
 
-@needs_shared
 def test_no_card_is_invented(shared) -> None:
     photos = sorted((shared / "data" / "calcinosis_photos").glob("*.jpg"))[::12]
     assert photos
