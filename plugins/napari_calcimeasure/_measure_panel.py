@@ -536,13 +536,7 @@ class MeasurePanel(QWidget):
 
     def _doings(self) -> tuple[Doing, ...]:
         return (
-            Doing(
-                "segment",
-                "Find deposits",
-                "G",
-                "Outline calcium on this picture; your own corrections stay",
-                self.segment,
-            ),
+            Doing("segment", "Find deposits", "G", "Outline calcium; your own corrections stay", self.segment),
             Doing("hand", "Move", "Z", "Move the picture; a click chooses a deposit", self.hand),
             Doing("brush", "Paint", "P", "Paint calcium: on the chosen deposit, or a new one", self.brush),
             Doing("erase", "Erase", "E", "Take calcium away with the brush", self.erase),
@@ -559,13 +553,7 @@ class MeasurePanel(QWidget):
                 "split", "Split", "S", "The chosen deposit is several: its pieces, or along a line you draw", self.split
             ),
             Doing("back", "Bring back", "B", "Count the chosen finding after all", self.bring_back),
-            Doing(
-                "region",
-                "Region",
-                "O",
-                "Draw an outline: only what lies inside is found and measured",
-                self.draw_region,
-            ),
+            Doing("region", "Region", "O", "Draw an outline: only its inside is measured", self.draw_region),
             Doing("whole", "Whole film", "W", "Measure the whole picture again", self.clear_region),
             Doing("load", "Load mask", "", "Lay a mask made elsewhere on this picture", self.load_mask),
             Doing("box", "Box", "1", "Draw a loose box around a deposit", lambda: self.draw_prompt("box")),
