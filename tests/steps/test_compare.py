@@ -482,3 +482,13 @@ def test_films_are_paired_by_site_side_and_view() -> None:
 def test_turned_alignment_leads_back() -> None:
     there = shifted(3, 5)
     assert turned(there).followup_of([[10, 10]]) == pytest.approx(there.baseline_of([[10, 10]]))
+
+
+@pytest.mark.parametrize(("first", "second", "taken"), [(True, True, False), (True, False, True), (False, False, True)])
+def test_a_simulated_profile_is_not_taken_for_a_persons_outlines(first: bool, second: bool, taken: bool) -> None:
+    wide = replace(KNOWN, a=50.0, origin="simulated films, not patients")
+    before, after = (replace(reading({1: [ONE]}), by_person=by) for by in (first, second))
+    change = compare(before, after, shifted(), match(before, after, shifted()), precision=Precision(wide))
+    assert change.detectable is not None
+    assert (change.detectable > 50) is taken
+    assert any("simulated" in text for text in change.warnings) is taken

@@ -39,8 +39,8 @@ def compare(
     settings : CompareSettings, optional
     precision : Precision, optional
         Error of totals and of single deposits by size; the shipped one, from simulated films, when left out. Where its
-        unit is not that of the areas, as in pixels, or it holds no profile, the error of the outlines and
-        `relative_sd` stand in.
+        unit is not that of the areas, as in pixels, or it holds no profile, or it is simulated and a person outlined
+        both films, the error of the outlines and `relative_sd` stand in.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def compare(
     warnings = (*gate.warnings, *alignment.warnings)
     if refused:
         return Change.not_evaluable("; ".join(refused), warnings)
-    precision = shipped_precision() if precision is None else precision
+    precision = _of_these_outlines(shipped_precision() if precision is None else precision, baseline, followup)
     error = ErrorModel.of(baseline.image, followup.image, precision.totals, settings)
     pair = Pair.of(baseline, followup, alignment, error.with_profile(precision.of_deposits))
     outside = _share_outside(pair)
@@ -77,6 +77,13 @@ def compare(
             warnings,
         )
     return _judged(pair, error, deposit_changes(pair, links), warnings)
+
+
+def _of_these_outlines(precision: Precision, baseline: Reading, followup: Reading) -> Precision:
+    """A simulated profile is of a program's outlines, which also miss deposits: it says nothing of a person's."""
+    by_persons = baseline.outlined_by_person and followup.outlined_by_person
+    simulated = precision.totals is not None and precision.totals.is_simulated
+    return Precision() if by_persons and simulated else precision
 
 
 def _share_outside(pair: Pair) -> float:
@@ -152,7 +159,7 @@ def _remarks(pair: Pair, error: ErrorModel, deposits: Sequence[DepositChange]) -
         f"{outside} outside the common field: left out" if outside else "",
         f"{lost} lost by {pair.lost_because}: in neither total" if lost else "",
         f"{unseen} seen on both films but outlined by the program on one: area by a second look" if unseen else "",
-        "" if profile else "no precision profile in this unit: error taken from the outlines",
+        "" if profile else "no precision profile of such outlines in this unit: error taken from the outlines",
         f"measurement error from {profile.origin}" if profile and profile.is_simulated else "",
     ]
     return tuple(text for text in told if text)
