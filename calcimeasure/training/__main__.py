@@ -1,8 +1,8 @@
 """Train the weights: python -m calcimeasure.training DATA_FOLDER --out weights.
 
-Trains two finders, the second from where the first ended and with drawn limbs besides, and the outline network, and
-writes deposits.onnx (the mean of both finders), outline.onnx and their safetensors. With --drawn-only it sees drawn
-limbs alone and writes deposits-free.onnx and outline-free.onnx. Interrupted, the same command goes on from the last
+Trains the finder on films and drawn limbs, then the outline network on what the finder sees, then fits the judge on
+held-back films, and writes deposits.onnx, outline.onnx, their safetensors and deposits.json. With --drawn-only it sees
+drawn limbs alone and writes deposits-free and outline-free. Interrupted, the same command goes on from the last
 checkpoint in the scratch folder.
 """
 
@@ -15,7 +15,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from calcimeasure.steps.segment.judge import Judge
+from calcimeasure.steps.segment.learned import Networks
+from calcimeasure.steps.segment.weights import Card
+from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import export_onnx, save_weights
+from calcimeasure.training.films import Film, load_films
+from calcimeasure.training.judge import fit_judge
 from calcimeasure.training.network import Finder
 from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
@@ -35,27 +41,40 @@ def main() -> None:
 
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
-    first = train_finder(data, scratch / "first", replace(plan, drawn=0))
-    save_weights(first, out / "deposits-first.safetensors")
-    after = replace(plan, steps=plan.steps // 2, rate=2e-3, average=0.9985, warm_up=150, seed=plan.seed + 10)
-    second = train_finder(data, scratch / "second", after, out / "deposits-first.safetensors")
-    save_weights(second, out / "deposits.safetensors")
-    outline = _outline(first, data, scratch / "first", replace(OutlinePlan(), seed=plan.seed + 1, drawn=0))
+    finder = train_finder(data, scratch / "films", plan)
+    save_weights(finder, out / "deposits.safetensors")
+    outline = _outline(finder, data, scratch / "films", replace(OutlinePlan(), seed=plan.seed + 1))
     save_weights(outline, out / "outline.safetensors")
-    _export([first, second], outline, out, "")
+    _export(finder, outline, out, "")
+    _judge(out, "", plan, [*load_films(data, "validation"), *_clean_drawings()])
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
-    finder = train_finder(None, scratch / "free", plan)
+    small = replace(plan, mm=0.25, side=256, batch=12, widths=(16, 32, 96, 160), steps=min(plan.steps, 2200))
+    finder = train_finder(None, scratch / "free", small)
     save_weights(finder, out / "deposits-free.safetensors")
-    outline = _outline(finder, None, scratch / "free", replace(OutlinePlan(), seed=plan.seed + 1))
+    plain = replace(OutlinePlan(), seed=plan.seed + 1, working_mm=small.mm, steps=500)
+    outline = _outline(finder, None, scratch / "free", plain)
     save_weights(outline, out / "outline-free.safetensors")
-    _export([finder], outline, out, "-free")
+    _export(finder, outline, out, "-free")
+    _judge(out, "-free", small, _clean_drawings())
 
 
-def _export(finders: Sequence[Finder], outline: Finder, out: Path, suffix: str) -> None:
-    export_onnx(finders, out / f"deposits{suffix}.onnx", "film")
-    export_onnx([outline], out / f"outline{suffix}.onnx", "film_and_hint")
+def _clean_drawings() -> list[Film]:
+    """Drawn limbs without calcium of their own that no network has seen."""
+    return [film for film in drawn_films(45, 1) if film.answer is None]
+
+
+def _export(finder: Finder, outline: Finder, out: Path, suffix: str) -> None:
+    export_onnx(finder, out / f"deposits{suffix}.onnx", "film")
+    export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint")
+
+
+def _judge(out: Path, suffix: str, plan: Plan, films: Sequence[Film]) -> None:
+    """Fit the judge of the networks in `out` and write their card."""
+    files = [out / f"{network}{suffix}.onnx" for network in ("deposits", "outline")]
+    judge = fit_judge(Networks.opened(*files, Card(plan.mm, Judge.blank())), films)
+    (out / f"deposits{suffix}.json").write_text(json.dumps({"working_mm": plan.mm, **judge}, indent=1) + "\n")
 
 
 def _outline(finder: Finder, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
@@ -72,7 +91,9 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--out", type=Path, required=True, help="folder for the weights")
     cli.add_argument("--scratch", type=Path, default=Path(".training"), help="folder for checkpoints")
     cli.add_argument("--drawn-only", action="store_true", help="train on drawn limbs alone")
-    cli.add_argument("--steps", type=int, default=Plan().steps, help="steps of the first finder; the second takes half")
+    cli.add_argument(
+        "--steps", type=int, default=Plan().steps, help="steps of the finder (2200 at most with --drawn-only)"
+    )
     cli.add_argument("--seed", type=int, default=Plan().seed)
     args = cli.parse_args()
     if args.data is None and not args.drawn_only:

@@ -16,7 +16,7 @@ SEEN_MM = 0.15
 """Thickness of calcium that counts as outline, in mm: about as bright as the foot of an inserted deposit."""
 
 
-def drawn_films(count: int, seed: int, long_side: int = 1100) -> list[Film]:
+def drawn_films(count: int, seed: int, long_side: int = 1400) -> list[Film]:
     """Films of drawn hands, forearms and feet, `long_side` px long; their calcium, if any, is in `answer`."""
     return [_film(seed + k, long_side, 0 if k % CLEAN_EVERY == 0 else None) for k in range(count)]
 

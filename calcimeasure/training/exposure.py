@@ -34,6 +34,7 @@ def process(film: Array, rng: np.random.Generator) -> Array:
         (_resolution, 0.35),
         (_soften, 0.3),
         (_enhance, 0.35),
+        (_even, 0.1),
         (_expose, 0.85),
         (_noise, 0.6),
         (_jpeg, 0.3),
@@ -59,6 +60,13 @@ def _enhance(film: Array, rng: np.random.Generator) -> Array:
     """Unsharp masking at fine to wide scale, as vendors do."""
     wide = cv2.GaussianBlur(film, (0, 0), float(np.exp(rng.uniform(np.log(0.8), np.log(15)))))
     return np.asarray(np.clip(film + rng.uniform(0.1, 1.0) * (film - wide), 0, 1), np.float32)
+
+
+def _even(film: Array, rng: np.random.Generator) -> Array:
+    """Local contrast evened out, as display software does (CLAHE)."""
+    equaliser = cv2.createCLAHE(float(rng.uniform(1, 3)), (int(rng.integers(2, 6)),) * 2)
+    levels = np.clip(film * 65535, 0, 65535).astype(np.uint16)
+    return np.asarray(equaliser.apply(levels) / 65535, np.float32)
 
 
 def _expose(film: Array, rng: np.random.Generator) -> Array:

@@ -36,7 +36,7 @@ class Film:
         return resampled(np.asarray(self.grey / 255, np.float32), self.mm / mm)
 
 
-def load_films(data: Path, part: str, long_side: int = 1100) -> list[Film]:
+def load_films(data: Path, part: str, long_side: int = 1400) -> list[Film]:
     """Films of `part`: `fit`, `validation` (both carved from the rows marked train) or `test`."""
     with (data / "split.csv").open(newline="") as table:
         rows = [(r["file"], r["split"]) for r in csv.DictReader(table)]

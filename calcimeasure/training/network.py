@@ -44,7 +44,7 @@ class Finder(nn.Module):
 
     def __init__(
         self,
-        widths: Sequence[int] = (16, 32, 96, 160),
+        widths: Sequence[int] = (32, 64, 128, 192),
         inputs: int = 1,
         outputs: int = 1,
         deep: Sequence[int] = (1, 2, 2, 1),

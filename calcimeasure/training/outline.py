@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, LOOKS, WORKING_MM, resampled, sized
+from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, LOOKS, resampled, sized
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films
@@ -46,6 +46,7 @@ class OutlinePlan:
     average: float = 0.995
     warm_up: int = 100
     drawn: int = 72
+    working_mm: float = 0.2
 
 
 def outline_network() -> Finder:
@@ -59,7 +60,7 @@ def make_crops(finder: Finder, data: Path | None, part: str, plan: OutlinePlan, 
     crops: list[Bytes] = []
     for k in range(plan.scenes):
         rng = np.random.default_rng([plan.seed, len(part), k])
-        crops += _crops_of_scene(finder, sizes, rng, hotspots)
+        crops += _crops_of_scene(lambda image, mm: hint_of(finder, image, mm / plan.working_mm), sizes, rng, hotspots)
         if k % 200 == 0:
             log.info("outline crops: %d from %d scenes", len(crops), k + 1)
     return np.stack(crops)
@@ -74,21 +75,24 @@ def _backgrounds(data: Path | None, part: str, plan: OutlinePlan, side: int) -> 
 
 
 def _crops_of_scene(
-    finder: Finder, sizes: Sequence[Sequence[Film]], rng: np.random.Generator, hotspots: Sequence[Hotspot]
+    see: Callable[[Array, float], Array],
+    sizes: Sequence[Sequence[Film]],
+    rng: np.random.Generator,
+    hot: Sequence[Hotspot],
 ) -> list[Bytes]:
     mm = float(np.exp(rng.uniform(np.log(FINEST_MM), np.log(COARSEST_MM))))
     side = round(PATCH_MM / mm)
-    scene = make_scene(cut_patch(sizes[int(mm > 0.24)], hotspots, side, mm, rng), mm, rng)
-    hint = hint_of(finder, scene.image, mm)
+    scene = make_scene(cut_patch(sizes[int(mm > 0.24)], hot, side, mm, rng), mm, rng)
+    hint = see(scene.image, mm)
     spots = _spots(scene, hint, rng)
     hint = disturb(hint, rng)
     stack = np.stack([scene.image, hint, scene.truth.astype(np.float32), scene.weight])
     return [_cut(stack, y, x) for y, x in spots]
 
 
-def hint_of(finder: Finder, image: Array, mm: float) -> Array:
-    """Finder's probability at the image's own pixel: the mean of the looks that the segmenter takes."""
-    looks = [probability_map(finder, resampled(image, mm * look / WORKING_MM)) for look in LOOKS]
+def hint_of(finder: Finder, image: Array, factor: float) -> Array:
+    """Finder's probability at the image's own pixel, `factor` working pixels: the mean of the segmenter's looks."""
+    looks = [probability_map(finder, resampled(image, factor * look)) for look in LOOKS]
     return np.asarray(np.mean([sized(chance, image.shape) for chance in looks], axis=0), np.float32)
 
 

@@ -151,7 +151,7 @@ def _with_answer(scene: Scene, answer: NDArray[np.uint8], covered: Mask) -> Scen
 
 def _number(patch: Patch, rng: np.random.Generator) -> int:
     none = 0.4 if patch.hard else 0.15
-    return 0 if rng.random() < none else int(rng.integers(1, 6))
+    return 0 if rng.random() < none else int(rng.integers(1, 8))
 
 
 def _pre_expose(grey: Array, rng: np.random.Generator) -> Array:
@@ -174,9 +174,9 @@ def _deposit(patch: Patch, mm: float, rng: np.random.Generator) -> Array | None:
 
 
 def _place(patch: Patch, mm: float, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Mostly soft tissue; sometimes anywhere in the limb, sometimes within 3 mm of the skin."""
+    """Half in soft tissue; a third anywhere in the limb, bone too; the others within 3 mm of the skin."""
     kind = rng.random()
-    area = patch.soft if kind < 0.7 else patch.limb
+    area = patch.soft if kind < 0.55 else patch.limb
     if kind > 0.85:
         width = 2 * int(3 / mm) + 1
         area = patch.limb & (cv2.erode(patch.limb.astype(np.uint8), np.ones((width, width), np.uint8)) == 0)

@@ -34,14 +34,15 @@ log = logging.getLogger(__name__)
 class Plan:
     """Settings of one run of the finder."""
 
-    steps: int = 9000
-    batch: int = 12
-    side: int = 256
-    mm: float = 0.25
+    steps: int = 11000
+    batch: int = 8
+    side: int = 320
+    mm: float = 0.2
+    widths: tuple[int, ...] = (32, 64, 128, 192)
     rate: float = 3e-3
     seed: int = 1
     save_every: int = 100
-    check_every: int = 500
+    check_every: int = 1000
     average: float = 0.998
     warm_up: int = 300
     drawn: int = 72
@@ -55,7 +56,7 @@ def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | Non
     torch.manual_seed(plan.seed)
     films = [*load_films(data, "fit"), *drawn_films(plan.drawn, 1000)] if data else drawn_films(3 * plan.drawn, 1000)
     held = load_films(data, "validation") if data else [f for f in drawn_films(45, 1) if f.answer is None]
-    model = Finder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Finder(plan.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
         load_weights(model, start)
     run = _Run(model, scratch, plan)

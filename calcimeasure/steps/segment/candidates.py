@@ -111,18 +111,51 @@ def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate
 
 
 def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDArray[np.int32], tuple[Excluded, ...]]:
-    """Label image of the candidates that are kept, numbered in reading order, and the list of the others."""
-    kept = np.zeros(grounds.film.shape, bool)
-    dropped = []
-    for candidate in candidates:
-        reason = verdict(candidate, grounds)
-        if reason is None:
-            kept[candidate.window] |= candidate.mask
-        else:
-            dropped.append(_excluded(candidate, reason))
+    """Label image of the candidates that are kept, numbered in reading order, and the list of the others.
+
+    Each part is a deposit of its own, but specks under the smallest size belong to the nearest part of their candidate.
+    """
+    judged = [(candidate, verdict(candidate, grounds)) for candidate in candidates]
+    kept = [candidate for candidate, reason in judged if reason is None]
+    dropped = [_excluded(candidate, reason) for candidate, reason in judged if reason is not None]
+    mask = np.zeros(grounds.film.shape, bool)
+    for candidate in kept:
+        mask[candidate.window] |= candidate.mask
     if grounds.region is not None:
-        kept &= grounds.region
-    return in_reading_order(kept), tuple(sorted(dropped, key=lambda e: (e.row, e.column)))
+        mask &= grounds.region
+    labels = specks_joined(in_reading_order(mask), kept, grounds.least_px)
+    return labels, tuple(sorted(dropped, key=lambda e: (e.row, e.column)))
+
+
+def specks_joined(
+    numbered: npt.NDArray[np.int32], candidates: Iterable[Candidate], least_px: float
+) -> npt.NDArray[np.int32]:
+    """The numbered parts, those under `least_px` with the number of the nearest larger part of their candidate.
+
+    A candidate whose parts are all specks, a cluster of grains, becomes one deposit. Numbers stay in reading order.
+    """
+    owner = np.arange(numbered.max() + 1)
+    for candidate in candidates:
+        own = np.where(candidate.mask, numbered[candidate.window], 0)
+        for speck, larger in _speck_owners(own, least_px):
+            owner[speck] = larger
+    if (owner == np.arange(owner.size)).all():
+        return numbered
+    return np.unique(owner, return_inverse=True)[1].astype(np.int32)[numbered]
+
+
+def _speck_owners(own: npt.NDArray[np.int32], least_px: float) -> list[tuple[int, int]]:
+    """Of each speck among the numbered parts of one candidate: its number and that of the part it belongs to."""
+    numbers, sizes = np.unique(own[own > 0], return_counts=True)
+    specks = numbers[sizes < least_px]
+    if numbers.size < 2 or not specks.size:
+        return []
+    if specks.size == numbers.size:
+        return [(int(speck), int(numbers[0])) for speck in specks]
+    large = (own > 0) & ~np.isin(own, specks)
+    rows, columns = ndi.distance_transform_edt(~large, return_distances=False, return_indices=True)
+    nearest = own[rows, columns]
+    return [(int(speck), int(nearest[own == speck][0])) for speck in specks]
 
 
 def verdict(candidate: Candidate, grounds: Grounds) -> Reason | None:

@@ -1,8 +1,9 @@
 """Deposits of a radiograph by two small networks: one finds them, one draws their outline.
 
-The finder sees the film at 0.25 mm per pixel on a fixed grid of tiles whose margins cover its receptive
-field, so that its map does not depend on the tiling. The outline network then looks at the film's own
-pixels, in the blocks where the finder saw something. How they were trained: `calcimeasure.training`.
+The finder sees the film at its working pixel size (0.2 mm; 0.25 with `deposits-free`) on a fixed grid of
+tiles whose margins cover its receptive field, so that its map does not depend on the tiling. The outline
+network then looks at the film's own pixels, in the blocks where the finder saw something. A judge scores
+what both saw. How they were trained: `calcimeasure.training`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,12 @@ from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.steps.segment.candidates import Candidate, Grounds
 from calcimeasure.steps.segment.findings import Findings
-from calcimeasure.steps.segment.limb import Survey, survey
+from calcimeasure.steps.segment.limb import survey
 from calcimeasure.steps.segment.settings import SegmentSettings
-from calcimeasure.steps.segment.weights import finder_file, outline_file
+from calcimeasure.steps.segment.weights import Card, finder_file, outline_file
 
 Map = npt.NDArray[np.float32]
 
-#: Pixel size that the finder was trained for, in mm.
-WORKING_MM = 0.25
 #: Working pixels: the finder's stride, its receptive margin, and the core of one tile (a multiple of the stride).
 STRIDE, MARGIN, TILE = 16, 176, 1024
 #: Pixels: core and margin of one block of the outline network.
@@ -38,7 +37,11 @@ BLOCK, BLOCK_MARGIN = 128, 48
 FINEST_MM, COARSEST_MM = 0.11, 0.45
 #: The outline network looks where the finder's probability exceeds this.
 SEED = 0.2
-#: The outline lies where the outline probability crosses this.
+#: What the outline network gives less than this is no finding, not even a doubtful one.
+FAINT = 0.15
+#: The core of a finding: this percentile of the outline probability in it.
+CORE = 95
+#: The outline lies where the outline probability crosses this share of what it reaches at the core.
 EDGE = 0.5
 #: Parts closer than this are judged together: one cluster of grains is one finding.
 GROUP_MM = 1.5
@@ -81,34 +84,78 @@ def _seen(image: Image, settings: SegmentSettings) -> Findings:
     seen = survey(image)
     if seen is None:
         return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
-    chance, findings = _findings(image, seen, settings)
+    grounds = Grounds.of(image, seen, settings, None)
+    networks = Networks.named(settings.weights)
+    maps = Maps.of(stretched(image.pixels, image.valid), seen.native_mm, networks)
     return Findings(
-        tuple(findings),
-        Grounds.of(image, seen, settings, None),
+        tuple(
+            networks.card.judge.judged(part, maps.finder, maps.outline, grounds) for part in maps.parts(seen.native_mm)
+        ),
+        grounds,
         f"learned: {settings.weights}",
         limb=seen.enlarged(seen.limb),
-        probability=chance,
+        probability=maps.inside,
         warnings=seen.warnings,
     )
 
 
-def _findings(image: Image, seen: Survey, settings: SegmentSettings) -> tuple[Map, list[Candidate]]:
-    """The outline probability, and every finding: confirmed by the outline network, or by the finder alone."""
-    networks = Networks.named(settings.weights)
-    grey = stretched(image.pixels, image.valid)
-    hint = finder_map(grey, seen.native_mm, networks)
-    chance = outline_map(grey, hint, seen.native_mm, networks)
-    confirmed = groups(chance > EDGE, seen.native_mm)
-    alone = [part for part in groups(hint > EDGE, seen.native_mm) if not _inside(part, chance).max() > EDGE]
-    return chance, [*(_scored(p, hint, chance) for p in confirmed), *(_scored(p, chance) for p in alone)]
+@dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """What the networks see on a film, pixel by pixel.
+
+    Parameters
+    ----------
+    finder, outline : float32 array, shape of the film
+        Probability of calcium.
+    inside : float32 array, shape of the film
+        Probability that a pixel lies inside a deposit if what is seen around it is one: `outline` divided by what it
+        reaches at the core of that finding. The outline of a doubtful deposit lies where a sure one's would.
+    sure : bool array, shape of the film
+        Findings whose core passes `EDGE`.
+    """
+
+    finder: Map
+    outline: Map
+    inside: Map
+    sure: Mask
+
+    @classmethod
+    def of(cls, grey: Map, mm: float, networks: Networks) -> Maps:
+        """The maps of a stretched film of `mm` per pixel."""
+        finder = finder_map(grey, mm, networks)
+        outline = outline_map(grey, finder, mm, networks)
+        return cls(finder, outline, *_given_a_deposit(outline))
+
+    def parts(self, mm: float) -> list[Candidate]:
+        """Every finding, sure or doubtful; a doubtful one beside a sure one is judged by itself."""
+        within = self.inside > EDGE
+        return [*groups(within & self.sure, mm), *groups(within & ~self.sure, mm)]
+
+
+def _given_a_deposit(outline: Map) -> tuple[Map, Mask]:
+    """See `Maps`: `inside` and `sure`."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats((outline > FAINT).astype(np.uint8), connectivity=8)
+    core = np.ones(len(stats), np.float32)
+    for n, (x, y, width, height, _) in enumerate(stats[1:].tolist(), 1):
+        window = np.s_[y : y + height, x : x + width]
+        core[n] = np.percentile(outline[window][parts[window] == n], CORE)
+    sure = core > EDGE
+    sure[0] = False
+    return np.minimum(outline / core[parts], 1), sure[parts]
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The finder and the outline network of one set of weights."""
+    """The finder and the outline network of one set of weights, and how they are to be used."""
 
     finder: onnxruntime.InferenceSession
     outline: onnxruntime.InferenceSession
+    card: Card
+
+    @classmethod
+    def opened(cls, finder: Path, outline: Path, card: Card, threads: int = 2) -> Networks:
+        """The networks of two ONNX files."""
+        return cls(_session(finder, threads), _session(outline, threads), card)
 
     @classmethod
     def named(cls, weights: str) -> Networks:
@@ -118,7 +165,7 @@ class Networks:
 
 @lru_cache(maxsize=2)
 def _loaded(weights: str, threads: int) -> Networks:
-    return Networks(_session(finder_file(weights), threads), _session(outline_file(weights), threads))
+    return Networks.opened(finder_file(weights), outline_file(weights), Card.named(weights), threads)
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -138,7 +185,8 @@ def stretched(pixels: Pixels, valid: Mask | None = None) -> Map:
 
 def finder_map(grey: Map, mm: float, networks: Networks, tile: int = TILE) -> Map:
     """The finder's probability of calcium, as large as the film; it does not depend on `tile` (a multiple of 16)."""
-    looks = [_at_scale(grey, mm * factor, networks.finder, tile) for factor in LOOKS]
+    factors = [mm * look / networks.card.working_mm for look in LOOKS]
+    looks = [_enlarged_by(factor, grey, networks.finder, tile) for factor in factors]
     return np.asarray(np.mean(looks, axis=0), np.float32)
 
 
@@ -166,16 +214,6 @@ def _trimmed(box: tuple[slice, slice], inside: Mask) -> Candidate:
     return Candidate(box[0].start + int(rows[0]), box[1].start + int(columns[0]), window, 0.0)
 
 
-def _inside(part: Candidate, image: Map) -> Map:
-    return np.asarray(image[part.window][part.mask])
-
-
-def _scored(part: Candidate, *maps: Map) -> Candidate:
-    """The group with its score: the mean of the maps' 90th percentiles in it."""
-    score = np.mean([np.percentile(_inside(part, image), 90) for image in maps])
-    return Candidate(part.row, part.column, part.mask, float(score))
-
-
 def resampled(image: Map, factor: float) -> Map:
     """The map enlarged by a factor."""
     return sized(image, _scaled(image.shape, factor))
@@ -193,8 +231,8 @@ def sized(image: Map, shape: tuple[int, ...]) -> Map:
     return np.asarray(np.clip(cv2.resize(image, (shape[1], shape[0]), interpolation=how), 0, 1), np.float32)
 
 
-def _at_scale(grey: Map, mm: float, finder: Any, tile: int) -> Map:
-    small = resampled(grey, mm / WORKING_MM)
+def _enlarged_by(factor: float, grey: Map, finder: Any, tile: int) -> Map:
+    small = resampled(grey, factor)
     rows, columns = small.shape
     padded = np.pad(small, ((0, -rows % STRIDE), (0, -columns % STRIDE)))
     return sized(_tiled(padded, finder, tile)[:rows, :columns], grey.shape)

@@ -1,0 +1,66 @@
+"""How likely a finding of the networks is a deposit: a logistic judgement of what they saw in it.
+
+The networks judge pixels. Whether a whole finding is calcium depends on more: a confident core weighs more than a faint
+border, and a long faint line over bone is rarely calcium. Eight facts are weighed; their weights were fitted on films
+that the networks had not been trained on (`calcimeasure.training.judge`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from calcimeasure.steps.segment.candidates import Candidate, Grounds, elongation
+
+Map = npt.NDArray[np.float32]
+
+#: What is weighed, in this order: log odds of both networks' high and middle probability in the finding, its size (log
+#: mm2, as far as the scale is known or assumed), its elongation (log), and the shares of it over bone and in the limb.
+FACTS = ("finder_high", "finder_middle", "outline_high", "outline_middle", "size", "elongation", "bone", "limb")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Weights of the facts, and the log odds of a finding whose facts are all 0.
+
+    Raises
+    ------
+    ValueError
+        When there is not one weight for each of `FACTS`.
+    """
+
+    base: float
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(FACTS):
+            raise ValueError(f"a judge weighs {len(FACTS)} facts, got {len(self.weights)} weights")
+
+    @classmethod
+    def blank(cls) -> Judge:
+        """A judge that knows nothing: every finding is as likely as not."""
+        return cls(0.0, (0.0,) * len(FACTS))
+
+    def score(self, facts: Sequence[float]) -> float:
+        """Probability (0-1) that a finding with these facts is a deposit."""
+        return float(1 / (1 + np.exp(-(self.base + np.dot(self.weights, facts)))))
+
+    def judged(self, finding: Candidate, finder: Map, outline: Map, grounds: Grounds) -> Candidate:
+        """The finding with its score."""
+        return replace(finding, score=self.score(facts_of(finding, finder, outline, grounds)))
+
+
+def facts_of(finding: Candidate, finder: Map, outline: Map, grounds: Grounds) -> tuple[float, ...]:
+    """The facts of one finding, in the order of `FACTS`; both maps are probabilities as large as the film."""
+    chances = (image[finding.window][finding.mask] for image in (finder, outline))
+    odds = [_log_odds(float(np.percentile(values, rank))) for values in chances for rank in (90, 50)]
+    size, long = np.log(finding.area * grounds.mm**2), np.log(elongation(finding.mask))
+    return (*odds, float(size), float(long), finding.share(grounds.bone), finding.share(grounds.limb))
+
+
+def _log_odds(chance: float) -> float:
+    """Log odds, kept within what a probability of 0.01 and of 0.99 give."""
+    return float(np.log((chance + 0.01) / (1.01 - chance)))

@@ -1,0 +1,92 @@
+"""Fit the judge of findings on held-back films, whose backgrounds the networks have not learnt by heart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
+from calcimeasure.steps.segment.candidates import Candidate, Grounds
+from calcimeasure.steps.segment.judge import FACTS, facts_of
+from calcimeasure.steps.segment.learned import Maps, Networks, stretched
+from calcimeasure.steps.segment.limb import survey
+from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.training.films import Film
+from calcimeasure.training.scenes import Scene, make_scene, whole
+
+Floats = NDArray[np.float64]
+log = logging.getLogger(__name__)
+COUNTED_VISIBILITY = 2.0
+INSIDE = 0.1
+"""Share of a finding that lies in deposits, from which on it counts as one."""
+LEAST_MM2 = 0.5
+PRIOR = 1.0
+"""Weight of the prior that keeps the weights small; facts are scaled to deviation 1 before."""
+
+
+def fit_judge(networks: Networks, films: Sequence[Film], each: int = 6, seed: int = 9) -> dict[str, object]:
+    """Base and weights of `FACTS`, fitted on `each` scenes of every limb film and a clean one of every film.
+
+    The judge that `networks` have is not asked. Findings that lie on deposits too faint to count are left out.
+    """
+    rows = [row for scene, mm in _scenes(films, each, seed) for row in _judged(scene, mm, networks)]
+    facts, real = np.array([facts for facts, _ in rows]), np.array([is_real for _, is_real in rows], float)
+    log.info("judge: %d findings, %d of them deposits", len(real), real.sum())
+    base, weights = _logistic(facts, real)
+    return {"base": base, "weights": dict(zip(FACTS, weights, strict=True)), "findings": len(real)}
+
+
+def _scenes(films: Sequence[Film], each: int, seed: int) -> Iterator[tuple[Scene, float]]:
+    """Whole films at a pixel size of 0.13 to 0.3 mm."""
+    for k, film in enumerate(films):
+        for n in range(1 if film.hard else each + 1):
+            rng = np.random.default_rng([seed, k, n])
+            mm = float(np.exp(rng.uniform(np.log(0.13), np.log(0.3))))
+            count = 0 if n == 0 else int(rng.integers(1, 8))
+            yield make_scene(whole(film, mm), mm, rng, count, plain=n % 2 == 0), mm
+
+
+def _judged(scene: Scene, mm: float, networks: Networks) -> Iterator[tuple[tuple[float, ...], bool]]:
+    """Facts of every finding, and whether it is a deposit."""
+    image = Image(scene.image, Kind.RADIOGRAPH, Meaning.DISPLAY, Spacing.of(mm, mm, SpacingOrigin.USER))
+    seen = survey(image)
+    if seen is None:
+        return
+    grounds = Grounds.of(image, seen, SegmentSettings(), None)
+    maps = Maps.of(stretched(image.pixels), mm, networks)
+    real, ghost = _near(scene)
+    for part in maps.parts(mm):
+        if part.area * mm * mm >= LEAST_MM2 and (part.share(real) >= INSIDE or part.share(ghost) < INSIDE):
+            yield facts_of(part, maps.finder, maps.outline, grounds), _is_deposit(part, real)
+
+
+def _is_deposit(part: Candidate, real: NDArray[np.bool_]) -> bool:
+    return part.share(real) >= INSIDE
+
+
+def _near(scene: Scene) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels in or next to deposits that count, and to those that do not."""
+    seen = np.array([False, *(v >= COUNTED_VISIBILITY for v in scene.visibility)])
+    faint = ~seen
+    faint[0] = False
+    real, ghost = (cv2.dilate(which[scene.labels].astype(np.uint8), np.ones((3, 3))) > 0 for which in (seen, faint))
+    return np.asarray(real), np.asarray(ghost)
+
+
+def _logistic(facts: Floats, real: Floats) -> tuple[float, list[float]]:
+    """Base and weights of a logistic regression with a Gaussian prior on the weights."""
+    mean, spread = facts.mean(0), facts.std(0) + 1e-9
+    scaled = (facts - mean) / spread
+
+    def cost(w: Floats) -> float:
+        z = scaled @ w[1:] + w[0]
+        return float(np.logaddexp(0, z).sum() - (real * z).sum() + PRIOR * (w[1:] ** 2).sum() / 2)
+
+    best = minimize(cost, np.zeros(len(FACTS) + 1)).x
+    weights = best[1:] / spread
+    return round(float(best[0] - weights @ mean), 8), [round(float(w), 8) for w in weights]
