@@ -1,16 +1,20 @@
 """Segmentation against the shared bench: sensitivity, false positives, Dice, area bias, ICC, and films with metal.
 
 python benchmarks/bench_segment.py [--methods classical learned] [--films 60] [--clean 20] [--seed 1] [--unknown-scale]
-    [--weights deposits-free]
+    [--weights deposits-free] [--held-back]
 
 Cases and masks go to .benchmarks/ (ignored by git). The bench's own programs draw the cases and score the masks.
+With --held-back the cases are drawn on the training films that no network saw: settings are chosen on those alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
+import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -28,11 +32,32 @@ from calcimeasure.steps.segment import SegmentSettings, segment
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))
 OTHER_MM = 0.15
+HELD_BACK_EVERY = 6
+PARTS = {
+    "finger, hand": (
+        "metacarp",
+        "boxer",
+        "bennett",
+        "phalangeal",
+        "phalanx",
+        "phalynx",
+        "scaphoid",
+        "finger",
+        "dip-joint",
+    ),
+    "toe, foot": ("toe", "metatars", "calcane", "navicular", "lisfranc"),
+    "wrist, forearm, elbow": ("radial", "radius", "colles", "barton", "die-punch", "forearm", "humerus", "biceps"),
+    "ankle": ("ankle", "fibula", "talofibular", "achilles"),
+    "knee, leg": ("knee", "cruciate", "patella", "acl-", "tibia"),
+    "hip, thigh": ("trochanter", "femoral", "acetabul", "hip"),
+}
+"""Words in a film's name that tell the part of the body; the first that fits counts, those of feet before hands."""
 
 
 def main() -> None:
     args = _arguments()
-    cases = ROOT / ".benchmarks" / f"cases-{args.films}-{args.clean}-{args.seed}"
+    kind = "held-back" if args.held_back else "cases"
+    cases = ROOT / ".benchmarks" / f"{kind}-{args.films}-{args.clean}-{args.seed}"
     make_cases(args, cases)
     for method in args.methods:
         settings = SegmentSettings(method=method, weights=args.weights)
@@ -49,10 +74,24 @@ def make_cases(args: argparse.Namespace, cases: Path) -> None:
     counts = ["--films", str(args.films), "--clean", str(args.clean), "--pairs", "0", "--seed", str(args.seed)]
     for table in cases.glob("*/spacing.csv"):  # the bench appends to it
         table.unlink()
-    subprocess.run(
-        [sys.executable, "-W", "ignore", args.shared / "bench" / "cases.py", "--out", cases, *counts], check=True
-    )
+    if args.held_back:
+        draw_held_back(args, ["--out", str(cases), *counts])
+    else:
+        program = args.shared / "bench" / "cases.py"
+        subprocess.run([sys.executable, "-W", "ignore", program, "--out", cases, *counts], check=True)
     done.touch()
+
+
+def draw_held_back(args: argparse.Namespace, words: list[str]) -> None:
+    """The bench's cases on limb films that training kept back (`calcimeasure.training.films`)."""
+    source = importlib.util.spec_from_file_location("cases", args.shared / "bench" / "cases.py")
+    drawer = importlib.util.module_from_spec(source)
+    source.loader.exec_module(drawer)
+    train = [r["file"] for r in rows(args.shared / "data" / "split.csv") if r["split"] == "train"]
+    held = [file for k, file in enumerate(train) if k % HELD_BACK_EVERY == 2 and file.startswith("radiographs/")]
+    drawer.test_films = lambda: [args.shared / "data" / file for file in held]
+    sys.argv = ["cases.py", *words]
+    drawer.main()
 
 
 def score(args: argparse.Namespace, settings: SegmentSettings, folder: Path) -> None:
@@ -73,9 +112,28 @@ def score(args: argparse.Namespace, settings: SegmentSettings, folder: Path) -> 
         tifffile.imwrite(path, found[-1].labels.array.astype(np.uint16), compression="zlib")
     scale = "scale unknown" if args.unknown_scale else "scale given"
     print(f"\n== {folder.name}, {settings.method} ({settings.weights}), {scale}, seed {args.seed}")
-    subprocess.run([sys.executable, args.shared / "bench" / "score.py", folder, masks], check=True)
+    scores = masks.parent / f"{folder.name}.json"
+    subprocess.run([sys.executable, args.shared / "bench" / "score.py", folder, masks, "--json", scores], check=True)
+    by_part(json.loads(scores.read_text())["films"])
     print(f"{'seconds_per_film':24} median {np.median(seconds):.2f}, longest {max(seconds):.2f}")
+    print(f"{'peak memory':24} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     print(f"{'excluded':24} {dropped(found)}")
+
+
+def by_part(films: dict[str, dict]) -> None:
+    """Sensitivity and false finds for each part of the body."""
+    for part in [*PARTS, "other"]:
+        mine = [film for name, film in films.items() if part_of(name) == part]
+        counted = [d["hit"] for film in mine for d in film["deposits"] if d["counts"]]
+        if mine:
+            found = f"found {sum(counted)}/{len(counted)}"
+            print(f"  {part:22} {found:15} FP/film {np.mean([film['false'] for film in mine]):.2f} ({len(mine)} films)")
+
+
+def part_of(name: str) -> str:
+    """Part of the body that a film's name speaks of."""
+    order = ["toe, foot", "finger, hand", *list(PARTS)[2:]]
+    return next((part for part in order if any(word in name.lower() for word in PARTS[part])), "other")
 
 
 def others(data: Path, settings: SegmentSettings) -> None:
@@ -115,6 +173,7 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--clean", type=int, default=20)
     cli.add_argument("--seed", type=int, default=1)
     cli.add_argument("--unknown-scale", action="store_true")
+    cli.add_argument("--held-back", action="store_true", help="cases on films kept back from training")
     cli.add_argument("--shared", type=Path, default=SHARED)
     return cli.parse_args()
 

@@ -25,6 +25,7 @@ COUNTED_VISIBILITY = 2.0
 INSIDE = 0.1
 """Share of a finding that lies in deposits, from which on it counts as one."""
 LEAST_MM2 = 0.5
+FALSE_PER_FILM = 0.4
 PRIOR = 1.0
 """Weight of the prior that keeps the weights small; facts are scaled to deviation 1 before."""
 
@@ -32,13 +33,24 @@ PRIOR = 1.0
 def fit_judge(networks: Networks, films: Sequence[Film], each: int = 6, seed: int = 9) -> dict[str, object]:
     """Base and weights of `FACTS`, fitted on `each` scenes of every limb film and a clean one of every film.
 
-    The judge that `networks` have is not asked. Findings that lie on deposits too faint to count are left out.
+    The judge that `networks` have is not asked. Findings that lie on deposits too faint to count are left out. The base
+    is then moved so that at a score of 0.5 the scenes show `FALSE_PER_FILM` false finds each.
     """
-    rows = [row for scene, mm in _scenes(films, each, seed) for row in _judged(scene, mm, networks)]
+    scenes = list(_scenes(films, each, seed))
+    rows = [row for scene, mm in scenes for row in _judged(scene, mm, networks)]
     facts, real = np.array([facts for facts, _ in rows]), np.array([is_real for _, is_real in rows], float)
-    log.info("judge: %d findings, %d of them deposits", len(real), real.sum())
     base, weights = _logistic(facts, real)
-    return {"base": base, "weights": dict(zip(FACTS, weights, strict=True)), "findings": len(real)}
+    base -= _odds_of_false(base + facts[real == 0] @ weights, FALSE_PER_FILM * len(scenes))
+    found = int((base + facts[real == 1] @ weights > 0).sum())
+    log.info("judge: %d of %d deposits' findings pass, %d false ones seen", found, real.sum(), (real == 0).sum())
+    named = {name: round(float(weight), 6) for name, weight in zip(FACTS, weights, strict=True)}
+    return {"base": round(base, 6), "weights": named, "findings": len(real)}
+
+
+def _odds_of_false(odds: Floats, allowed: float) -> float:
+    """Log odds that so many false finds pass."""
+    ranked = np.sort(odds)[::-1]
+    return float(ranked[min(int(allowed), len(ranked) - 1)])
 
 
 def _scenes(films: Sequence[Film], each: int, seed: int) -> Iterator[tuple[Scene, float]]:
@@ -78,7 +90,7 @@ def _near(scene: Scene) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return np.asarray(real), np.asarray(ghost)
 
 
-def _logistic(facts: Floats, real: Floats) -> tuple[float, list[float]]:
+def _logistic(facts: Floats, real: Floats) -> tuple[float, Floats]:
     """Base and weights of a logistic regression with a Gaussian prior on the weights."""
     mean, spread = facts.mean(0), facts.std(0) + 1e-9
     scaled = (facts - mean) / spread
@@ -89,4 +101,4 @@ def _logistic(facts: Floats, real: Floats) -> tuple[float, list[float]]:
 
     best = minimize(cost, np.zeros(len(FACTS) + 1)).x
     weights = best[1:] / spread
-    return round(float(best[0] - weights @ mean), 8), [round(float(w), 8) for w in weights]
+    return float(best[0] - weights @ mean), np.asarray(weights)

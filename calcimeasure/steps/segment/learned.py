@@ -124,7 +124,7 @@ class Maps:
         """The maps of a stretched film of `mm` per pixel."""
         finder = finder_map(grey, mm, networks)
         outline = outline_map(grey, finder, mm, networks)
-        return cls(finder, outline, *_given_a_deposit(outline))
+        return cls(finder, outline, *inside_given_a_deposit(outline))
 
     def parts(self, mm: float) -> list[Candidate]:
         """Every finding, sure or doubtful; a doubtful one beside a sure one is judged by itself."""
@@ -132,7 +132,7 @@ class Maps:
         return [*groups(within & self.sure, mm), *groups(within & ~self.sure, mm)]
 
 
-def _given_a_deposit(outline: Map) -> tuple[Map, Mask]:
+def inside_given_a_deposit(outline: Map) -> tuple[Map, Mask]:
     """See `Maps`: `inside` and `sure`."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats((outline > FAINT).astype(np.uint8), connectivity=8)
     core = np.ones(len(stats), np.float32)
