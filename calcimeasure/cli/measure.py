@@ -1,4 +1,4 @@
-"""The commands that measure, or say what could be measured: measure, demo, info."""
+"""The commands that measure, or say what could be measured: measure, info."""
 
 from __future__ import annotations
 
@@ -48,10 +48,6 @@ if TYPE_CHECKING:
     from calcimeasure.io.results import Results
 
 
-#: The drawn trial among the sample images.
-SAMPLE_STUDY = "ivig_study"
-
-
 def measure(
     paths: Paths,
     out: Out,
@@ -91,36 +87,13 @@ def measure(
     with clear_errors():
         if resume and overwrite:
             raise typer.BadParameter("choose one of --resume and --overwrite")
-        request = _Request(tuple(paths), out, resume, overwrite)
+        request = Request(tuple(paths), out, resume, overwrite)
         job = _with_folders(job_of(out, kind, spacing, frame, recipe), masks, regions)
         job = _with_spacing_sd(_with_wedge(job, wedge), spacing_sd)
         wanted = scale_request(scale, marker_mm, scale_points, object_distance, source_distance)
         threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         job = replace(job, scale=wanted, max_megapixels=max_megapixels, threads=threads)
-        raise typer.Exit(_run(request, job, _Pace(jobs, timeout), as_json))
-
-
-def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path("calcimeasure-demo"),
-    as_json: Json = False,
-) -> None:
-    """Measure the sample images that come with the package, run the sample study, and say where the reports lie."""
-    from calcimeasure.cli.study import run_sample_study, tell_study
-
-    with clear_errors():
-        samples = _sample_images()
-        job = job_of(out, KindOption.AUTO, str(samples / "spacing.csv"), None, None)
-        request = _Request((samples,), out, resume=False, overwrite=out.exists(), leave_out=f"{SAMPLE_STUDY}/")
-        jobs = min(2, os.cpu_count() or 1)
-        summary, interrupted = _measured(request, job, _Pace(jobs))
-        _tell(summary, interrupted, False)
-        if interrupted:
-            raise typer.Exit(INTERRUPTED)
-        found = run_sample_study(samples / SAMPLE_STUDY, out / SAMPLE_STUDY, jobs)
-        tell_study(found)
-        if as_json:
-            print(json.dumps({**summary, "study": found.summary}))
-        raise typer.Exit(found.code or (SOME_FAILED if summary["failed"] else ALL_MEASURED))
+        raise typer.Exit(_run(request, job, Speed(jobs, timeout), as_json))
 
 
 def info(
@@ -143,7 +116,7 @@ def info(
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
     """Which files, where to, and what to do with what is there already.
 
     Images whose path begins with `leave_out` are no part of the run; empty is to take all.
@@ -163,7 +136,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pace:
+class Speed:
     """How many processes, and how long one file may take."""
 
     jobs: int = 1
@@ -232,26 +205,19 @@ def _recipe(path: Path | None) -> Any:
         raise RecipeError(f"cannot read the recipe {path.name}: {type(error).__name__}") from error
 
 
-def _sample_images() -> Path:
-    """The sample images: inside the installed package, or beside it in a checkout."""
-    home = Path(__file__).parents[1]
-    places = (home / "sample_images", home.parent / "sample_images")
-    return next((place for place in places if place.is_dir()), places[0])
-
-
 # --- the run ---------------------------------------------------------------------------------------
 
 
-def _run(request: _Request, job: Job, pace: _Pace, as_json: bool) -> int:
+def _run(request: Request, job: Job, speed: Speed, as_json: bool) -> int:
     """Measure what was asked for and tell of it; the exit code."""
-    summary, interrupted = _measured(request, job, pace)
-    _tell(summary, interrupted, as_json)
+    summary, interrupted = measured(request, job, speed)
+    tell_run(summary, interrupted, as_json)
     if interrupted:
         return INTERRUPTED
     return SOME_FAILED if summary["failed"] else ALL_MEASURED
 
 
-def _measured(request: _Request, job: Job, pace: _Pace) -> tuple[dict[str, Any], bool]:
+def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], bool]:
     """The summary of a run, and whether it was interrupted."""
     from calcimeasure.batch import run_facts
     from calcimeasure.io.results import open_results
@@ -261,20 +227,20 @@ def _measured(request: _Request, job: Job, pace: _Pace) -> tuple[dict[str, Any],
         request.out, inputs.files, run_facts(job), resume=request.resume, overwrite=request.overwrite
     )
     with results:
-        interrupted = _work_through(results, inputs, job, pace)
+        interrupted = _work_through(results, inputs, job, speed)
         results.finish(run_facts(job))
         return _summary(results, request.out), interrupted
 
 
-def _work_through(results: Results, inputs: Inputs, job: Job, pace: _Pace) -> bool:
+def _work_through(results: Results, inputs: Inputs, job: Job, speed: Speed) -> bool:
     """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
     from calcimeasure.batch import Crew, Task
 
     keys = {item.image: _done_key(results, item.image) for item in inputs.files}
     tasks = [Task(item, keys[item.image]) for item in inputs.files]
-    size = max(1, min(pace.jobs, len(tasks)))
+    size = max(1, min(speed.jobs, len(tasks)))
     try:
-        with progress(len(tasks)) as step, Crew(job, size, pace.seconds_a_file) as crew:
+        with progress(len(tasks)) as step, Crew(job, size, speed.seconds_a_file) as crew:
             _collect(results, crew, tasks, step)
     except KeyboardInterrupt:
         return True
@@ -303,7 +269,8 @@ def _summary(results: Results, out: Path) -> dict[str, Any]:
     return {"out": str(out), "images": len(statuses), **counts, "report": str(out / "report.html")}
 
 
-def _tell(summary: dict[str, Any], interrupted: bool, as_json: bool) -> None:
+def tell_run(summary: dict[str, Any], interrupted: bool, as_json: bool) -> None:
+    """Say how the run ended; as JSON on stdout if asked."""
     if as_json:
         print(json.dumps(summary))
     counts = ", ".join(f"{summary[name]} {name}" for name in ("measured", "proposed", "failed") if summary[name])
