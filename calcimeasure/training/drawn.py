@@ -12,6 +12,8 @@ from calcimeasure.training.films import FILM_MM, Film
 
 CLEAN_EVERY = 3
 """One drawn film in so many holds no calcium of its own; false finds are mined on those."""
+SHARE = 0.25
+"""How often a drawn limb is taken, against a real one: they look alike."""
 SEEN_MM = 0.15
 """Thickness of calcium that counts as outline, in mm: about as bright as the foot of an inserted deposit."""
 
@@ -32,4 +34,4 @@ def _film(seed: int, long_side: int, deposits: int | None) -> Film:
     if drawn.thickness_mm is not None and drawn.truth.count:
         answer = np.where(drawn.thickness_mm > SEEN_MM, drawn.truth.array, 0).astype(np.uint8)
     masks = (drawn.limb.astype(np.uint8), soft.astype(np.uint8))
-    return Film(f"drawn {seed}", np.round(grey * 255).astype(np.uint8), mm, *masks, False, answer)
+    return Film(f"drawn {seed}", np.round(grey * 255).astype(np.uint8), mm, *masks, False, answer, SHARE)

@@ -21,7 +21,10 @@ VALIDATION_EVERY = 6
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A film stored as uint8; `hard` marks the hard negatives, `answer` the calcium it shows already (1, 2 ...)."""
+    """A film stored as uint8; `hard` marks the hard negatives, `answer` the calcium it shows already (1, 2 ...).
+
+    `share` is how often it is taken, against a limb film's 1.
+    """
 
     name: str
     grey: NDArray[np.uint8]
@@ -30,6 +33,7 @@ class Film:
     soft: NDArray[np.uint8]
     hard: bool
     answer: NDArray[np.uint8] | None = None
+    share: float = 1.0
 
     def at(self, mm: float) -> Array:
         """The film resampled to `mm` per pixel, 0..1."""
@@ -67,11 +71,13 @@ def read_film(path: Path, long_side: int) -> Film:
     grey = stretched(resampled(grey, min(1.0, long_side / max(grey.shape))))
     limb = limb_of(grey)
     soft = limb & (grey < np.percentile(grey[limb], 50)) if limb.any() else limb
+    hard = path.parent.name == "radiographs_other"
     return Film(
         path.stem,
         np.round(grey * 255).astype(np.uint8),
         FILM_MM / max(grey.shape),
         limb.astype(np.uint8),
         soft.astype(np.uint8),
-        path.parent.name == "radiographs_other",
+        hard,
+        share=0.6 if hard else 1.0,
     )

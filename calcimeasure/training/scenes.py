@@ -70,10 +70,10 @@ def cut_patch(
 
 
 def _pick(films: Sequence[Film], rng: np.random.Generator) -> int:
-    """Index of a film; hard negatives are drawn at 60 % of the rate of limb films."""
+    """Index of a film, by its share."""
     while True:
         k = int(rng.integers(len(films)))
-        if not films[k].hard or rng.random() < 0.6:
+        if rng.random() < films[k].share:
             return k
 
 

@@ -42,7 +42,7 @@ class Plan:
     rate: float = 3e-3
     seed: int = 1
     save_every: int = 100
-    check_every: int = 1000
+    check_every: int = 500
     average: float = 0.998
     warm_up: int = 300
     drawn: int = 72
