@@ -88,8 +88,8 @@ def real_boards(folder):
     for name in ("aruco_choriginal.jpg", "aruco_screen_charuco.jpg"):
         image = _photo(folder / name)
         markers = find_markers(image)
-        whole = fit_plane(markers.corners, 20.0, image.shape)
-        alone = _sides_by_one(markers.corners, image.shape)
+        whole = fit_plane(markers, 20.0, image.shape)
+        alone = _sides_by_one(markers, image.shape)
         off = ~np.eye(len(markers), dtype=bool)
         centre = markers.corners.mean(axis=1)
         far = np.linalg.norm(centre[:, None] - centre, axis=2) + np.diag(np.full(len(markers), np.inf))
@@ -109,11 +109,12 @@ def real_boards(folder):
         _print_errors(f"both boards, {kind}: area error", pool)
 
 
-def _sides_by_one(corners, shape):
+def _sides_by_one(markers, shape):
     """Side of marker j over its truth when marker i alone gives plane and scale, shape (n, n)."""
+    corners = markers.corners
     sides = np.empty((len(corners), len(corners)))
-    for i, corner in enumerate(corners):
-        to_mm = fit_plane(corner[None], 1.0, shape).to_mm
+    for i in range(len(corners)):
+        to_mm = fit_plane(markers.only(i), 1.0, shape).to_mm
         x, y, w = np.moveaxis(np.dstack([corners, np.ones(corners.shape[:2])]) @ to_mm.T, -1, 0)
         x, y = x / w, y / w
         sides[i] = np.sqrt(np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1)) / 2)

@@ -73,9 +73,10 @@ def page_of(sheet: Sheet, keep=None, stretch=()):
         if keep is not None and place not in keep:
             continue
         side = round(marker.side_mm * _FINE * dict(stretch).get(place, 1.0))
-        black = cv2.resize(marker.modules().astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+        # Every square is first `side` px wide, so that reducing to the page's pixels shares the cut ones out exactly.
+        large = np.where(marker.modules(), np.uint8(25), np.uint8(235)).repeat(side, axis=0).repeat(side, axis=1)
         y, x = round(marker.y_mm * _FINE), round(marker.x_mm * _FINE)
-        page[y : y + side, x : x + side] = np.where(black, 25, 235)
+        page[y : y + side, x : x + side] = cv2.resize(large, (side, side), interpolation=cv2.INTER_AREA)
     return page
 
 

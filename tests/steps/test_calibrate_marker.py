@@ -56,6 +56,38 @@ def test_a_measured_print_overrides_what_the_numbers_tell():
     )
 
 
+@pytest.mark.parametrize("tilt", [0, 15, 25])
+@pytest.mark.parametrize(("factor", "refused"), [(1.0, False), (1.01, False), (1.035, True), (1.1, True)])
+def test_markers_of_unequal_size_are_not_taken_for_tilt(tilt, factor, refused):
+    shot = Shot(tilt=tilt, towards=20, px_per_mm=4, seed=tilt)
+    scale = find_scale(sheet_photo(shot, keep=(5, 6), stretch={5: factor}))
+    assert (scale.spacing is None) is refused
+    assert ("all from one print" in scale.reason) is refused
+
+
+def _bled(shot, mm):
+    """A marker whose ink ran: its black is wider by so many mm on every side."""
+    page = page_of(marker_sheet(20), (5,))
+    reach = round(mm * page.shape[1] / PAGE_MM[0])
+    return photo(shot.take(cv2.erode(page, np.ones((2 * reach + 1,) * 2, np.uint8)), PAGE_MM[0] / page.shape[1]))
+
+
+def test_ink_that_ran_does_not_change_the_scale():
+    assert find_scale(_bled(Shot(), 0.17)).px_per_mm == pytest.approx(5, rel=0.004)
+
+
+def test_a_bright_pen_line_over_a_marker_does_not_change_the_scale():
+    image = sheet_photo(SHOTS["straight"], keep=(5,))
+    pixels = image.pixels.copy()
+    marker = find_markers(image).corners[0]
+    middle = marker.mean(axis=0)
+    cv2.line(
+        pixels, tuple(map(int, marker[3] + 0.2 * (middle - marker[3]))), tuple(map(int, middle)), (250, 250, 250), 2
+    )
+    crossed = find_scale(photo(pixels[..., 0]))
+    assert crossed.px_per_mm == pytest.approx(5, rel=0.003)
+
+
 def _askew(shot):
     """Markers pulled askew, each its own way, with their area kept."""
     page = page_of(marker_sheet(20), (0, 2, 5, 7))
@@ -112,9 +144,9 @@ def test_markers_of_unknown_size_are_refused_until_it_is_given():
 def test_one_marker_measures_another():
     image = _foreign_photo()
     markers = find_markers(image)
-    plane = fit_plane(markers.only(0).corners, 32.0, image.shape)
+    plane = fit_plane(markers.only(0), 32.0, image.shape)
     assert plane.tilt_degrees < 3
-    whole = fit_plane(markers.corners, 32.0, image.shape)
+    whole = fit_plane(markers, 32.0, image.shape)
     assert whole.disagreement < 0.003
     assert whole.relative_sd < plane.relative_sd
 

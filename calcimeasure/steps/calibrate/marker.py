@@ -1,14 +1,17 @@
 """Scale and plane from printed ArUco markers of known size.
 
-The plan: the corners of every marker are found with the one refinement that does not shrink them; one camera looking
-at one plane is fitted to all of them, each marker free to lie anywhere in that plane. Eight numbers of a free
-homography cannot be told from one small marker, and what they get wrong grows with the distance from it; a camera
-with a loosely known focal length and centre holds them in place and gives way when the corners speak against it.
+The plan: the corners of every marker are found with the one refinement that does not shrink them. The squares of our
+own sheet are known to be even, so its corners then come from the whole pattern; what others print is often drawn with
+uneven squares, and only its outline counts. One camera looking at one plane is fitted to all markers, each free to lie
+anywhere in that plane. Eight numbers of a free homography cannot be told from one small marker, and what they get wrong
+grows with the distance from it; a camera with a loosely known focal length and centre holds them in place and gives way
+when the corners speak against it. Markers of unequal size look like tilt; but the shape of each says how much tilt
+there is, so a second fit in which every marker has its own size tells the two apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Any
 
@@ -20,7 +23,8 @@ from scipy.optimize import least_squares
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.calibrate.sheet import DICTIONARY, size_from_ids
+from calcimeasure.steps.calibrate.pattern import fit_pattern
+from calcimeasure.steps.calibrate.sheet import DICTIONARY, marker_modules, size_from_ids
 
 Array = npt.NDArray[np.float64]
 
@@ -34,7 +38,12 @@ MOST_REPROJECTION = 1.0
 MOST_DISAGREEMENT = 0.02
 
 _CORNER_SD = 0.12  # px
-_FOCAL = (1.1, 0.5)  # focal length over the longer side of the picture, and the sd of its logarithm
+# Focal length over the longer side of the picture, and the sd of its logarithm: main cameras of phones 0.7-0.8, their
+# second lens and reflex cameras at close range more.
+_FOCAL = (0.85, 0.4)
+_EQUAL = 0.0005  # sd of the logarithm of a marker's size, all being from one print
+_UNEQUAL = 0.3  # the same where nothing is taken for granted
+_CERTAIN = 3.0  # standard deviations over which a difference in size is one
 _CENTRE_SD = 0.03  # of the optical centre, as a share of the longer side
 _PRINT_SD = 0.003  # of a marker measured with a ruler after printing: 0.06 mm on 20 mm
 _FOREIGN = (cv2.aruco.DICT_6X6_1000, cv2.aruco.DICT_4X4_1000, cv2.aruco.DICT_7X7_1000, cv2.aruco.DICT_ARUCO_ORIGINAL)
@@ -50,17 +59,25 @@ class Markers:
     ids : tuple of int
     corners : float array, shape (n, 4, 2)
         (x, y) in px, clockwise from the marker's own upper left; the centre of the first pixel is (0, 0).
+    covariance : float array, shape (n, 8, 8)
+        Of x, y of each marker's first corner, then of its second, ..., in px2.
     """
 
     ids: tuple[int, ...]
     corners: Array
+    covariance: Array
+
+    @classmethod
+    def none(cls) -> Markers:
+        """No marker."""
+        return cls((), np.empty((0, 4, 2)), np.empty((0, 8, 8)))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def only(self, *which: int) -> Markers:
         """Some of the markers, by their place."""
-        return Markers(tuple(self.ids[k] for k in which), self.corners[list(which)])
+        return Markers(tuple(self.ids[k] for k in which), self.corners[list(which)], self.covariance[list(which)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +94,8 @@ class Plane:
         Root mean square distance between corners seen and fitted.
     sides_mm : float array, shape (n,)
         Side of every marker as measured in the plane.
+    unequal : float
+        Largest difference in size that the markers' own shapes tell of, as a share; 0 where it may be chance.
     relative_sd : float
         Standard deviation of a length in the middle of the picture, as a share of it.
     """
@@ -85,13 +104,14 @@ class Plane:
     tilt_degrees: float
     reprojection_px: float
     sides_mm: Array
+    unequal: float
     relative_sd: float
 
     @property
     def disagreement(self) -> float:
         """Largest difference of a marker's side from the (lower) median, as a share of it."""
         # The mean of two would halve what they disagree by.
-        return float(np.max(np.abs(self.sides_mm / median_low(self.sides_mm.tolist()) - 1)))
+        return max(self.unequal, float(np.max(np.abs(self.sides_mm / median_low(self.sides_mm.tolist()) - 1))))
 
 
 def scale_from_marker(image: Image, marker_mm: float | None = None, *, foreign: bool = True) -> Scale:
@@ -120,7 +140,7 @@ def scale_from_marker(image: Image, marker_mm: float | None = None, *, foreign: 
             "no marker found: lay the printed sheet flat beside the lesion, in focus, with the white border in view"
         )
     side = marker_mm or size_from_ids(markers.ids)
-    plane = fit_plane(markers.corners, side or 1.0, image.shape)
+    plane = fit_plane(markers, side or 1.0, image.shape)
     refusal = _refusal(plane, len(markers), side)
     if refusal or side is None:
         return Scale.refused(refusal, ScaleMethod.MARKER, plane.tilt_degrees, plane.reprojection_px)
@@ -138,36 +158,37 @@ def find_markers(image: Image, *, foreign: bool = True) -> Markers:
     grey = _grey(image)
     ours = _detect(grey, DICTIONARY)
     if len(ours) and size_from_ids(ours.ids):
-        return ours
+        return _refined(ours, grey)
     if not foreign:
-        return Markers((), np.empty((0, 4, 2)))
+        return Markers.none()
     return max((ours, *(_detect(grey, dictionary) for dictionary in _FOREIGN)), key=len)
 
 
-def fit_plane(corners: Array, side_mm: float, shape: tuple[int, int]) -> Plane:
+def fit_plane(markers: Markers, side_mm: float, shape: tuple[int, int]) -> Plane:
     """The plane in which all these markers are squares of `side_mm`.
 
     Parameters
     ----------
-    corners : float array, shape (n, 4, 2)
-        (x, y) in px.
+    markers : Markers
+        At least one.
     side_mm : float
         Side of every marker.
     shape : tuple of int
         Rows and columns of the picture.
     """
-    camera = _Camera(corners, shape)
+    corners = markers.corners
+    camera = _Camera(corners, shape, np.linalg.inv(np.linalg.cholesky(markers.covariance)))
     fits = [least_squares(camera.residuals, start, method="lm", max_nfev=400) for start in camera.starts()]
     best = min(fits, key=lambda fit: fit.cost)
     view = camera.view(best.x)
     to_mm = np.diag([side_mm, side_mm, 1.0]) @ np.linalg.inv(view.to_px)
     to_mm /= to_mm[2] @ [*corners.mean(axis=(0, 1)), 1.0]
-    off = view.corners - corners
     return Plane(
         to_mm=to_mm,
         tilt_degrees=float(np.degrees(np.arccos(np.clip(abs(view.turn[2, 2]), 0, 1)))),
-        reprojection_px=float(np.sqrt(np.mean(np.sum(off**2, axis=2)))),
+        reprojection_px=camera.off_px(best.x),
         sides_mm=_sides(to_mm, corners),
+        unequal=camera.unequal(best.x),
         relative_sd=camera.relative_sd(best),
     )
 
@@ -191,24 +212,37 @@ def _detect(grey: npt.NDArray[np.uint8], dictionary: int) -> Markers:
     detector = cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(dictionary), settings)
     corners, ids, _ = detector.detectMarkers(large)
     if ids is None:
-        return Markers((), np.empty((0, 4, 2)))
-    points = np.array(corners, float).reshape(-1, 4, 2)
+        return Markers.none()
     order = np.argsort(ids.ravel(), kind="stable")
-    return Markers(tuple(int(k) for k in ids.ravel()[order]), ((points + 0.5) / zoom - 0.5)[order])
+    # This refinement counts from the outer corner of the first pixel, not from its centre.
+    points = (np.array(corners, float).reshape(-1, 4, 2) / zoom - 0.5)[order]
+    covariance = np.broadcast_to(_CORNER_SD**2 * np.eye(8), (len(points), 8, 8))
+    return Markers(tuple(int(k) for k in ids.ravel()[order]), points, covariance)
+
+
+def _refined(markers: Markers, grey: npt.NDArray[np.uint8]) -> Markers:
+    """Markers of our sheet with the corners that their patterns give; one that its pattern does not fit stays."""
+    corners, covariance = markers.corners.copy(), markers.covariance.copy()
+    for k, number in enumerate(markers.ids):
+        fitted = fit_pattern(grey, ~marker_modules(number), markers.corners[k])
+        if fitted is not None:
+            corners[k], covariance[k] = fitted.corners, fitted.covariance
+    return Markers(markers.ids, corners, covariance)
 
 
 def _refusal(plane: Plane, count: int, side: float | None) -> str:
     """Why the plane must not be used; empty when it may."""
-    # Tilt comes last: what markers say that contradict each other about tilt is worth nothing.
+    # Tilt comes last: what markers say that contradict each other about tilt is worth nothing. Corners far from the
+    # plane come first, but for those that unequal sizes explain.
+    if plane.reprojection_px > MOST_REPROJECTION and not plane.unequal:
+        return (
+            f"the marker corners lie {plane.reprojection_px:.1f} px from one plane, more than {MOST_REPROJECTION:.0f}: "
+            "lay the sheet flat, hold still and photograph it again"
+        )
     if plane.disagreement > MOST_DISAGREEMENT:
         return (
             f"the markers disagree by {plane.disagreement:.1%} in size, more than {MOST_DISAGREEMENT:.0%}: lay them "
             "flat in one plane, all from one print, and photograph again"
-        )
-    if plane.reprojection_px > MOST_REPROJECTION:
-        return (
-            f"the marker corners lie {plane.reprojection_px:.1f} px from one plane, more than {MOST_REPROJECTION:.0f}: "
-            "lay the sheet flat, hold still and photograph it again"
         )
     if plane.tilt_degrees > MOST_TILT:
         return (
@@ -262,16 +296,24 @@ class _View:
     corners: Array
 
 
+def _covariance(fit: Any) -> Array:
+    """Of a fit's parameters; wider where the residuals are larger than their claimed standard deviations."""
+    excess = max(1.0, 2 * fit.cost / max(fit.jac.shape[0] - fit.jac.shape[1], 1))
+    return np.asarray(np.linalg.pinv(fit.jac.T @ fit.jac) * excess)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Camera:
     """One camera and one plane; lengths in marker sides.
 
     The parameters: rotation vector (3), position (3), logarithm of focal length over the longer side, optical centre
-    (2, over the longer side), then x, y and angle in the plane of every marker after the largest.
+    (2, over the longer side), then x, y, angle in the plane and logarithm of size of every marker after the largest.
     """
 
     corners: Array
     shape: tuple[int, int]
+    whitening: Array
+    size_sd: float = _EQUAL
 
     @property
     def _long(self) -> float:
@@ -289,20 +331,24 @@ class _Camera:
         middle = (np.array(self.shape[::-1]) - 1) / 2 + p[7:9] * self._long
         lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
         to_px = lens @ np.column_stack([turn[:, 0], turn[:, 1], p[3:6]])
-        return _View(turn, to_px, _apply(to_px, self._laid(p[9:].reshape(-1, 3))))
+        return _View(turn, to_px, _apply(to_px, self._laid(p[9:].reshape(-1, 4))))
 
     def _laid(self, places: Array) -> Array:
         """Corners of all markers in the plane."""
         places = np.insert(places, self._first, 0.0, axis=0)
         c, s = np.cos(places[:, 2]), np.sin(places[:, 2])
         turn = np.stack([np.stack([c, s], 1), np.stack([-s, c], 1)], 1)
-        return np.asarray(_SQUARE @ turn + places[:, None, :2])
+        return np.asarray(np.exp(places[:, 3])[:, None, None] * (_SQUARE @ turn) + places[:, None, :2])
 
     def residuals(self, p: Array) -> Array:
         """Corner distances and what is known of cameras, all in standard deviations."""
-        off = (self.view(p).corners - self.corners).ravel() / _CORNER_SD
+        off = np.einsum("nij,nj->ni", self.whitening, (self.view(p).corners - self.corners).reshape(-1, 8)).ravel()
         known = [(p[6] - np.log(_FOCAL[0])) / _FOCAL[1], p[7] / _CENTRE_SD, p[8] / _CENTRE_SD]
-        return np.concatenate([off, known])
+        return np.concatenate([off, known, p[9:].reshape(-1, 4)[:, 3] / self.size_sd])
+
+    def off_px(self, p: Array) -> float:
+        """Root mean square distance of the corners from where this camera sees them."""
+        return float(np.sqrt(np.mean(np.sum((self.view(p).corners - self.corners) ** 2, axis=2))))
 
     def starts(self) -> list[Array]:
         """Both poses in which a square can be seen."""
@@ -316,16 +362,32 @@ class _Camera:
 
     def _start(self, turn: Array, shift: Array) -> Array:
         camera = np.concatenate([turn, shift, [np.log(_FOCAL[0]), 0, 0]])
-        back = np.linalg.inv(_Camera(self.corners[self._first][None], self.shape).view(camera).to_px)
+        back = np.linalg.inv(
+            _Camera(self.corners[self._first][None], self.shape, self.whitening[:1]).view(camera).to_px
+        )
         flat = np.delete(_apply(back, self.corners), self._first, axis=0)
         side = flat[:, 1] - flat[:, 0]
-        places = np.column_stack([flat.mean(axis=1), np.arctan2(side[:, 1], side[:, 0])])
+        places = np.column_stack([flat.mean(axis=1), np.arctan2(side[:, 1], side[:, 0]), np.zeros(len(flat))])
         return np.concatenate([camera, places.ravel()])
+
+    def unequal(self, start: Array) -> float:
+        """Largest difference between sizes that is certain when every marker may have its own."""
+        if len(self.corners) < 2:
+            return 0.0
+        free = replace(self, size_sd=_UNEQUAL)
+        fit = least_squares(free.residuals, start, method="lm", max_nfev=400)
+        if free.off_px(fit.x) > MOST_REPROJECTION:
+            return 0.0  # no plane at all, and then sizes in it mean nothing
+        logs = np.append(fit.x[9:].reshape(-1, 4)[:, 3], 0.0)
+        places = np.append(np.arange(12, len(fit.x), 4), len(fit.x))
+        covariance = np.pad(_covariance(fit), ((0, 1), (0, 1)))[np.ix_(places, places)]
+        apart = logs[:, None] - logs
+        sd = np.sqrt(np.maximum(np.diag(covariance)[:, None] + np.diag(covariance) - 2 * covariance, 1e-12))
+        return float(np.expm1(np.max(np.abs(apart) * (np.abs(apart) > _CERTAIN * sd))))
 
     def relative_sd(self, fit: Any) -> float:
         """Standard deviation of the logarithm of a length in the middle of the picture."""
-        excess = max(1.0, 2 * fit.cost / max(fit.jac.shape[0] - fit.jac.shape[1], 1))
-        covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * excess
+        covariance = _covariance(fit)
         step = 1e-5
         slope = np.array([self._log_length(fit.x + step * e) for e in np.eye(len(fit.x))]) - self._log_length(fit.x)
         return float(np.sqrt(slope @ covariance @ slope) / step)
