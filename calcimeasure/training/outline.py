@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, LOOKS, resampled, sized
+from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, resampled, sized
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films
@@ -32,6 +32,8 @@ CROP = 128
 PATCH_MM = 64.0
 LONG_SIDES = (1600, 800)
 CROPS_EACH = 3
+LOOKS = (0.85, 1.2)
+"""Pixel sizes, against the finder's own, at which it is looked through here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class OutlinePlan:
     average: float = 0.995
     warm_up: int = 100
     drawn: int = 72
-    working_mm: float = 0.2
+    working_mm: float = 0.25
 
 
 def outline_network() -> Finder:

@@ -6,11 +6,11 @@ import pytest
 from calcimeasure.steps.segment.candidates import Candidate, in_reading_order, specks_joined
 from calcimeasure.steps.segment.judge import FACTS, Judge
 from calcimeasure.steps.segment.learned import EDGE, groups, inside_given_a_deposit
-from calcimeasure.steps.segment.weights import Card
+from calcimeasure.steps.segment.weights import Weights
 
 
 def test_a_blank_judge_knows_nothing():
-    assert Judge.blank().score((3.0,) * len(FACTS)) == 0.5
+    assert Judge(0.0, (0.0,) * len(FACTS)).score((3.0,) * len(FACTS)) == 0.5
 
 
 def test_a_fact_moves_the_score_the_way_of_its_weight():
@@ -28,7 +28,7 @@ def test_a_judge_weighs_every_fact():
 
 @pytest.mark.parametrize("name", ["deposits", "deposits-free"])
 def test_the_shipped_judges_like_what_both_networks_are_sure_of(name):
-    judge = Card.named(name).judge
+    judge = Weights.named(name).judge
     facts = {"finder_high": 4, "finder_middle": 3, "outline_high": 4, "outline_middle": 3, "size": 2, "elongation": 0.3}
     sure = [facts.get(fact, 0) for fact in FACTS[:-1]] + [1]
     doubtful = [-value if fact in FACTS[:4] else value for fact, value in zip(FACTS, sure, strict=True)]

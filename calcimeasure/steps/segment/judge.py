@@ -39,11 +39,6 @@ class Judge:
         if len(self.weights) != len(FACTS):
             raise ValueError(f"a judge weighs {len(FACTS)} facts, got {len(self.weights)} weights")
 
-    @classmethod
-    def blank(cls) -> Judge:
-        """A judge that knows nothing: every finding is as likely as not."""
-        return cls(0.0, (0.0,) * len(FACTS))
-
     def score(self, facts: Sequence[float]) -> float:
         """Probability (0-1) that a finding with these facts is a deposit."""
         return float(1 / (1 + np.exp(-(self.base + np.dot(self.weights, facts)))))

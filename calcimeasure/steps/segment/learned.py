@@ -1,9 +1,9 @@
-"""Deposits of a radiograph by two small networks: one finds them, one draws their outline.
+"""Deposits of a radiograph by small networks: some find them, one draws their outline.
 
-The finder sees the film at its working pixel size (0.2 mm; 0.25 with `deposits-free`) on a fixed grid of
-tiles whose margins cover its receptive field, so that its map does not depend on the tiling. The outline
-network then looks at the film's own pixels, in the blocks where the finder saw something. A judge scores
-what both saw. How they were trained: `calcimeasure.training`.
+Finders see the film at their working pixel size on a fixed grid of tiles whose margins cover their receptive
+field, so that their map does not depend on the tiling. The outline network then looks at the film's own
+pixels, in the blocks where the finders saw something. A judge scores what all saw. How they were trained:
+`calcimeasure.training`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.steps.segment.candidates import Candidate, Grounds
 from calcimeasure.steps.segment.findings import Findings
+from calcimeasure.steps.segment.judge import Judge
 from calcimeasure.steps.segment.limb import survey
 from calcimeasure.steps.segment.settings import SegmentSettings
-from calcimeasure.steps.segment.weights import Card, finder_file, outline_file
+from calcimeasure.steps.segment.weights import Finder, Weights
 
 Map = npt.NDArray[np.float32]
 
@@ -45,8 +46,6 @@ CORE = 95
 EDGE = 0.5
 #: Parts closer than this are judged together: one cluster of grains is one finding.
 GROUP_MM = 1.5
-#: The finder looks twice, at the pixel size times each of these: what it sees in both looks is rarely false.
-LOOKS = (0.85, 1.2)
 #: A small picture of unknown scale may be an enlarged part, a fingertip for instance:
 #: it is looked at again as if its long side were this many mm.
 ENLARGED_MM, ENLARGED_PX = 50.0, 800
@@ -88,9 +87,7 @@ def _seen(image: Image, settings: SegmentSettings) -> Findings:
     networks = Networks.named(settings.weights)
     maps = Maps.of(stretched(image.pixels, image.valid), seen.native_mm, networks)
     return Findings(
-        tuple(
-            networks.card.judge.judged(part, maps.finder, maps.outline, grounds) for part in maps.parts(seen.native_mm)
-        ),
+        tuple(networks.judge.judged(part, maps.finder, maps.outline, grounds) for part in maps.parts(seen.native_mm)),
         grounds,
         f"learned: {settings.weights}",
         limb=seen.enlarged(seen.limb),
@@ -146,16 +143,17 @@ def inside_given_a_deposit(outline: Map) -> tuple[Map, Mask]:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The finder and the outline network of one set of weights, and how they are to be used."""
+    """The finders, each with how it is used, the outline network, and the judge of one set of weights."""
 
-    finder: onnxruntime.InferenceSession
+    finders: tuple[tuple[Finder, onnxruntime.InferenceSession], ...]
     outline: onnxruntime.InferenceSession
-    card: Card
+    judge: Judge
 
     @classmethod
-    def opened(cls, finder: Path, outline: Path, card: Card, threads: int = 2) -> Networks:
-        """The networks of two ONNX files."""
-        return cls(_session(finder, threads), _session(outline, threads), card)
+    def of(cls, weights: Weights, threads: int) -> Networks:
+        """The networks of some weights, loaded."""
+        finders = tuple((finder, _session(finder.file, threads)) for finder in weights.finders)
+        return cls(finders, _session(weights.outline, threads), weights.judge)
 
     @classmethod
     def named(cls, weights: str) -> Networks:
@@ -165,7 +163,7 @@ class Networks:
 
 @lru_cache(maxsize=2)
 def _loaded(weights: str, threads: int) -> Networks:
-    return Networks.opened(finder_file(weights), outline_file(weights), Card.named(weights), threads)
+    return Networks.of(Weights.named(weights), threads)
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -184,10 +182,12 @@ def stretched(pixels: Pixels, valid: Mask | None = None) -> Map:
 
 
 def finder_map(grey: Map, mm: float, networks: Networks, tile: int = TILE) -> Map:
-    """The finder's probability of calcium, as large as the film; it does not depend on `tile` (a multiple of 16)."""
-    factors = [mm * look / networks.card.working_mm for look in LOOKS]
-    looks = [_enlarged_by(factor, grey, networks.finder, tile) for factor in factors]
-    return np.asarray(np.mean(looks, axis=0), np.float32)
+    """The finders' mean probability of calcium, as large as the film; independent of `tile` (a multiple of 16)."""
+    seen = [
+        np.mean([_enlarged_by(mm * look / finder.working_mm, grey, network, tile) for look in finder.looks], axis=0)
+        for finder, network in networks.finders
+    ]
+    return np.asarray(np.mean(seen, axis=0), np.float32)
 
 
 def outline_map(grey: Map, hint: Map, mm: float, networks: Networks) -> Map:

@@ -13,37 +13,43 @@ from calcimeasure.steps.segment.judge import FACTS, Judge
 _HOME = Path(__file__).parents[2] / "weights"
 
 
-def finder_file(name: str) -> Path:
-    """The network that finds deposits, of the weights called `name`."""
-    return _HOME / f"{name}.onnx"
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """A network that finds deposits: its file, the pixel size (mm) it was trained for, and how often it looks.
 
+    It sees the film at the pixel size times each of `looks`: what it sees in all of them is rarely false.
+    """
 
-def outline_file(name: str) -> Path:
-    """The network that draws their outline."""
-    return _HOME / f"{name.replace('deposits', 'outline')}.onnx"
-
-
-def card_file(name: str) -> Path:
-    """How the networks are to be used, as JSON."""
-    return _HOME / f"{name}.json"
+    file: Path
+    working_mm: float
+    looks: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """How one set of weights is to be used: the pixel size its finder was trained for, in mm, and its judge."""
+class Weights:
+    """One set of weights: finders that answer together, the outline network's file, and the judge of findings."""
 
-    working_mm: float
+    finders: tuple[Finder, ...]
+    outline: Path
     judge: Judge
 
     @classmethod
-    def named(cls, name: str) -> Card:
-        """The card of the weights called `name`."""
-        facts = json.loads(card_file(name).read_text())
-        return cls(facts["working_mm"], Judge(facts["base"], tuple(facts["weights"][fact] for fact in FACTS)))
+    def named(cls, name: str) -> Weights:
+        """The weights called `name`, as the package ships them."""
+        return cls.read(_HOME / f"{name}.json")
+
+    @classmethod
+    def read(cls, card: Path) -> Weights:
+        """The weights that a card describes; their files lie beside it."""
+        facts = json.loads(card.read_text())
+        finders = (Finder(card.parent / f["file"], f["working_mm"], tuple(f["looks"])) for f in facts["finders"])
+        judge = Judge(facts["judge"]["base"], tuple(facts["judge"]["weights"][fact] for fact in FACTS))
+        return cls(tuple(finders), card.parent / facts["outline"], judge)
 
 
 @cache
 def fingerprint(name: str) -> str:
-    """SHA-256 of the networks and the judge: other weights give other numbers, so the recipe's hash holds this."""
-    bytes_ = b"".join(file.read_bytes() for file in (finder_file(name), outline_file(name), card_file(name)))
-    return hashlib.sha256(bytes_).hexdigest()
+    """SHA-256 of the networks and the card: other weights give other numbers, so the recipe's hash holds this."""
+    weights = Weights.named(name)
+    files = [_HOME / f"{name}.json", *(finder.file for finder in weights.finders), weights.outline]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
