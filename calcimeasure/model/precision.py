@@ -49,6 +49,9 @@ class PrecisionProfile:
         Range of sizes seen.
     covariance : tuple of 3 tuples of 3 float
         Of a, b, c; zero for a coefficient held at 0.
+    tail : float
+        How much further than normal errors the repeats lie apart where 95 % of them do, at least 1. A deposit that is
+        found in one picture and missed in the next makes the tails heavy.
     """
 
     a: float
@@ -61,6 +64,7 @@ class PrecisionProfile:
     smallest: float
     largest: float
     covariance: tuple[tuple[float, float, float], ...]
+    tail: float = 1.0
 
     @classmethod
     def from_json(cls, profile: object) -> PrecisionProfile:
@@ -80,6 +84,7 @@ class PrecisionProfile:
             origin=_words(profile, "origin"),
             subjects=int(numbers["subjects"]),
             covariance=_matrix(profile.get("covariance")),
+            tail=max(1.0, _number({"tail": 1.0, **profile}, "tail")),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -107,8 +112,12 @@ class PrecisionProfile:
         return multiplier(level) * math.sqrt(2) * self.wsd(size)
 
     def sdc_upper(self, size: float, level: float = 0.95, confidence: float = 0.95) -> float:
-        """One-sided upper bound of `sdc`, inflated by chi-square with the degrees of freedom at this size."""
-        return self.sdc(size, level) * df_inflation(self.df_at(size), confidence)
+        """What a change must exceed to be believed.
+
+        The one-sided upper bound of `sdc`, inflated by chi-square with the degrees of freedom at this size; or as far
+        as the repeats' own tail reaches, where that is further.
+        """
+        return self.sdc(size, level) * max(self.tail, df_inflation(self.df_at(size), confidence))
 
     def df_at(self, size: float) -> float:
         """Degrees of freedom of `wsd` at this size, at least 1 and at most those of the whole fit.

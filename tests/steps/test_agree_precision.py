@@ -85,6 +85,32 @@ def test_error_never_falls_with_size_nor_below_the_smallest_seen() -> None:
     assert found.sdc_upper(30, 0.8) < found.sdc_upper(30) > found.sdc(30)
 
 
+def _flickering(pairs: int, draw: np.random.Generator) -> Array:
+    """Repeats of which one in ten misses half of what the other finds."""
+    size = np.exp(draw.uniform(np.log(2), np.log(200), pairs))
+    found = np.where(draw.random((pairs, 2)) < 0.05, 0.5, 1.0)
+    return np.asarray(size[:, None] * found * np.exp(0.05 * draw.normal(size=(pairs, 2))))
+
+
+def test_heavy_tails_widen_the_bound_until_it_holds() -> None:
+    draw, beyond = np.random.default_rng(3), []
+    for _ in range(60):
+        found = fit_precision_profile(_flickering(24, draw), "mm2", ORIGIN)
+        beyond += [abs(a - b) > found.sdc_upper((a + b) / 2) for a, b in _flickering(24, draw)]
+    assert np.mean(beyond) <= 0.06
+
+
+def test_normal_repeats_have_no_tail() -> None:
+    found = fit_precision_profile(_repeats(CURVES[0], 4000, np.random.default_rng(5)), "mm2", ORIGIN)
+    assert found.tail == pytest.approx(1, abs=0.06)
+
+
+def test_a_file_without_a_tail_has_none() -> None:
+    facts = _profile().to_json()
+    del facts["tail"]
+    assert PrecisionProfile.from_json(facts).tail == 1
+
+
 def test_file_round_trip() -> None:
     found = _profile()
     text = json.dumps(found.to_json(), allow_nan=False)
@@ -100,6 +126,7 @@ def test_file_round_trip() -> None:
         ({"b": -1}, "'b' is no number"),
         ({"c": float("nan")}, "'c' is no number"),
         ({"df": 10**400}, "'df' is no number"),
+        ({"tail": "long"}, "'tail' is no number"),
         ({"unit": ""}, "does not state its 'unit'"),
         ({"origin": 3}, "does not state its 'origin'"),
         ({"covariance": [[1, 2], [3, 4]]}, "'covariance' is no table of 3 x 3"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import optimize, special
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.precision import PrecisionProfile, columns_of
+from calcimeasure.model.precision import LARGEST, PrecisionProfile, columns_of
 from calcimeasure.steps.agree.readings import ROUNDING, Array, Repeats, repeats
 
 _FEWEST = 10  # three coefficients from fewer repeats are a guess
+_LEVEL = 0.95
 _ROUNDS = 20  # of reweighting; the third seldom moves a coefficient by 1 %
 
 
@@ -30,6 +32,7 @@ def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, 
         For fewer than ten deposits, one measured once or with a mean of 0 or less, missing values, no stated origin,
         or repeats that are all equal (the same file measured twice shows nothing).
     """
+    groups = [np.asarray(group, dtype=np.float64) for group in groups]
     found = repeats(groups, least=_FEWEST)
     if not (unit.strip() and origin.strip()):
         raise MeasurementRefused("a precision profile needs its unit and its origin in words")
@@ -40,7 +43,7 @@ def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, 
     coefficients = _reweighted(found)
     scale, df = _pooled(found, coefficients)
     a, b, c = (scale * coefficients).tolist()
-    return PrecisionProfile(
+    profile = PrecisionProfile(
         a=a,
         b=b,
         c=c,
@@ -52,6 +55,17 @@ def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, 
         largest=float(found.mean.max()),
         covariance=_covariance(found, scale * coefficients),
     )
+    return replace(profile, tail=_tail(groups, profile))
+
+
+def _tail(groups: Sequence[Array], profile: PrecisionProfile) -> float:
+    """How much further apart than normal errors the first two repeats of 95 % of the groups lie, at least 1.
+
+    The quantile of rank 0.95 (n + 1), as in split conformal prediction (V. Vovk et al., 2005): it holds for 95 % of
+    further pairs whatever the distribution.
+    """
+    apart = [abs(x[1] - x[0]) / profile.sdc(min((x[0] + x[1]) / 2, LARGEST)) for x in groups]
+    return max(1.0, float(np.sort(apart)[min(len(apart), math.ceil(_LEVEL * (len(apart) + 1))) - 1]))
 
 
 def _reweighted(found: Repeats) -> Array:
