@@ -143,9 +143,9 @@ class Desk(QObject):
 
     def _opened(self, picture: Any) -> Sheet:
         path = _layers.path_of(picture)
-        sheet = Sheet(self.viewer, picture, self.naming.get(path) if path else None)
+        source = self.naming.get(path) if path else None
+        sheet = Sheet(self.viewer, picture, source, later=lambda action: QTimer.singleShot(0, action))
         sheet.refused = self.tell
-        sheet.later = lambda action: QTimer.singleShot(0, action)
         sheet.session.initials = initials()
         sheet.session.on_change(lambda event: self._heard(sheet, event))
         self.sheets.append(sheet)

@@ -30,7 +30,7 @@ from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
 from napari_calcimeasure._pencil import box_of
-from napari_calcimeasure._session import Event, Session
+from napari_calcimeasure._session import Event, Proposal, Session
 from napari_calcimeasure._state import Held
 from napari_calcimeasure._table import Column, ThingsTable
 from napari_calcimeasure._words import area, bare, in_words, reason_in_words, scale_in_words
@@ -85,7 +85,14 @@ class MeasurePanel(QWidget):
         if (session := self._session) is not None:
             job = self.desk.attempt(session.segmenting)
             if job is not None:
-                self.desk.in_background("looking for deposits", job, session.found)
+                self.desk.in_background("looking for deposits", job, partial(self._found, session))
+
+    def _found(self, session: Session, result: Proposal) -> None:
+        """Take what was found; when a stroke came in between, it is laid beside that in the thread, too."""
+        if session.is_stale(result):
+            self.desk.in_background("looking for deposits", session.again(result), partial(self._found, session))
+        else:
+            session.found(result)
 
     def set_threshold(self, value: int) -> None:
         """Keep findings that are at least so sure."""
@@ -289,7 +296,15 @@ class MeasurePanel(QWidget):
         job = self._do(lambda session: session.sifting(**wanted))
         if job is not None:
             name = "threshold" if "threshold" in wanted else "smallest size"
-            self.desk.aside("sift", job, lambda found: session.found(found, name) if session is self._session else None)
+            self.desk.aside("sift", job, partial(self._sifted, session, name))
+
+    def _sifted(self, session: Session, name: str, result: Proposal) -> None:
+        if session is not self._session:
+            return
+        if session.is_stale(result):
+            self.desk.aside("sift", session.again(result), partial(self._sifted, session, name))
+        else:
+            session.found(result, name)
 
     def _chosen(self, session: Session) -> list[int]:
         return [number for number in self.table.selected() if number in session.rows]
@@ -328,7 +343,10 @@ class MeasurePanel(QWidget):
         self.desk.in_background("outlining", lambda: segment_photo(image, **prompt), session.prompted)
 
     def _region_drawn(self, corners: _layers.Corners) -> None:
-        self._do(lambda session: session.set_region(_layers.inside(corners, session.image.shape)))
+        session = self._session
+        job = self._do(lambda session: session.limiting(_layers.inside(corners, session.image.shape)))
+        if job is not None and session is not None:
+            self.desk.in_background("limiting to the region", job, session.limited)
 
     def _clicked(self, viewer: Any, event: Any) -> None:
         """A click on the picture chooses the deposit under it (napari's hook)."""

@@ -11,7 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from calcimeasure.model.study import DepositChange, Fate
 from napari_calcimeasure import _layers
-from napari_calcimeasure._outline import draw_quickly
+from napari_calcimeasure._outline import Drawing
 from napari_calcimeasure._pair import Pair, code_of
 from napari_calcimeasure._words import FATES
 
@@ -118,7 +118,7 @@ class PairLayers:
         fates = Labels(
             self._fates(followup), name=f"{name} fates", colormap=DirectLabelColormap(color_dict=colours), **placed
         )
-        draw_quickly(fates)
+        Drawing(fates)
         fates.contour = max(2, round(max(pixels.shape) / 500))
         fates.opacity, fates.editable = 1.0, False
         points, said = self._letters(followup)

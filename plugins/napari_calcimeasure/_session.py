@@ -12,7 +12,10 @@ How the window uses it
     session.keep_journal()                          # from now on every step is on disk before the next begins
 
     job = session.segmenting()                      # call job() in a worker thread; it touches nothing
-    session.found(job())                            # back in the main thread; what a person did stays
+    result = job()
+    if session.is_stale(result):                    # something was done meanwhile: again(result)() in a worker thread
+        result = session.again(result)()
+    session.found(result)                           # back in the main thread; what a person did stays
     session.set_threshold(0.4); session.set_min_area_mm2(1.0); session.set_min_area_px(20)
     job = session.sifting(threshold=0.4); session.found(job(), "threshold")     # the same with job() in a worker thread
 
@@ -22,6 +25,7 @@ How the window uses it
     session.split(8); session.split(8, line=[(r, c), (r, c)])
     session.bring_back(session.excluded[0])         # also when it was rejected
     session.load_mask(path); session.set_region(mask_or_None)
+    job = session.limiting(mask); session.limited(job())        # the same with job() in a worker thread
     session.set_spacing(0.15); session.set_spacing(Spacing(...)); session.set_scale(scale)
     job = session.scaling(scale); session.scaled(job())         # the same with job() in a worker thread
     job = session.loading(path); session.loaded(job())
@@ -117,13 +121,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A session as it was when a thread began to work for it.
+
+    `labels` and `rows` are copies, or empty where a new segmentation has nothing of a person's to respect.
+    """
+
+    state: State
+    steps: int
+    labels: Array
+    rows: Mapping[int, Deposit]
+    rejected: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """A finished segmentation on its way back from the worker thread."""
+    """A finished segmentation on its way back from the worker thread, and the mask that it would make, measured."""
 
     findings: Findings | Proposed
     segmentation: Segmentation
+    mask: Array
     measurement: Measurement
-    asked: State
+    asked: Asked
     recipe: Recipe
 
 
@@ -132,6 +151,15 @@ class Rescaled:
     """The film at another scale, measured after so many steps."""
 
     image: Image
+    measurement: Measurement
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limited:
+    """A region of interest, and the numbers of what lies in it after so many steps."""
+
+    inside: Mask
     measurement: Measurement
     steps: int
 
@@ -311,8 +339,9 @@ class Session:
     def segmenting(self) -> Callable[[], Proposal]:
         """Work for another thread: it knows all it needs and changes nothing; give its result to `found`."""
         self._check_open()
-        state = self._state
-        return lambda: _proposal(find(state.image, state.recipe.segment), state, state.recipe)
+        asked = self._asked
+        image, recipe = asked.state.image, asked.state.recipe
+        return lambda: _proposal(find(image, recipe.segment), asked, recipe)
 
     def sifting(self, **settings: Any) -> Callable[[], Proposal]:
         """As `segmenting`, for other `SegmentSettings` (``threshold=0.4``) on what was found already: much quicker.
@@ -325,21 +354,29 @@ class Session:
             For a setting out of range.
         """
         self._check_open()
-        state, findings = self._state, self._findings
+        asked, findings = self._asked, self._findings
         if findings is None:
-            raise EditRefused("press Segment first: there is nothing to choose from yet")
-        recipe = replace(state.recipe, segment=replace(state.recipe.segment, **settings))
-        return lambda: _proposal(findings.under(recipe.segment), state, recipe)
+            raise EditRefused("press Find deposits first: there is nothing to choose from yet")
+        recipe = replace(self.recipe, segment=replace(self.recipe.segment, **settings))
+        return lambda: _proposal(findings.under(recipe.segment), asked, recipe)
+
+    def is_stale(self, result: Proposal) -> bool:
+        """Whether something was done since a proposal was asked for: `found` would work it out anew, here and now."""
+        return result.asked.steps != len(self.did) or result.asked.state is not self._state
+
+    def again(self, result: Proposal) -> Callable[[], Proposal]:
+        """Work for another thread: a stale proposal worked out anew for the mask as it is; nothing is searched."""
+        asked, recipe = self._asked, self._recipe_of(result)
+        return lambda: _proposal(result.findings.under(recipe.segment), asked, recipe)
 
     def found(self, result: Proposal | Segmentation, name: str = "segment") -> Event:
         """Lay what was found beside what a person did; that stays, and what a person refused stays away."""
         if isinstance(result, Segmentation):
             return self._lay(result, None, name)
         self._check_open()
-        self._findings = result.findings
-        recipe = self.recipe if result.recipe is result.asked.recipe else result.recipe
-        if self._same_question(result.asked):
-            return self._lay(result.segmentation, None if self._is_touched else result.measurement, name, recipe)
+        self._findings, recipe = result.findings, self._recipe_of(result)
+        if not self.is_stale(result):
+            return self._lay(result.segmentation, (result.mask, result.measurement), name, recipe)
         self._findings = self._findings.under(recipe.segment)
         return self._lay(self._findings.segmentation(recipe.segment, self._state.searched), None, name, recipe)
 
@@ -504,14 +541,34 @@ class Session:
         """
         if region is None:
             return self._do("region", state=replace(self._state, region=None))
+        return self._limit(self._inside(region), None)
+
+    def limiting(self, region: Mask) -> Callable[[], Limited]:
+        """As `set_region`, for another thread, with its refusals; give its result to `limited`."""
+        self._check_open()
+        inside, image, settings, steps = self._inside(region), self.image, self.recipe.measure, len(self.did)
+        return lambda: Limited(inside, measure(image, Labels(self._within(inside)), settings=settings), steps)
+
+    def limited(self, result: Limited) -> Event:
+        """Take a region that was measured in another thread; what was edited meanwhile is measured again."""
+        return self._limit(result.inside, result.measurement if len(self.did) == result.steps else None)
+
+    def _inside(self, region: Mask) -> Mask:
         self._check_shape(region, "region of interest")
         inside = np.asarray(region, bool).copy()
         inside.flags.writeable = False
+        return inside
+
+    def _within(self, inside: Mask) -> Array:
+        """The mask without what lies outside."""
+        return np.where(inside, self._labels, np.int32(0))
+
+    def _limit(self, inside: Mask, measured: Measurement | None) -> Event:
         lost = tuple(self._held(n, Reason.OUTSIDE_REGION) for n in self.rows if not self._meets(n, inside))
         state = replace(
             self._state, region=inside, excluded=_sorted((*self.excluded, *lost)) if lost else self.excluded
         )
-        return self._do("region", [(_everywhere(self._labels), np.where(inside, self._labels, 0))], state)
+        return self._do("region", [(_everywhere(self._labels), self._within(inside))], state, measured=measured)
 
     # --- scale ------------------------------------------------------------------------------------------
 
@@ -875,10 +932,16 @@ class Session:
     def _rejected(self) -> tuple[Held, ...]:
         return tuple(held for held in self.excluded if held.finding.reason is Reason.REJECTED)
 
-    def _same_question(self, asked: State) -> bool:
-        mine = self._state
-        same = asked.recipe is mine.recipe and asked.region is mine.region and asked.wedge == mine.wedge
-        return same and asked.image is mine.image
+    @property
+    def _asked(self) -> Asked:
+        """What a thread that works out a new mask must know."""
+        touched = self._is_touched
+        labels = self._labels.copy() if touched else self._labels[:0]
+        return Asked(self._state, len(self.did), labels, dict(self.rows) if touched else {}, self._rejected)
+
+    def _recipe_of(self, result: Proposal) -> Recipe:
+        """The present settings, but those that a proposal was made for to try."""
+        return self.recipe if result.recipe is result.asked.state.recipe else result.recipe
 
     def _sift(self, settings: SegmentSettings, name: str) -> Event:
         """Other settings for findings that are there already; the networks do not run."""
@@ -889,10 +952,16 @@ class Session:
         self._findings = self._findings.under(settings)
         return self._lay(self._findings.segmentation(settings, self._state.searched), None, name, recipe)
 
-    def _lay(self, found: Segmentation, measured: Measurement | None, name: str, recipe: Recipe | None = None) -> Event:
+    def _lay(
+        self,
+        found: Segmentation,
+        done: tuple[Array, Measurement | None] | None,
+        name: str,
+        recipe: Recipe | None = None,
+    ) -> Event:
+        """What was found into the mask; `done` is the mask that this makes, measured, where a thread worked it out."""
         self._check_shape(found.labels.array, "segmentation")
-        refused = (*self._state.deleted, *self._rejected)
-        mask = edits.reconciled(self._labels, self.rows, found.labels.array, self._state.by_hand, refused)
+        mask, measured = done or (_beside(found, self._asked), None)
         state = replace(
             self._state,
             recipe=recipe or self.recipe,
@@ -945,9 +1014,18 @@ class Session:
         return bool((region[where] & (self._labels[where] == number)).any())
 
 
-def _proposal(findings: Findings | Proposed, asked: State, recipe: Recipe) -> Proposal:
-    found = findings.segmentation(recipe.segment, asked.searched)
-    return Proposal(findings, found, measure(asked.image, found.labels, settings=recipe.measure), asked, recipe)
+def _proposal(findings: Findings | Proposed, asked: Asked, recipe: Recipe) -> Proposal:
+    found = findings.segmentation(recipe.segment, asked.state.searched)
+    mask = _beside(found, asked)
+    measured = measure(asked.state.image, Labels(mask), settings=recipe.measure)
+    return Proposal(findings, found, mask, measured, asked, recipe)
+
+
+def _beside(found: Segmentation, asked: Asked) -> Array:
+    """The mask that a segmentation makes beside what a person did."""
+    state = asked.state
+    refused = (*state.deleted, *asked.rejected)
+    return edits.reconciled(asked.labels, asked.rows, found.labels.array, state.by_hand, refused)
 
 
 def _loaded(path: Path, asked: State) -> Loaded:

@@ -16,7 +16,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure import _layers
-from napari_calcimeasure._outline import draw_quickly
+from napari_calcimeasure._outline import Drawing
 from napari_calcimeasure._patch import Array, Where
 from napari_calcimeasure._record import Source
 from napari_calcimeasure._sample_data import home
@@ -28,6 +28,8 @@ _SMALL = 1 << 20
 _MOST_NUMBERS = 300
 #: An outline is drawn one pixel wide for so many pixels of the picture's long side.
 _OUTLINE_SHARE = 700
+#: Outlines of large changes are drawn for so long at a time, in s: the window lives in between.
+_DRAWS = 0.02
 _MODES = {"erase": "erase", "fill": "fill", "polygon": "outline"}
 
 
@@ -39,24 +41,33 @@ class Sheet:
     viewer : napari viewer or ViewerModel
     picture : napari Image layer
         Opened by us or by anybody.
-    image_name : str, optional
-        How tables name it, when it comes from a worklist.
+    source : Source, optional
+        Where it comes from, when a worklist knows.
     recipe : Recipe, optional
+    later : callable, optional
+        Does what it is given once the window has had its turn; without it, at once. napari also writes some strokes
+        only after telling of them: what is refused is taken back once it has.
     """
 
     def __init__(
-        self, viewer: Any, picture: Picture, source: Source | None = None, recipe: Recipe | None = None
+        self,
+        viewer: Any,
+        picture: Picture,
+        source: Source | None = None,
+        recipe: Recipe | None = None,
+        later: Callable[[Callable[[], None]], None] = lambda action: action(),
     ) -> None:
         self.viewer, self.picture = viewer, picture
         self.session = Session(_layers.image_of(picture), recipe, source or _source_of(picture))
         self.refused: Callable[[CalcimeasureError], None] = _raise
-        #: napari writes some strokes only after telling of them: what is refused is taken back once it has.
-        self.later: Callable[[Callable[[], None]], None] = _now
+        self.later = later
         self.chosen = 0
         self._ours = False
         empty = np.zeros(self.session.image.shape, np.int32)
-        self.outlines = Labels(empty, name=f"{picture.name} deposits", opacity=1.0, colormap=_bright(), **self._placed)
-        draw_quickly(self.outlines)
+        # Not shown before it is on the viewer: napari would draw it three times.
+        look: dict[str, Any] = {"opacity": 1.0, "colormap": _bright(), "visible": False}
+        self.outlines = Labels(empty, name=f"{picture.name} deposits", **look, **self._placed)
+        self.drawing = Drawing(self.outlines)
         self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
         self.outlines.metadata[_layers.KEY] = self.session.image.spacing
         self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)
@@ -162,6 +173,7 @@ class Sheet:
     def _lay_down(self) -> None:
         for layer in (self.numbers, self.outlines):  # the mask is on top, so that the brush works at once
             self.viewer.add_layer(layer)
+        self.outlines.visible = True
         self.viewer.layers.selection.active = self.outlines
         self.outlines.events.paint.connect(self.painted)
         self.outlines.events.data.connect(self.replaced)
@@ -178,9 +190,13 @@ class Sheet:
                 at = (rows + where[0].start, columns + where[1].start)
                 self.outlines.data_setitem(at, values[rows, columns])
             else:
-                self.outlines.data[where] = values
-                self.outlines.refresh()
+                self.drawing.lay(where, values)
+                self._draw()
         self._forget()
+
+    def _draw(self) -> None:
+        if self.drawing.draw(_DRAWS):
+            self.later(self._draw)
 
     def _forget(self) -> None:
         """Empty napari's own undo history: ours holds every step, and two would take memory twice.
@@ -272,10 +288,6 @@ def _wrong_shape(layer: Any, shape: tuple[int, int]) -> CalcimeasureError:
     from calcimeasure.errors import MaskError
 
     return MaskError(f"{layer.name} became {np.shape(layer.data)} pixels and the picture is {shape}: taken back")
-
-
-def _now(action: Callable[[], None]) -> None:
-    action()
 
 
 def _raise(error: CalcimeasureError) -> None:

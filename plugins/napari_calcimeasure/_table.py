@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 #: More changed rows than this are told of together.
 _FEW = 20
-#: Role under which a cell gives the value that it sorts by.
-SORT = int(Qt.ItemDataRole.UserRole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +32,45 @@ class Column:
 
 
 class ThingsModel(QAbstractTableModel):
-    """Things in rows, each with a key that stays the same while the thing changes."""
+    """Things in rows, each with a key that stays the same while the thing changes; sorted by a column's values.
+
+    It sorts by itself: Qt's sorting proxy asks for every value many times over, a tenth of a second for a thousand rows.
+    """
 
     def __init__(self, columns: Sequence[Column], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self.keys: list[Any] = []
         self.things: list[Any] = []
+        self._by, self._falling = 0, False
 
     def show_things(self, things: Iterable[tuple[Any, Any]]) -> bool:
-        """Take (key, thing) pairs; gives whether rows came or went (else only their cells changed)."""
-        fresh = dict(things)
+        """Take (key, thing) pairs; gives whether rows came or went (else cells changed, and rows their places)."""
+        fresh = self._in_order(things)
         before, keys = set(self.keys), list(fresh)
         gone, come = [key for key in self.keys if key not in fresh], [key for key in keys if key not in before]
-        stay = [key for key in self.keys if key in fresh] == [key for key in keys if key in before]
-        if not stay or len(gone) + len(come) > _FEW:
+        if len(gone) + len(come) > _FEW:
             self.beginResetModel()
             self.keys, self.things = keys, list(fresh.values())
             self.endResetModel()
             return True
         self._exchange(gone, come, keys, fresh)
-        old, self.things = self.things, list(fresh.values())
-        self._tell([at for at, (was, now) in enumerate(zip(old, self.things, strict=True)) if was is not now])
+        old = dict(zip(self.keys, self.things, strict=True))
+        self._arrange(fresh)
+        self._tell([at for at, key in enumerate(keys) if old[key] is not fresh[key]])
         return bool(gone or come)
 
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Qt's hook: a header was clicked."""
+        self._by, self._falling = max(column, 0), order == Qt.SortOrder.DescendingOrder
+        self._arrange(self._in_order(zip(self.keys, self.things, strict=True)))
+
+    def _in_order(self, things: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+        value = self.columns[self._by].value
+        return dict(sorted(things, key=lambda pair: value(pair[1]), reverse=self._falling))
+
     def _exchange(self, gone: list[Any], come: list[Any], keys: list[Any], fresh: dict[Any, Any]) -> None:
-        """A few rows go and come; a table of a thousand is not sorted anew for them."""
+        """A few rows go and come; a table of a thousand is not laid out anew for them."""
         for key in gone:
             at = self.keys.index(key)
             self.beginRemoveRows(QModelIndex(), at, at)
@@ -72,12 +83,26 @@ class ThingsModel(QAbstractTableModel):
             self.things.insert(at, fresh[key])
             self.endInsertRows()
 
+    def _arrange(self, fresh: dict[Any, Any]) -> None:
+        """The same rows with their present things, in another order where need be; what is selected stays so."""
+        keys = list(fresh)
+        if keys == self.keys:
+            self.things = list(fresh.values())
+            return
+        self.layoutAboutToBeChanged.emit()
+        held = self.persistentIndexList()
+        place = {key: at for at, key in enumerate(keys)}
+        moved = [self.index(place[self.keys[index.row()]], index.column()) for index in held]
+        self.keys, self.things = keys, list(fresh.values())
+        self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit()
+
     def renew(self) -> None:
         """All cells may say something else, though the things are the same."""
         self._tell(range(len(self.keys)))
 
     def _tell(self, rows: Sequence[int]) -> None:
-        """These rows changed; a table of a thousand is not sorted anew for one."""
+        """These rows changed; a view of a thousand is not painted anew for one."""
         if len(rows) > _FEW:
             self.dataChanged.emit(self.index(rows[0], 0), self.index(rows[-1], len(self.columns) - 1))
             return
@@ -110,8 +135,6 @@ class ThingsModel(QAbstractTableModel):
             return column.text(thing)
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.more(thing) or None
-        if role == SORT:
-            return column.value(thing)
         if role == Qt.ItemDataRole.TextAlignmentRole and isinstance(column.value(thing), float):
             return _RIGHT
         return None
@@ -142,10 +165,7 @@ class ThingsTable(QTableView):
     def __init__(self, columns: Sequence[Column], parent: QWidget | None = None, sort_by: int = 0) -> None:
         super().__init__(parent)
         self._things = ThingsModel(columns, self)
-        self._sorted = QSortFilterProxyModel(self)
-        self._sorted.setSourceModel(self._things)
-        self._sorted.setSortRole(SORT)
-        self.setModel(self._sorted)
+        self.setModel(self._things)
         self._still = False
         self._dropped: Callable[[list[Any], Any], None] | None = None
         self._dress()
@@ -170,8 +190,7 @@ class ThingsTable(QTableView):
 
     def selected(self) -> list[Any]:
         """Keys of the selected rows."""
-        rows = (self._sorted.mapToSource(index).row() for index in self.selectionModel().selectedRows())
-        return [self._things.keys[row] for row in rows]
+        return [self._things.keys[index.row()] for index in self.selectionModel().selectedRows()]
 
     def select(self, keys: Iterable[Any]) -> None:
         """Select the rows of keys, quietly."""
@@ -180,15 +199,14 @@ class ThingsTable(QTableView):
         self.clearSelection()
         for key in keys:
             if key in self._things.keys:
-                index = self._sorted.mapFromSource(self._things.index(self._things.keys.index(key), 0))
+                index = self._things.index(self._things.keys.index(key), 0)
                 self.selectionModel().select(index, flags.Select | flags.Rows)
                 self.scrollTo(index)
         self._still = before
 
     def shown(self) -> list[list[str]]:
         """The texts as they stand, row by row."""
-        size = self._sorted.rowCount(), self._sorted.columnCount()
-        return [[self._sorted.index(row, at).data() for at in range(size[1])] for row in range(size[0])]
+        return [[column.text(thing) for column in self._things.columns] for thing in self._things.things]
 
     def let_drop(self, dropped: Callable[[list[Any], Any], None]) -> None:
         """Let rows be dragged onto another; `dropped` gets their keys and that of the row beneath."""
@@ -204,7 +222,7 @@ class ThingsTable(QTableView):
             return
         index = self.indexAt(event.position().toPoint())
         if index.isValid():
-            self._dropped(self.selected(), self._things.keys[self._sorted.mapToSource(index).row()])
+            self._dropped(self.selected(), self._things.keys[index.row()])
         event.setDropAction(Qt.DropAction.IgnoreAction)
         event.accept()
 

@@ -20,6 +20,7 @@ _ORIGINS = {
     SpacingOrigin.DETECTOR_PLANE: "at the detector; magnification not corrected",
     SpacingOrigin.DETECTOR_ONLY: "at the detector; magnification not corrected",
     SpacingOrigin.UNCERTAIN: "in the file, without saying what it means",
+    SpacingOrigin.OBJECT_DISTANCE: "at the detector, corrected for the part's height over it",
     SpacingOrigin.NOMINAL: "sampling of the film scanner",
 }
 _REASONS = {
@@ -33,6 +34,7 @@ _REASONS = {
     Reason.FAINT: "too faint",
     Reason.SHAPE: "shape unlike calcium",
     Reason.OUTSIDE_REGION: "outside your region",
+    Reason.REJECTED: "you said: not calcium",
 }
 #: Fates by letter and word: a colour alone tells nothing to one reader in twelve.
 FATES = {
