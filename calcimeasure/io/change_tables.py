@@ -144,6 +144,7 @@ def _deposit_cells(one: DepositChange) -> Row:
         "note": one.note,
         "baseline_labels": " ".join(map(str, one.baseline)),
         "followup_labels": " ".join(map(str, one.followup)),
+        "contrast_percent": one.contrast_percent,
     }
 
 

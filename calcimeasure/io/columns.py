@@ -229,6 +229,11 @@ DEPOSIT_CHANGES = (
     _text("followup_labels", "its numbers in masks/FOLLOWUP_NAME.labels.tif"),
     _text("baseline_name", "NAME of the baseline film"),
     _text("followup_name", "NAME of the follow-up film"),
+    _number(
+        "contrast_percent",
+        "change of its brightness over the tissue around, both films laid on each other; empty for a reader's outlines",
+        "%",
+    ),
 )
 
 STUDY = (

@@ -13,7 +13,6 @@ from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
-from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
@@ -36,6 +35,7 @@ from reportlab.platypus import Image as Drawn
 from reportlab.platypus import Table as Grid
 
 from calcimeasure.errors import OutputError
+from calcimeasure.io.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
 from calcimeasure.steps.agree.cohort import cohort
 from calcimeasure.steps.figures import fonts
@@ -225,36 +225,28 @@ class _Style:
 
 def _write_pdf(file: IO[bytes], pages: Iterable[Page]) -> None:
     """The pages as A4, each beginning on a sheet of its own; the same pages give the same bytes."""
-    story = _Story(pages, _Style.make())
     document = BaseDocTemplate(file, pagesize=A4, title=_TITLE, invariant=1)
     frame = Frame(13 * mm, 14 * mm, _WIDTH, A4[1] - 26 * mm, 0, 0, 0, 0)
-    document.addPageTemplates([PageTemplate("sheet", [frame], onPageEnd=story.draw_foot)])
-    with _binary():
+    with written_by_and_by(file) as spool:
+        story = _Story(pages, _Style.make(), spool)
+        document.addPageTemplates([PageTemplate("sheet", [frame], onPageEnd=story.draw_foot)])
         document.build([story])
-
-
-@contextmanager
-def _binary() -> Iterator[None]:
-    """Streams of the PDF as bytes: as text they take a quarter more of memory and disk, and most of the time."""
-    before, rl_config.useA85 = rl_config.useA85, 0
-    try:
-        yield
-    finally:
-        rl_config.useA85 = before
 
 
 class _Story(ActionFlowable):
     """All pages of the report, each laid out and forgotten before the next is made."""
 
-    def __init__(self, pages: Iterable[Page], style: _Style) -> None:
+    def __init__(self, pages: Iterable[Page], style: _Style, spool: Spool) -> None:
         super().__init__()
-        self.pages, self.style, self.title = pages, style, ""
+        self.pages, self.style, self.spool, self.title = pages, style, spool, ""
 
     def apply(self, document: BaseDocTemplate) -> None:
         """Lay out page after page, as reportlab asks of an action."""
+        canvas: Any = document.canv
         for number, page in enumerate(self.pages):
             if number:
                 _lay_out(document, [PageBreak()])
+                self.spool.lay_down(canvas._doc)
             self.title = _plain(page.title)
             document.canv.bookmarkPage(page.anchor)
             document.canv.addOutlineEntry(self.title, page.anchor)

@@ -164,6 +164,9 @@ class DepositChange:
         Chance (0-1) that a fall of 25 % of it would have been seen beyond that.
     density_before, density_after : Quantity or None
         Mean mm of aluminium, where both films have it.
+    contrast_percent : float or None
+        Change of its brightness over the tissue around, in percent, both films laid on each other; `None` where a
+        person outlined them, or the films do not tell.
     by : str
         Who linked it: ``"calcimeasure"`` or a person.
     confirmed : bool
@@ -188,6 +191,7 @@ class DepositChange:
     power: float | None = None
     density_before: Quantity | None = None
     density_after: Quantity | None = None
+    contrast_percent: float | None = None
     by: str = "calcimeasure"
     confirmed: bool = False
     counted: bool = True

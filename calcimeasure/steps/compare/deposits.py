@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,17 +13,14 @@ from scipy import ndimage, spatial
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.common_field import CommonField
 from calcimeasure.model.deposit import Deposit
-from calcimeasure.model.image import Mask
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange, Fate, Link, Reading
-from calcimeasure.steps.compare.error import Area, ErrorModel
-from calcimeasure.steps.compare.reread import OtherFilm, Seen
-from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.compare.error import Area, ErrorModel, Ratio
+from calcimeasure.steps.compare.shadow import FilmsTogether, Seen
 
-SECOND_LOOK = "outlined smaller or not at all at the {visit}, but seen there: area by a second look"
+SECOND_LOOK = "outlines alone do not tell: area at the {visit} by a second look at both films"
 CUT_OFF = "partly outside the common field: only the common part is compared"
 LOST = "lost by {cause}: in neither total"
-_SECOND_LOOK_SD = 0.1  # of an area by second look, as a share of it: the scatter on the bench's unchanged deposits
 _WHOLE = 0.98  # of a deposit in the common field; less is cut off
 
 
@@ -67,18 +64,6 @@ class Side:
         row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
         return box[0].start + int(row), box[1].start + int(column)
 
-    def cutout(self, labels: Sequence[int], margin: int) -> tuple[Mask, tuple[slice, slice]]:
-        """The labels' pixels within their bounding box and a margin, and that box on the film."""
-        boxes = [box for box in (self.boxes[n - 1] for n in labels) if box is not None]
-        rows, columns = (
-            slice(
-                max(min(box[axis].start for box in boxes) - margin, 0),
-                min(max(box[axis].stop for box in boxes) + margin, self.reading.labels.shape[axis]),
-            )
-            for axis in (0, 1)
-        )
-        return np.isin(self.reading.labels.array[rows, columns], labels), (rows, columns)
-
     def aluminium(self, labels: Sequence[int]) -> Quantity | None:
         """Aluminium volume of the labels in the common field; `None` where one lacks it or there is none."""
         densities = [(self.rows[n].density, float(self.shares[n])) for n in labels]
@@ -109,15 +94,15 @@ class Side:
 class Pair:
     """Two films that may be compared, laid on each other.
 
-    `films` leads from each to the other for a second look; `None` where a reader outlined them, whose word stands,
-    or where brightness is no contrast. `lost_because` is why a deposit that is gone was lost, by the study file.
+    `films` are both as one, for what outlines do not tell; `None` where a reader outlined them, whose word stands, or
+    where brightness is no contrast. `lost_because` is why a deposit that is gone was lost, by the study file.
     """
 
     before: Side
     after: Side
     alignment: Alignment
     error: ErrorModel
-    films: tuple[OtherFilm, OtherFilm] | None
+    films: FilmsTogether | None
     lost_because: str | None = None
 
     @classmethod
@@ -125,7 +110,7 @@ class Pair:
         """The pair, with its common field looked up."""
         field = CommonField.of(baseline, followup, alignment)
         by_person = baseline.outlined_by_person and followup.outlined_by_person
-        films = None if by_person else OtherFilm.pair(baseline.image, followup.image, alignment, error.settings)
+        films = None if by_person else FilmsTogether.of(baseline, followup, alignment, error.settings)
         return cls(
             Side.of(baseline, field.share_of_baseline(baseline.labels.array), error.unit),
             Side.of(followup, field.share_of_followup(followup.labels.array), error.unit),
@@ -134,6 +119,11 @@ class Pair:
             films,
             followup.film.lost_because if followup.film else None,
         )
+
+    def seen(self, row: DepositChange) -> Seen | None:
+        """What both films show at a deposit's place; `None` where nobody can say, or need."""
+        found = None if self.films is None else self.films.look(row.baseline, row.followup)
+        return found if found is not None and found.is_clear else None
 
 
 def deposit_changes(pair: Pair, links: Sequence[Link]) -> tuple[DepositChange, ...]:
@@ -209,34 +199,68 @@ def _measured(pair: Pair, row: DepositChange, before: Area, after: Area) -> Depo
 
 
 def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
-    measured = _measured(pair, row, before, after)
-    fate = _joined(pair, row)
-    if fate is None and _by_size(pair, measured) is not Fate.STABLE:
-        measured = _after_second_look(pair, row, (before, after), Seen.unchanged) or measured
-    return replace(measured, fate=fate or _by_size(pair, measured))
+    """By the outlines and by what the films show, each counted by its error; where these contradict, by the latter.
 
-
-def _after_second_look(
-    pair: Pair, row: DepositChange, areas: tuple[Area, Area], shows: Callable[[Seen, CompareSettings], bool]
-) -> DepositChange | None:
-    """The row with the smaller (or missing) outline's area taken from the picture by the larger one.
-
-    `None` where the other film does not show the calcium so, or a reader's word stands.
+    The outlines' areas stand where both witnesses agree and the outlines alone tell the same fate.
     """
-    if pair.films is None:
-        return None
-    before, after = areas
-    grown = after.value > before.value
-    side, labels, film = (pair.after, row.followup, 1) if grown else (pair.before, row.baseline, 0)
-    seen = pair.films[film].look(*side.cutout(labels, pair.films[film].margin))
-    if seen is None or not shows(seen, pair.error.settings):
-        return None
-    large = after if grown else before
-    small = Area(large.value * seen.size, math.hypot(large.sd, _SECOND_LOOK_SD * large.value))
-    told = _measured(pair, row, *((small, large) if grown else (large, small)))
-    told = replace(told, area_before=_quantity(pair, small if grown else large))
-    told = replace(told, area_after=_quantity(pair, large if grown else small))
-    return replace(told, note=SECOND_LOOK.format(visit="baseline" if grown else "follow-up"))
+    measured, seen = _measured(pair, row, before, after), pair.seen(row)
+    joined = _joined(pair, row)
+    if joined or seen is None or seen.is_gone(pair.error.settings):
+        return replace(measured, fate=joined or _by_size(pair, measured))
+    outlined, shown = pair.error.ratio(before, after), seen.ratio(pair.error.settings)
+    both = shown if outlined.contradicts(shown) else outlined.joined(shown)
+    told = _told(pair, replace(measured, contrast_percent=seen.percent), both)
+    if outlined.agrees(shown) and told.fate is _by_size(pair, measured):
+        return told
+    return _by_second_look(pair, row, (seen, both), _larger(before, after, both))
+
+
+def _larger(before: Area, after: Area, ratio: Ratio) -> tuple[Area, Area]:
+    """The larger outline, and the other one's area from it."""
+    if before.value >= after.value:
+        return before, _times(before, ratio)
+    return _times(after, Ratio(-ratio.log, ratio.sd)), after
+
+
+def _times(area: Area, ratio: Ratio) -> Area:
+    value = area.value * math.exp(ratio.log)
+    return Area(value, math.hypot(area.sd * math.exp(ratio.log), value * ratio.sd))
+
+
+def _by_second_look(pair: Pair, row: DepositChange, by: tuple[Seen, Ratio], areas: tuple[Area, Area]) -> DepositChange:
+    """The row with the areas given, one of which is made from the other by the ratio."""
+    (seen, ratio), (before, after) = by, areas
+    found = _measured(pair, row, before, after)
+    visit = "baseline" if row.followup and (not row.baseline or before.value < after.value) else "follow-up"
+    note = SECOND_LOOK.format(visit=visit)
+    # the profile knows outlines; an area that was made from another one also errs by the ratio
+    made = max(error.sd for error in areas)
+    looked = replace(
+        found,
+        area_before=_quantity(pair, before),
+        area_after=_quantity(pair, after),
+        area_change=Quantity(after.value - before.value, max(made, _sd(found.area_change)), pair.error.unit),
+        contrast_percent=seen.percent,
+        note=f"{note}; {found.note}" if found.note else note,
+    )
+    return _told(pair, looked, ratio)
+
+
+def _sd(quantity: Quantity | None) -> float:
+    return quantity.sd or 0.0 if quantity else 0.0
+
+
+def _told(pair: Pair, row: DepositChange, ratio: Ratio) -> DepositChange:
+    """The row with fate, smallest detectable change and power by a ratio of areas that is known so well."""
+    settings = pair.error.settings
+    areas = [area.value for area in (row.area_before, row.area_after) if area]
+    changed = ratio.is_change(settings.cut_percent, settings.level)
+    return replace(
+        row,
+        fate=Fate.STABLE if not changed else Fate.GROWN if ratio.log > 0 else Fate.SHRUNK,
+        detectable=pair.error.detectable_multiplier * ratio.sd * math.fsum(areas) / len(areas),
+        power=ratio.power(settings.cut_percent, settings.level),
+    )
 
 
 def _by_size(pair: Pair, row: DepositChange) -> Fate:
@@ -282,9 +306,12 @@ def _apart(parts: Sequence[npt.NDArray[np.float64]], distance: float) -> int:
 
 
 def _present_at_one(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
-    seen = _after_second_look(pair, row, (before, after), Seen.present)
-    if seen is not None:
-        return replace(seen, fate=_by_size(pair, seen))
+    seen = pair.seen(row)
+    if seen is not None and not seen.is_gone(pair.error.settings):
+        ratio = seen.ratio(pair.error.settings)
+        back = Ratio(-ratio.log, ratio.sd)
+        areas = (before, _times(before, ratio)) if row.baseline else (_times(after, back), after)
+        return _by_second_look(pair, row, (seen, ratio), areas)
     new, row = not row.baseline, _measured(pair, row, before, after)
     if new:
         by_person = pair.after.reading.outlined_by_person or row.by != "calcimeasure"

@@ -11,6 +11,7 @@ from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.precision import PrecisionProfile, multiplier
 from calcimeasure.steps.compare.settings import CompareSettings
 
+_AGREEMENT, _CONTRADICTION = 1.5, 2.5  # standard deviations
 #: Read from each picture anew: two such scales err independently even when they come out equal.
 _READ_FROM_PICTURE = (SpacingOrigin.MARKER, SpacingOrigin.RULER, SpacingOrigin.POINTS)
 
@@ -21,6 +22,42 @@ class Area:
 
     value: float
     sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """An area after over one before, as a natural logarithm, with its standard deviation."""
+
+    log: float
+    sd: float
+
+    def joined(self, other: Ratio) -> Ratio:
+        """The mean of two independent witnesses, each counted by its precision."""
+        one, two = (1 / max(ratio.sd, 1e-9) ** 2 for ratio in (self, other))
+        return Ratio((one * self.log + two * other.log) / (one + two), math.sqrt(1 / (one + two)))
+
+    def contradicts(self, other: Ratio) -> bool:
+        """Whether chance alone does not set the two so far apart (in 1 of 80 cases it does)."""
+        return self._apart(other) > _CONTRADICTION
+
+    def agrees(self, other: Ratio) -> bool:
+        """Whether the two lie as near to each other as most repeats do (in 7 of 8 cases)."""
+        return self._apart(other) <= _AGREEMENT
+
+    def _apart(self, other: Ratio) -> float:
+        """Distance in standard deviations."""
+        return abs(self.log - other.log) / max(math.hypot(self.sd, other.sd), 1e-9)
+
+    def is_change(self, cut_percent: float, level: float) -> bool:
+        """Whether it is beyond its own error, and beyond the cut."""
+        percent = 100 * math.expm1(self.log)
+        return abs(self.log) > multiplier(level) * self.sd and abs(percent) >= cut_percent
+
+    def power(self, cut_percent: float, level: float) -> float:
+        """Chance that a true fall by the cut would be seen."""
+        if cut_percent >= 100:
+            return 1.0
+        return float(special.ndtr(-math.log1p(-cut_percent / 100) / self.sd - multiplier(level)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +127,11 @@ class ErrorModel:
             self.scale_common * (after.value - before.value), self.scale_own * math.hypot(before.value, after.value)
         )
         return math.hypot(self.sd(before), self.sd(after), scale)
+
+    def ratio(self, before: Area, after: Area) -> Ratio:
+        """The ratio of two outlined areas; a scale that both share cancels."""
+        parts = [math.hypot(self.sd(area) / area.value, self.scale_own) for area in (before, after)]
+        return Ratio(math.log(after.value / before.value), math.hypot(*parts))
 
     def area_sd(self, area: Area) -> float:
         """Standard deviation of one area, its scale's included."""

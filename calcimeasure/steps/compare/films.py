@@ -53,11 +53,13 @@ def compare(
     part inside. Left out of both: what lies outside, and, where the study file says why a deposit was lost (surgery,
     extrusion, ulcer), every deposit that is gone. What is left is then judged as usual.
 
-    *A second look*: what a program (no reader) outlined on one film only, or clearly larger on one, is looked for in
-    the other picture. Where that shows it (for one outlined on both: shows it unchanged), its area there is the larger
-    outline's times the share of pixels that exceed half its contrast, by one rule on both films. A program misses
-    faint calcium at one visit and finds it at the other; leaving it out of both totals would make a small true change
-    of the rest a large percentage. Calcium that truly shrank lost contrast, too: then its own outlines stand.
+    *A second look*: outlines of a program (no reader) are not believed alone. The brightness over the tissue around,
+    summed on both films over one outline, is a second witness of how an area changed (`shadow`). The fate of a deposit
+    rests on the mean of both witnesses, each counted by its error; where they contradict each other, or only one film
+    was outlined, on the films. The outlines' areas stand where both agree and the outlines alone tell that fate; else
+    the area of the visit outlined smaller, or not at all, is the other's times the ratio of the witnesses. A program
+    misses faint calcium at one visit and finds it at the other; leaving it out of both totals would make a small true
+    change of the rest a large percentage.
 
     *New deposits* that nobody confirmed count in the totals that are shown, but not in the verdict.
     """
@@ -158,7 +160,7 @@ def _remarks(pair: Pair, error: ErrorModel, deposits: Sequence[DepositChange]) -
         f"{unconfirmed} new, unconfirmed: shown, but not in the verdict" if unconfirmed else "",
         f"{outside} outside the common field: left out" if outside else "",
         f"{lost} lost by {pair.lost_because}: in neither total" if lost else "",
-        f"{unseen} seen on both films but outlined by the program on one: area by a second look" if unseen else "",
+        f"{unseen} whose outlines alone do not tell: area by a second look at both films" if unseen else "",
         "" if profile else "no precision profile of such outlines in this unit: error taken from the outlines",
         f"measurement error from {profile.origin}" if profile and profile.is_simulated else "",
     ]

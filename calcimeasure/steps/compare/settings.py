@@ -17,10 +17,8 @@ _RANGES = {
     "clear_mm": (0.0, 1000.0),
     "clear_px": (0.0, 1000.0),
     "clear_share": (0.0, 1.0),
-    "seen_contrast": (0.0, 2.0),
-    "seen_likeness": (-1.0, 1.0),
-    "same_contrast": (0.0, 2.0),
-    "same_likeness": (-1.0, 1.0),
+    "gone_share": (0.0, 1.0),
+    "shadow_sd": (0.01, 1.0),
     "search_mm": (0.0, 50.0),
     "search_px": (0.0, 500.0),
     "relative_sd": (0.0, 1.0),
@@ -47,15 +45,12 @@ class CompareSettings:
     apart_mm, apart_px, clear_mm, clear_px, clear_share : float
         Two deposits merged, or one split, only when the parts lay this far apart, and each has this equivalent
         diameter and at least this share of the area; what is smaller or closer is a piece of one deposit.
-    seen_contrast, seen_likeness : float
-        What a program outlined at one visit only is taken as present at the other when its place there shows this
-        share of the contrast and correlates so well with it. On the bench's pairs, shares under 0.5 draw true falls
-        towards zero, since half-gone calcium passes for the whole; without any such look 5 of 12 unchanged pairs were
-        called changed, with it none.
-    same_contrast, same_likeness : float
-        Where a program outlined both films unlike, the picture is believed over the outlines when it shows this share
-        of the contrast and this correlation: the calcium as it was. Calcium that truly shrank or grew also lost or
-        gained contrast within its larger outline, and its own outlines stand.
+    gone_share : float
+        What a program outlined at one visit only was there at the other, too, when its place shows this share of the
+        brightness over the tissue around, and twice its noise.
+    shadow_sd : float
+        Where a program drew the outlines: scatter of the logarithm of the areas' ratio, as the brightness of both films
+        tells it, where nothing changed.
     search_mm, search_px : float
         How far around the place that the alignment gives the calcium is looked for.
     relative_sd : float
@@ -77,10 +72,8 @@ class CompareSettings:
     clear_mm: float = 2.0
     clear_px: float = 10.0
     clear_share: float = 0.2
-    seen_contrast: float = 0.5
-    seen_likeness: float = 0.6
-    same_contrast: float = 0.8
-    same_likeness: float = 0.8
+    gone_share: float = 0.12
+    shadow_sd: float = 0.13
     search_mm: float = 1.0
     search_px: float = 5.0
     relative_sd: float = 0.05
