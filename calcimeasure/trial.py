@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from calcimeasure.batch import Crew, Job, Task, read_film, run_facts
@@ -47,7 +48,7 @@ from calcimeasure.model.study import (
     Visit,
 )
 from calcimeasure.steps.agree.cohort import Cohort, cohort
-from calcimeasure.steps.agree.readers import Read, ReaderAgreement, readers_agree
+from calcimeasure.steps.agree.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.compare.burden import burden, film_pairs
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.schedule import Span, spans_of
@@ -168,15 +169,30 @@ def finish(trial: Trial, results: TrialResults) -> Cohort:
 
 
 def readers_of(trial: Trial, results: TrialResults) -> ReaderAgreement | None:
-    """How well the readers agree in area; `None` unless two or more read the same three films or more."""
+    """How well the readers agree in area and outlines; `None` unless two or more read the same three films or more."""
     read = [(one.film, results.films.record_of(name)) for name, one in trial.used.items() if one.film.reader]
     rows = [(film, record.row) for film, record in read if record is not None and not record.failed]
     unit = "area_mm2" if all(row["area_mm2"] not in (None, "") for _, row in rows) else "area_px"
-    reads = [Read(f"{f.subject}/{f.visit}/{f.image}", str(f.reader), float(row[unit])) for f, row in rows]
+    reads = [Read(_read_film(film), str(film.reader), float(row[unit])) for film, row in rows]
     try:
-        return readers_agree(reads)
+        found = readers_agree(reads)
     except MeasurementRefused:
         return None
+    masks = {(_read_film(f), str(f.reader)): trial.job.out / "masks" / f"{row['name']}{SUFFIX}" for f, row in rows}
+    return replace(found, pairs=tuple(_with_outlines(pair, masks) for pair in found.pairs))
+
+
+def _read_film(film: Film) -> str:
+    return f"{film.subject}/{film.visit}/{film.image}"
+
+
+def _with_outlines(pair: ReaderPair, masks: Mapping[tuple[str, str], Path]) -> ReaderPair:
+    """The pair of readers with Dice and detection, from the label images of the films that both read."""
+    films = [film for film, reader in masks if reader == pair.first and (film, pair.second) in masks]
+    drawn = (
+        (read_labels(masks[film, pair.first], None), read_labels(masks[film, pair.second], None)) for film in films
+    )
+    return replace(pair, outlines=outlines_agree(drawn))
 
 
 def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[Interval]:

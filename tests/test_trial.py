@@ -18,7 +18,9 @@ from typer.testing import CliRunner, Result
 
 from calcimeasure.cli import app
 from calcimeasure.io import columns
+from calcimeasure.io.masks import write_labels
 from calcimeasure.io.record import Record
+from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Film
 from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
@@ -158,16 +160,33 @@ def test_the_cohort_has_a_row_for_every_subject(done: Path) -> None:
 
 
 @pytest.mark.parametrize(("people", "agree"), [("AB", True), ("A", False), ("", False)], ids=["two", "one", "nobody"])
-def test_readers_of_the_same_films_are_compared(people: str, agree: bool) -> None:
+def test_readers_of_the_same_films_are_compared(people: str, agree: bool, tmp_path: Path) -> None:
     films = [Film("S", f"v{k}", None, "film.png", reader=who or None) for k in range(4) for who in people or [""]]
     areas = [20.0 + 5 * int(film.visit[1]) + (film.reader == "B") for film in films]
-    records = {str(n): Record("key", {"status": "measured", "area_mm2": area}) for n, area in enumerate(areas)}
-    trial = SimpleNamespace(used={str(n): SimpleNamespace(film=film) for n, film in enumerate(films)})
+    rows = [{"name": str(n), "status": "measured", "area_mm2": area} for n, area in enumerate(areas)]
+    records = {row["name"]: Record("key", row) for row in rows}
+    for n, film in enumerate(films):
+        write_labels(tmp_path / "masks" / f"{n}.labels.tif", _outlines(film), None)
+    used = {str(n): SimpleNamespace(film=film) for n, film in enumerate(films)}
+    trial = SimpleNamespace(used=used, job=SimpleNamespace(out=tmp_path))
     found = readers_of(trial, SimpleNamespace(films=SimpleNamespace(record_of=records.get)))
     assert (found is not None) is agree
     if found is not None:
         assert (found.readers, found.films) == (("A", "B"), 4)
         assert found.pairs[0].difference.bias == pytest.approx(1.0)
+        drawn = found.pairs[0].outlines
+        assert drawn is not None
+        assert (drawn.dice, drawn.dice_low) == pytest.approx((1.0, 2 * 4 / 12))
+        assert (drawn.seen_by_both, drawn.deposits, drawn.films) == (8, 9, 4)
+
+
+def _outlines(film: Film) -> Labels:
+    """One deposit that every reader outlines alike; at the last visit reader B sees a second one of its size."""
+    array = np.zeros((8, 8), np.int32)
+    array[1:3, 1:3] = 1
+    if film.reader == "B" and film.visit == "v3":
+        array[5:7, 5:7] = 2
+    return Labels(array)
 
 
 def test_everything_that_is_promised_is_there(done: Path) -> None:

@@ -56,8 +56,8 @@ def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None) -> str:
     )
 
 
-def read_labels(path: Path, shape: tuple[int, int]) -> Labels:
-    """The label image in a TIFF or PNG file.
+def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
+    """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
 
     Raises
     ------
@@ -89,13 +89,13 @@ def read_region(path: Path, shape: tuple[int, int]) -> Mask:
     return np.asarray(_read_array(path, shape) != 0, bool)
 
 
-def _read_array(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
+def _read_array(path: Path, shape: tuple[int, int] | None) -> npt.NDArray[Any]:
     """The pixels of a mask file; its declared size is checked before anything is decoded."""
     if not path.is_file():
         raise MaskError(f"there is no mask {path.name}: make one, or leave --masks out to segment")
     try:
         declared, decode = _opened(path)
-        if declared != shape:
+        if shape is not None and declared != shape:
             raise MaskError(f"{path.name} is {declared} pixels and its image {shape}: use the mask made for this image")
         return np.asarray(decode())
     except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:

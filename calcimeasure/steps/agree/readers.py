@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
@@ -136,8 +136,8 @@ def readers_agree(reads: Sequence[Read]) -> ReaderAgreement:
     )
 
 
-def outlines_agree(pairs: Sequence[tuple[Labels, Labels]]) -> Outlines:
-    """How far the outlines of two readers agree, film by film.
+def outlines_agree(pairs: Iterable[tuple[Labels, Labels]]) -> Outlines:
+    """How far the outlines of two readers agree, film by film; a film is forgotten before the next is asked for.
 
     Dice is that of all deposit pixels of a film. A deposit counts as seen by both when at least `SEEN` of its pixels
     lie in outlines of the other, so that one reader's single deposit may be two of the other's.
@@ -147,15 +147,16 @@ def outlines_agree(pairs: Sequence[tuple[Labels, Labels]]) -> Outlines:
     MeasurementRefused
         When two label images of a film differ in shape.
     """
-    dice = [value for first, second in pairs if (value := _dice(first, second)) is not None]
-    found = [_seen(a, b) for first, second in pairs for a, b in ((first, second), (second, first))]
+    films = [(_dice(one, two), _seen(one, two), _seen(two, one)) for one, two in pairs]
+    dice = [value for value, _, _ in films if value is not None]
+    found = [each for _, *both in films for each in both]
     return Outlines(
         dice=median(dice) if dice else None,
         dice_low=min(dice, default=None),
         seen_by_both=sum(seen for seen, _ in found),
         deposits=sum(count for _, count in found),
-        films=len(pairs),
-        empty=len(pairs) - len(dice),
+        films=len(films),
+        empty=len(films) - len(dice),
     )
 
 
