@@ -1,10 +1,12 @@
-"""Whether the 95 % interval of an automatic area holds the truth.
+"""Whether the 95 % interval of an area holds the truth.
 
-python benchmarks/bench_coverage.py [--phantoms 100] [--first 5000]      limbs that the package draws itself
-python benchmarks/bench_coverage.py --cases FOLDER [--films 300]         films of the bench (its `films` folder)
+    python benchmarks/bench_coverage.py readings [--count 500]       outlines drawn by a simulated reader
+    python benchmarks/bench_coverage.py visible  [--count 80]        automatic, visible and isolated: 8 on each forearm
+    python benchmarks/bench_coverage.py limbs    [--count 120]       automatic, all that the package draws, strands too
+    python benchmarks/bench_coverage.py cases --folder FOLDER        automatic, films of the bench (its `films` folder)
 
 Found deposits are matched with true ones: all outlines that touch the same deposits count as one. What was missed, and
-what is no calcium, is told besides, and is in the totals.
+what is no calcium, is told besides, and is in the totals. Densities: ``bench_wedge.py``.
 """
 
 from __future__ import annotations
@@ -12,26 +14,39 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
-from calcimeasure import Image, analyse, read_image
-from calcimeasure.phantom.film import draw_film, random_film_scene
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from coverage_scenes import reading, visible_film  # noqa: E402
+
+from calcimeasure import Image, analyse, measure, read_image  # noqa: E402
+from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
+from calcimeasure.steps.boundary import doubt  # noqa: E402
 
 BANDS_MM = ((0, 2), (2, 5), (5, 10), (10, 1000))
+#: Films of the fit (`renew_boundary_error.py`) begin at 21,000; none of these is among them.
+FIRST = {"readings": 0, "visible": 5_000, "limbs": 5_000}
 
 
 @dataclass(frozen=True)
 class Match:
-    """Found and true area of what touches, and the claimed sd; mm2."""
+    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share."""
 
     found: float
     sd: float
     true: float
+    doubt: float = 0.0
 
     @property
     def covered(self) -> bool:
@@ -42,37 +57,74 @@ class Match:
         return float(2 * np.sqrt(self.true / np.pi))
 
 
+@dataclass(frozen=True)
+class Score:
+    """Matches, the film's total and the number of missed deposits."""
+
+    matches: tuple[Match, ...]
+    total: Match
+    missed: int
+
+
 def main() -> None:
     args = _arguments()
-    films = _bench(args.cases, args.films) if args.cases else _phantoms(args.first, args.phantoms)
-    deposits, totals, missed = [], [], 0
-    for image, truth in films:
-        matches, total, lost = score(image, truth)
-        deposits, totals, missed = deposits + matches, [*totals, total], missed + lost
-    tell("deposits found", deposits)
-    for low, high in BANDS_MM:
-        tell(f"  {low}-{high} mm", [m for m in deposits if low <= m.diameter_mm < high])
-    tell("totals, misses and false finds included", [t for t in totals if t.true > 0])
-    print(f"deposits missed: {missed}")
+    if args.what == "readings":
+        tell_all([match for n in range(args.count or 500) for match in _read(n)])
+        return
+    if args.what == "cases":
+        scores: Iterable[Score] = (score(image, truth) for image, truth in _bench(args.folder, args.count or 300))
+    else:
+        first, count = FIRST[args.what], args.count or {"visible": 80, "limbs": 120}[args.what]
+        scores = scored(args.what, range(first, first + count), args.jobs)
+    scores = list(scores)
+    tell_all([match for one in scores for match in one.matches])
+    tell("totals, misses and false finds included", [one.total for one in scores if one.total.true > 0])
+    print(f"deposits missed: {sum(one.missed for one in scores)}")
 
 
-def score(image: Image, truth: np.ndarray) -> tuple[list[Match], Match, int]:
-    """Matches, totals and the number of missed deposits of one film."""
+def scored(what: str, seeds: Iterable[int], jobs: int) -> Iterator[Score]:
+    """Scores of drawn films, in the order of their seeds."""
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        yield from pool.map(partial(_drawn_score, what), seeds)
+
+
+def _drawn_score(what: str, seed: int) -> Score:
+    phantom = visible_film(seed) if what == "visible" else draw_film(random_film_scene(seed, 0.25), seed)
+    return score(phantom.image, phantom.truth.array)
+
+
+def score(image: Image, truth: np.ndarray) -> Score:
+    """How an automatic measurement compares with the truth."""
     done = analyse(image)
-    labels, px = done.segmentation.labels.array, image.spacing.pixel_mm2
+    labels, px = done.segmentation.labels, image.spacing.pixel_mm2
     groups: dict[tuple[int, ...], list] = {}
     for row in done.measurement.deposits:
-        ids = np.unique(truth[labels == row.label])
-        groups.setdefault(tuple(ids[ids > 0].tolist()), []).append(row.area_mm2)
-    matches = [
-        Match(sum(a.value for a in areas), sum(a.sd for a in areas), float(np.isin(truth, ids).sum() * px))
-        for ids, areas in groups.items()
-        if ids
-    ]
-    total = done.measurement.area_mm2
-    touched = {n for ids in groups for n in ids}
+        ids = np.unique(truth[labels.array == row.label])
+        groups.setdefault(tuple(ids[ids > 0].tolist()), []).append(row)
+    doubt_of = partial(doubt, labels=labels, probability=done.segmentation.probability)
+    matches = tuple(_matched(rows, truth, ids, px, doubt_of) for ids, rows in groups.items() if ids)
+    total, touched = done.measurement.area_mm2, {n for ids in groups for n in ids}
     lost = len(set(np.unique(truth[truth > 0]).tolist()) - touched)
-    return matches, Match(total.value, total.sd, float((truth > 0).sum() * px)), lost
+    return Score(matches, Match(total.value, total.sd, float((truth > 0).sum() * px)), lost)
+
+
+def _matched(rows: list, truth: np.ndarray, ids: tuple[int, ...], px: float, doubt_of: Callable) -> Match:
+    found = sum(row.area_mm2.value for row in rows)
+    doubted = sum(doubt_of(row) * row.area_mm2.value for row in rows) / found
+    return Match(found, sum(row.area_mm2.sd for row in rows), float(np.isin(truth, ids).sum() * px), doubted)
+
+
+def _read(seed: int) -> Iterator[Match]:
+    one = reading(seed)
+    for row in measure(one.image, one.labels).deposits:
+        yield Match(row.area_mm2.value, row.area_mm2.sd, one.area_mm2)
+
+
+def tell_all(matches: list[Match]) -> None:
+    """Coverage and width of all matches, and by the true size."""
+    tell("deposits found", matches)
+    for low, high in BANDS_MM:
+        tell(f"  {low}-{high} mm", [m for m in matches if low <= m.diameter_mm < high])
 
 
 def tell(what: str, matches: list[Match]) -> None:
@@ -81,13 +133,7 @@ def tell(what: str, matches: list[Match]) -> None:
     half = np.median([1.96 * m.sd / m.found for m in matches if m.found])
     error = np.median([abs(m.found - m.true) / m.true for m in matches])
     share = np.mean([m.covered for m in matches])
-    print(f"{what:42} n {len(matches):4} coverage {share:.3f} half-width {half:.2f} error {error:.3f}", flush=True)
-
-
-def _phantoms(first: int, count: int) -> Iterator[tuple[Image, np.ndarray]]:
-    for seed in range(first, first + count):
-        drawn = draw_film(random_film_scene(seed, 0.25), seed)
-        yield drawn.image, drawn.truth.array
+    print(f"{what:42} n {len(matches):4} coverage {share:.3f} half-width {half:.3f} error {error:.3f}", flush=True)
 
 
 def _bench(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
@@ -107,10 +153,10 @@ def _bench(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
 
 def _arguments() -> argparse.Namespace:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument("--cases", type=Path)
-    cli.add_argument("--films", type=int, default=300)
-    cli.add_argument("--phantoms", type=int, default=100)
-    cli.add_argument("--first", type=int, default=5000)
+    cli.add_argument("what", choices=("readings", "visible", "limbs", "cases"))
+    cli.add_argument("--count", type=int, help="how many outlines or films")
+    cli.add_argument("--folder", type=Path, help="the bench's cases")
+    cli.add_argument("--jobs", type=int, default=2)
     return cli.parse_args()
 
 

@@ -1,33 +1,94 @@
 """How far an automatic outline may be off, from the probabilities along it.
 
 A network that doubts where a deposit ends gives its border probabilities between 0 and 1. Their spread, the sum of
-p (1 - p) over the deposit and the pixels around it, turned out to follow the error of the area: on films with inserted
-deposits that the networks never saw (134 deposits, `LOG.md` of the training) the error stayed within 1.96 times
-`DOUBT` times that sum for 95 of 100, in every band of size. A geometric error bar held for about 30 of 100.
+p (1 - p) over the deposit and the pixels around it, over its area, is the *doubt*: about 0.02 for a large, sharp
+deposit, 0.3 for a faint speck. The error of the area follows it, as a share of the area, faster than in proportion.
+How fast, and how far, is fitted to drawn films that the networks never saw (``benchmarks/renew_boundary_error.py``).
 """
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 
 Map = npt.NDArray[np.float32]
 
-#: Standard deviation of an area in pixels, as a multiple of the sum of p (1 - p).
-DOUBT = 1.8
 #: Pixels around a deposit whose doubt counts as its own.
 REACH_PX = 4
 
+_FORMAT = "calcimeasure outline error 1"
+_LARGEST = 100.0
 
-def with_boundary_error(measurement: Measurement, labels: Labels, probability: Map) -> Measurement:
+
+@dataclass(frozen=True, slots=True)
+class OutlineError:
+    """Standard deviation of an automatic area, as a share of it: ``factor * doubt ** power``.
+
+    Parameters
+    ----------
+    factor, power : float
+        Above 0.
+    origin : str
+        What they were fitted to, in words.
+    """
+
+    factor: float
+    power: float
+    origin: str
+
+    @classmethod
+    def from_json(cls, facts: object) -> OutlineError:
+        """What `to_json` wrote.
+
+        Raises
+        ------
+        MeasurementRefused
+            When an entry is missing or out of range.
+        """
+        if not isinstance(facts, Mapping) or facts.get("format") != _FORMAT or not isinstance(facts.get("origin"), str):
+            raise MeasurementRefused(f"this is no '{_FORMAT}': make it anew with renew_boundary_error.py")
+        return cls(_number(facts, "factor"), _number(facts, "power"), facts["origin"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and texts, ready for `json.dumps`."""
+        return {"format": _FORMAT, **asdict(self)}
+
+    def relative_sd(self, doubt: float) -> float:
+        """Standard deviation of an area as a share of it."""
+        return float(self.factor * doubt**self.power)
+
+
+def _number(facts: Mapping[str, Any], name: str) -> float:
+    value = facts.get(name)
+    if not isinstance(value, int | float) or not 0 < value < _LARGEST:
+        raise MeasurementRefused(f"the outline error's '{name}' is no number in range: make it anew")
+    return float(value)
+
+
+@cache
+def shipped_outline_error() -> OutlineError:
+    """The error of the outlines that the shipped networks draw."""
+    file = resources.files("calcimeasure") / "weights" / "boundary.json"
+    return OutlineError.from_json(json.loads(file.read_text(encoding="utf-8")))
+
+
+def with_boundary_error(
+    measurement: Measurement, labels: Labels, probability: Map, error: OutlineError | None = None
+) -> Measurement:
     """The measurement with error bars that follow the segmenter's own doubt; values stay as they are.
 
     Parameters
@@ -38,34 +99,37 @@ def with_boundary_error(measurement: Measurement, labels: Labels, probability: M
         As the segmenter drew them; outlines of a person have no probabilities.
     probability : float32 array, shape of the labels
         Chance of deposit at every pixel.
+    error : OutlineError, optional
+        The shipped one when left out.
 
     Notes
     -----
     The error bar is never narrower than the geometric one. Those of one film are added up, not in squares: networks err
     alike on all deposits of a film. What was missed, or is no calcium at all, is not in it.
     """
-    rows = tuple(_doubted(row, _doubt(row, labels, probability)) for row in measurement.deposits)
+    error = error or shipped_outline_error()
+    rows = tuple(_doubted(row, error.relative_sd(doubt(row, labels, probability))) for row in measurement.deposits)
     px, mm2 = measurement.area_px, measurement.area_mm2
     sd_px = math.fsum(row.area_px.sd or 0.0 for row in rows)
     total = None if mm2 is None else _total_mm2(mm2, rows)
     return replace(measurement, deposits=rows, area_px=_with(px, sd_px, px.value), area_mm2=total)
 
 
-def _doubt(row: Deposit, labels: Labels, probability: Map) -> float:
-    """Standard deviation of the deposit's area, in pixels."""
+def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
+    """Sum of p (1 - p) in and around a deposit, over its area in pixels."""
     top, left, bottom, right = row.bbox
     window = np.s_[max(0, top - REACH_PX) : bottom + REACH_PX, max(0, left - REACH_PX) : right + REACH_PX]
     part, chance = labels.array[window], probability[window]
     mine = (part == row.label).astype(np.uint8)
     near = cv2.dilate(mine, np.ones((2 * REACH_PX + 1,) * 2, np.uint8)) > 0
     own = near & ((part == 0) | (part == row.label))
-    return DOUBT * float(np.sum(chance[own] * (1 - chance[own]), dtype=np.float64))
+    return float(np.sum(chance[own] * (1 - chance[own]), dtype=np.float64)) / row.area_px.value
 
 
-def _doubted(row: Deposit, doubt: float) -> Deposit:
+def _doubted(row: Deposit, relative_sd: float) -> Deposit:
     px, mm2 = row.area_px, row.area_mm2
-    sd = max(doubt, px.sd or 0.0)
-    area = None if mm2 is None or not px.value else _with(mm2, sd * mm2.value / px.value, mm2.value)
+    sd = max(relative_sd * px.value, px.sd or 0.0)
+    area = None if mm2 is None else _with(mm2, sd * mm2.value / px.value, mm2.value)
     return replace(row, area_px=_with(px, sd, px.value), area_mm2=area)
 
 

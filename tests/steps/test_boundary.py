@@ -1,12 +1,16 @@
 """The error bar of an automatic outline follows the segmenter's own doubt."""
 
+import json
+
 import numpy as np
 import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin, measure
-from calcimeasure.steps.boundary import DOUBT, with_boundary_error
+from calcimeasure.errors import MeasurementRefused
+from calcimeasure.steps.boundary import OutlineError, doubt, shipped_outline_error, with_boundary_error
 
 SIDE = 60
+ERROR = OutlineError(8.0, 1.5, "a test")
 
 
 def film(mm: float | None = 0.5) -> tuple[Image, Labels]:
@@ -16,12 +20,16 @@ def film(mm: float | None = 0.5) -> tuple[Image, Labels]:
     return Image(np.full((SIDE, SIDE), 100, np.uint8), Kind.RADIOGRAPH, Meaning.DISPLAY, spacing), Labels(array)
 
 
+def chance(labels: Labels, width: float) -> np.ndarray:
+    """A share `width` of the first deposit's pixels is as likely calcium as not."""
+    sure = (labels.array > 0).astype(np.float32)
+    sure[10 : 10 + round(10 * width), 10:20] = 0.5
+    return sure
+
+
 def doubted(width: float, mm: float | None = 0.5):
-    """Numbers where a share `width` of the first deposit's pixels is as likely calcium as not."""
     image, labels = film(mm)
-    chance = (labels.array > 0).astype(np.float32)
-    chance[10 : 10 + round(10 * width), 10:20] = 0.5
-    return with_boundary_error(measure(image, labels), labels, chance)
+    return with_boundary_error(measure(image, labels), labels, chance(labels, width), ERROR)
 
 
 def test_doubt_widens_the_bar_and_leaves_the_value() -> None:
@@ -29,8 +37,15 @@ def test_doubt_widens_the_bar_and_leaves_the_value() -> None:
     plain, sure, unsure = measure(image, labels), doubted(0), doubted(0.6)
     assert [d.area_px for d in sure.deposits] == [d.area_px for d in plain.deposits]
     assert unsure.deposits[0].area_px.value == 100
-    assert unsure.deposits[0].area_px.sd == pytest.approx(DOUBT * 60 * 0.25)
+    assert unsure.deposits[0].area_px.sd == pytest.approx(100 * 8 * (0.6 * 0.25) ** 1.5)
     assert unsure.deposits[1].area_px.sd == plain.deposits[1].area_px.sd
+
+
+def test_doubt_is_a_share_of_the_area_and_stops_at_the_neighbour() -> None:
+    image, labels = film()
+    first, second = measure(image, labels).deposits
+    assert doubt(first, labels, chance(labels, 0.6)) == pytest.approx(0.15)
+    assert doubt(second, labels, chance(labels, 0.6)) == 0
 
 
 def test_millimetres_follow_pixels_and_the_total_adds_up() -> None:
@@ -42,3 +57,23 @@ def test_millimetres_follow_pixels_and_the_total_adds_up() -> None:
 
 def test_no_scale_no_millimetres() -> None:
     assert doubted(0.6, None).area_mm2 is None
+
+
+def test_the_shipped_error_round_trips_and_says_where_it_comes_from() -> None:
+    shipped = shipped_outline_error()
+    assert OutlineError.from_json(json.loads(json.dumps(shipped.to_json()))) == shipped
+    assert "drawn" in shipped.origin
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "other"}, "renew_boundary_error"),
+        ({"origin": None}, "renew_boundary_error"),
+        ({"factor": 0}, "'factor' is no number in range"),
+        ({"power": "steep"}, "'power' is no number in range"),
+    ],
+)
+def test_a_strange_file_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(MeasurementRefused, match=message):
+        OutlineError.from_json({**ERROR.to_json(), **change})

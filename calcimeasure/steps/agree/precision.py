@@ -32,8 +32,8 @@ def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, 
         For fewer than ten deposits, one measured once or with a mean of 0 or less, missing values, no stated origin,
         or repeats that are all equal (the same file measured twice shows nothing).
     """
-    groups = [np.asarray(group, dtype=np.float64) for group in groups]
-    found = repeats(groups, least=_FEWEST)
+    rows: list[Array] = [np.asarray(group, dtype=np.float64) for group in groups]
+    found = repeats(rows, least=_FEWEST)
     if not (unit.strip() and origin.strip()):
         raise MeasurementRefused("a precision profile needs its unit and its origin in words")
     if not np.all(found.mean > 0):
@@ -55,7 +55,7 @@ def fit_precision_profile(groups: Iterable[Sequence[float] | Array], unit: str, 
         largest=float(found.mean.max()),
         covariance=_covariance(found, scale * coefficients),
     )
-    return replace(profile, tail=_tail(groups, profile))
+    return replace(profile, tail=_tail(rows, profile))
 
 
 def _tail(groups: Sequence[Array], profile: PrecisionProfile) -> float:
