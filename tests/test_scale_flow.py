@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -178,6 +179,27 @@ def test_one_command_measures_with_a_marker(tilted: Input, tmp_path: Path) -> No
     run = json.loads((out / "run.json").read_text())
     assert run["scale"]["marker_mm"] == 20.2
     assert run["sd_components"]["tilted.png"]["area_mm2"].keys() == {"sd", "outline", "scale"}
+
+
+REFUSED = {
+    "steep": (STEEP, {}, "tilted by 38 degrees.*photograph it again from straight above"),
+    "unequal": (Shot(px_per_mm=4), {5: 1.05}, r"disagree by [45]\.\d% in size.*all from one print"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_calibrate_tells_of_a_refused_marker_what_to_do(name: str, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from calcimeasure.cli import app
+
+    shot, stretch, message = REFUSED[name]
+    PillowImage.fromarray(sheet_photo(shot, keep=(5, 6), stretch=stretch).pixels).save(tmp_path / "photo.png")
+    told = CliRunner().invoke(app, ["calibrate", str(tmp_path / "photo.png"), "--kind", "photo", "--json"])
+    found = json.loads(told.stdout)
+    assert told.exit_code == 1
+    assert (found["method"], found["spacing_row_mm"], found["unsure"]) == ("marker", None, True)
+    assert re.search(message, found["reason"]), found["reason"]
 
 
 WRONG = {

@@ -71,9 +71,10 @@ def _scale_facts(item: Any, job: Job) -> dict[str, Any]:
     except CalcimeasureError as refusal:
         error = str(refusal)
     cells = spacing_cells(spacing)
+    origin = cells.pop("spacing_origin")
     return {
         "image": item.image,
-        "method": cells.pop("spacing_origin"),
+        "method": scale.method.value if scale and scale.method else origin,
         **cells,
         "sd": spacing.sd_mm if spacing else None,
         "unsure": scale.unsure if scale else spacing is None,

@@ -43,6 +43,7 @@ _CORNER_SD = 0.12  # px
 _FOCAL = (0.85, 0.4)
 _EQUAL = 0.0005  # sd of the logarithm of a marker's size, all being from one print
 _UNEQUAL = 0.3  # the same where nothing is taken for granted
+_ROUNDS = 30
 _CERTAIN = 3.0  # standard deviations over which a difference in size is one
 _CENTRE_SD = 0.03  # of the optical centre, as a share of the longer side
 _PRINT_SD = 0.003  # of a marker measured with a ruler after printing: 0.06 mm on 20 mm
@@ -178,7 +179,7 @@ def fit_plane(markers: Markers, side_mm: float, shape: tuple[int, int]) -> Plane
     """
     corners = markers.corners
     camera = _Camera(corners, shape, np.linalg.inv(np.linalg.cholesky(markers.covariance)))
-    fits = [least_squares(camera.residuals, start, method="lm", max_nfev=400) for start in camera.starts()]
+    fits = [_fit(camera, start) for start in camera.starts()]
     best = min(fits, key=lambda fit: fit.cost)
     view = camera.view(best.x)
     to_mm = np.diag([side_mm, side_mm, 1.0]) @ np.linalg.inv(view.to_px)
@@ -296,6 +297,11 @@ class _View:
     corners: Array
 
 
+def _fit(camera: _Camera, start: Array) -> Any:
+    """The camera's parameters that fit best; Levenberg and Marquardt's slopes are counted as calls, too."""
+    return least_squares(camera.residuals, start, method="lm", max_nfev=_ROUNDS * (len(start) + 1))
+
+
 def _covariance(fit: Any) -> Array:
     """Of a fit's parameters; wider where the residuals are larger than their claimed standard deviations."""
     excess = max(1.0, 2 * fit.cost / max(fit.jac.shape[0] - fit.jac.shape[1], 1))
@@ -375,7 +381,7 @@ class _Camera:
         if len(self.corners) < 2:
             return 0.0
         free = replace(self, size_sd=_UNEQUAL)
-        fit = least_squares(free.residuals, start, method="lm", max_nfev=400)
+        fit = _fit(free, start)
         if free.off_px(fit.x) > MOST_REPROJECTION:
             return 0.0  # no plane at all, and then sizes in it mean nothing
         logs = np.append(fit.x[9:].reshape(-1, 4)[:, 3], 0.0)
