@@ -28,6 +28,7 @@ from calcimeasure.steps.boundary import OutlineError
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "boundary.json"
 FIRST = 21_000
 FOLDS = 5
+FEWEST = 60  # deposits
 _LEAST = 0.003  # of an area: a chance hit tells nothing of the scale
 
 
@@ -42,6 +43,8 @@ def main() -> None:
         others = [one for name, some in films.items() if name != what for one in some]
         tell_all(held_out(scores, others))
     matches = _matches([one for some in films.values() for one in some])
+    if len(matches) < FEWEST:
+        raise SystemExit(f"{len(matches)} deposits are too few, at least {FEWEST} are needed: nothing was written")
     origin = f"{len(matches)} deposits of {args.limbs} drawn limbs and {args.visible} drawn forearms"
     found = fitted(matches, origin)
     write_whole(args.out, json.dumps(found.to_json(), indent=2) + "\n")
