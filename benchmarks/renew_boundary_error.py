@@ -23,6 +23,7 @@ from bench_coverage import Match, Score, scored, tell_all
 from scipy.optimize import minimize
 
 from calcimeasure.io.files import write_whole
+from calcimeasure.recipe import Recipe
 from calcimeasure.steps.boundary import OutlineError
 
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "boundary.json"
@@ -45,7 +46,8 @@ def main() -> None:
     matches = _matches([one for some in films.values() for one in some])
     if len(matches) < FEWEST:
         raise SystemExit(f"{len(matches)} deposits are too few, at least {FEWEST} are needed: nothing was written")
-    origin = f"{len(matches)} deposits of {args.limbs} drawn limbs and {args.visible} drawn forearms"
+    drawn = f"{args.limbs} drawn limbs and {args.visible} drawn forearms"
+    origin = f"{len(matches)} deposits of {drawn}, outlined by the default recipe {Recipe().hash}"
     found = fitted(matches, origin)
     write_whole(args.out, json.dumps(found.to_json(), indent=2) + "\n")
     print(f"wrote {args.out.name}: sd = {found.factor:.3g} x doubt ^ {found.power:.3g} of the area")
