@@ -1,8 +1,7 @@
 """Train the weights: python -m calcimeasure.training DATA_FOLDER --out weights.
 
-Trains three finders (two small ones, the second from where the first ended, and a wide one), then the outline network
-on what a finder sees, then fits the judge on held-back films, and writes their ONNX files, their safetensors and
-deposits.json, which tells how they are used. With --drawn-only it sees drawn limbs alone and writes deposits-free and
+Trains the finder on films and drawn limbs, then the outline network on what the finder sees, then fits the judge on
+held-back films, and writes both ONNX files, their safetensors and deposits.json, which tells how they are used. With --drawn-only it sees drawn limbs alone and writes deposits-free and
 outline-free. Interrupted, the same command goes on from the last checkpoint in the scratch folder.
 """
 
@@ -28,7 +27,7 @@ from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.train import Plan, train_finder
 
 SMALL = {"mm": 0.25, "side": 256, "batch": 12, "widths": (16, 32, 96, 160)}
-"""What sets the small finders apart from the wide one."""
+"""What sets the finder of drawn limbs apart."""
 
 
 def main() -> None:
@@ -44,33 +43,22 @@ def main() -> None:
 
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
-    pair = _pair(data, out, scratch, replace(plan, **SMALL))
-    wide = train_finder(data, scratch / "wide", plan)
-    save_weights(wide, out / "deposits.safetensors")
-    export_onnx([wide], out / "deposits.onnx", "film")
-    export_onnx(pair, out / "deposits-pair.onnx", "film")
-    _draw_outlines(pair[0], data, out, scratch / "first", plan)
-    finders = [_use("deposits.onnx", plan.mm, [1.0]), _use("deposits-pair.onnx", SMALL["mm"], LOOKS)]
-    _write_card(out / "deposits.json", finders, "outline.onnx", [*load_films(data, "validation"), *_clean_drawings()])
-
-
-def _pair(data: Path, out: Path, scratch: Path, small: Plan) -> list[Finder]:
-    """Two small finders: one that saw real films alone, and one that went on from there with drawn limbs besides."""
-    first = train_finder(data, scratch / "first", replace(small, drawn=0))
-    save_weights(first, out / "deposits-first.safetensors")
-    after = replace(small, steps=small.steps // 2, rate=2e-3, average=0.9985, warm_up=150, seed=small.seed + 10)
-    second = train_finder(data, scratch / "second", after, out / "deposits-first.safetensors")
-    save_weights(second, out / "deposits-second.safetensors")
-    return [first, second]
+    finder = train_finder(data, scratch / "films", plan)
+    save_weights(finder, out / "deposits.safetensors")
+    export_onnx(finder, out / "deposits.onnx", "film")
+    _draw_outlines(finder, data, out, scratch / "films", replace(OutlinePlan(), seed=plan.seed + 1))
+    use = _use("deposits.onnx", plan.mm)
+    _write_card(out / "deposits.json", use, "outline.onnx", [*load_films(data, "validation"), *_clean_drawings()])
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
     finder = train_finder(None, scratch / "free", replace(plan, **SMALL, steps=min(plan.steps, 2200)))
     save_weights(finder, out / "deposits-free.safetensors")
-    export_onnx([finder], out / "deposits-free.onnx", "film")
-    _draw_outlines(finder, None, out, scratch / "free", plan, "-free")
-    finders = [_use("deposits-free.onnx", SMALL["mm"], LOOKS)]
-    _write_card(out / "deposits-free.json", finders, "outline-free.onnx", _clean_drawings())
+    export_onnx(finder, out / "deposits-free.onnx", "film")
+    settings = replace(OutlinePlan(), seed=plan.seed + 1, steps=500, working_mm=SMALL["mm"])
+    _draw_outlines(finder, None, out, scratch / "free", settings, "-free")
+    use = _use("deposits-free.onnx", SMALL["mm"])
+    _write_card(out / "deposits-free.json", use, "outline-free.onnx", _clean_drawings())
 
 
 def _clean_drawings() -> list[Film]:
@@ -78,26 +66,27 @@ def _clean_drawings() -> list[Film]:
     return [film for film in drawn_films(45, 1) if film.answer is None]
 
 
-def _use(file: str, mm: float, looks: Sequence[float]) -> dict[str, object]:
+def _use(file: str, mm: float) -> dict[str, object]:
     """How a finder is used, for the card."""
-    return {"file": file, "working_mm": mm, "looks": list(looks)}
+    return {"file": file, "working_mm": mm, "looks": LOOKS}
 
 
-def _write_card(card: Path, finders: Sequence[dict[str, object]], outline: str, films: Sequence[Film]) -> None:
+def _write_card(card: Path, finder: dict[str, object], outline: str, films: Sequence[Film]) -> None:
     """Fit the judge of the networks beside the card, and write it."""
     blank = {"base": 0.0, "weights": dict.fromkeys(FACTS, 0.0)}
-    facts = {"finders": list(finders), "outline": outline, "judge": blank}
+    facts = {"finder": finder, "outline": outline, "judge": blank}
     card.write_text(json.dumps(facts, indent=1) + "\n")
     facts["judge"] = fit_judge(Networks.of(Weights.read(card), 2), films)
     card.write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _draw_outlines(finder: Finder, data: Path | None, out: Path, scratch: Path, plan: Plan, suffix: str = "") -> None:
+def _draw_outlines(
+    finder: Finder, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
+) -> None:
     """Train the outline network on what a finder sees, and write it."""
-    settings = replace(OutlinePlan(), seed=plan.seed + 1, **({} if data else {"steps": 500}))
-    outline = _outline(finder, data, scratch, settings)
+    outline = _outline(finder, data, scratch, plan)
     save_weights(outline, out / f"outline{suffix}.safetensors")
-    export_onnx([outline], out / f"outline{suffix}.onnx", "film_and_hint")
+    export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint")
 
 
 def _outline(finder: Finder, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
@@ -115,7 +104,7 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--scratch", type=Path, default=Path(".training"), help="folder for checkpoints")
     cli.add_argument("--drawn-only", action="store_true", help="train on drawn limbs alone")
     cli.add_argument(
-        "--steps", type=int, default=Plan().steps, help="steps of a finder (2200 at most with --drawn-only)"
+        "--steps", type=int, default=Plan().steps, help="steps of the finder (2200 at most with --drawn-only)"
     )
     cli.add_argument("--seed", type=int, default=Plan().seed)
     args = cli.parse_args()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +17,22 @@ LARGE = 1000
 """Tensors of fewer numbers keep single precision."""
 
 
-class MeanProbability(nn.Module):
-    """Networks that answer together: the mean of their probabilities."""
+class Probability(nn.Module):
+    """A network that answers with probabilities instead of logits."""
 
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
         """Probabilities."""
-        return torch.stack([torch.sigmoid(network(x)) for network in self.networks]).mean(0)
+        return torch.sigmoid(self.network(x))
 
 
-def export_onnx(networks: Sequence[Finder], path: Path, name: str) -> None:
+def export_onnx(network: Finder, path: Path, name: str) -> None:
     """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W; weights in half precision."""
-    inputs = networks[0].stem.convolution.in_channels // 4
-    single = [network.to(memory_format=torch.contiguous_format).float() for network in networks]  # type: ignore[call-overload]
-    plain = MeanProbability(single).eval()
+    inputs = network.stem.convolution.in_channels // 4
+    plain = Probability(network.to(memory_format=torch.contiguous_format).float()).eval()  # type: ignore[call-overload]
     free = {name: {0: "n", 2: "h", 3: "w"}, "probability": {0: "n", 2: "h", 3: "w"}}
     example = torch.zeros(1, inputs, 256, 256)
     torch.onnx.export(

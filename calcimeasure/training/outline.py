@@ -48,7 +48,7 @@ class OutlinePlan:
     average: float = 0.995
     warm_up: int = 100
     drawn: int = 72
-    working_mm: float = 0.25
+    working_mm: float = 0.2
 
 
 def outline_network() -> Finder:

@@ -1,8 +1,8 @@
-"""Deposits of a radiograph by small networks: some find them, one draws their outline.
+"""Deposits of a radiograph by two small networks: one finds them, one draws their outline.
 
-Finders see the film at their working pixel size on a fixed grid of tiles whose margins cover their receptive
-field, so that their map does not depend on the tiling. The outline network then looks at the film's own
-pixels, in the blocks where the finders saw something. A judge scores what all saw. How they were trained:
+The finder sees the film at its working pixel size on a fixed grid of tiles whose margins cover its receptive
+field, so that its map does not depend on the tiling. The outline network then looks at the film's own
+pixels, in the blocks where the finder saw something. A judge scores what both saw. How they were trained:
 `calcimeasure.training`.
 """
 
@@ -143,17 +143,18 @@ def inside_given_a_deposit(outline: Map) -> tuple[Map, Mask]:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The finders, each with how it is used, the outline network, and the judge of one set of weights."""
+    """The finder with how it is used, the outline network, and the judge of one set of weights."""
 
-    finders: tuple[tuple[Finder, onnxruntime.InferenceSession], ...]
+    use: Finder
+    finder: onnxruntime.InferenceSession
     outline: onnxruntime.InferenceSession
     judge: Judge
 
     @classmethod
     def of(cls, weights: Weights, threads: int) -> Networks:
         """The networks of some weights, loaded."""
-        finders = tuple((finder, _session(finder.file, threads)) for finder in weights.finders)
-        return cls(finders, _session(weights.outline, threads), weights.judge)
+        finder, outline = (_session(file, threads) for file in (weights.finder.file, weights.outline))
+        return cls(weights.finder, finder, outline, weights.judge)
 
     @classmethod
     def named(cls, weights: str) -> Networks:
@@ -182,12 +183,9 @@ def stretched(pixels: Pixels, valid: Mask | None = None) -> Map:
 
 
 def finder_map(grey: Map, mm: float, networks: Networks, tile: int = TILE) -> Map:
-    """The finders' mean probability of calcium, as large as the film; independent of `tile` (a multiple of 16)."""
-    seen = [
-        np.mean([_enlarged_by(mm * look / finder.working_mm, grey, network, tile) for look in finder.looks], axis=0)
-        for finder, network in networks.finders
-    ]
-    return np.asarray(np.mean(seen, axis=0), np.float32)
+    """The finder's probability of calcium, as large as the film; it does not depend on `tile` (a multiple of 16)."""
+    factors = [mm * look / networks.use.working_mm for look in networks.use.looks]
+    return np.asarray(np.mean([_enlarged_by(f, grey, networks.finder, tile) for f in factors], axis=0), np.float32)
 
 
 def outline_map(grey: Map, hint: Map, mm: float, networks: Networks) -> Map:

@@ -15,7 +15,7 @@ _HOME = Path(__file__).parents[2] / "weights"
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """A network that finds deposits: its file, the pixel size (mm) it was trained for, and how often it looks.
+    """The network that finds deposits: its file, the pixel size (mm) it was trained for, and how often it looks.
 
     It sees the film at the pixel size times each of `looks`: what it sees in all of them is rarely false.
     """
@@ -27,9 +27,9 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One set of weights: finders that answer together, the outline network's file, and the judge of findings."""
+    """One set of weights: the finder, the outline network's file, and the judge of findings."""
 
-    finders: tuple[Finder, ...]
+    finder: Finder
     outline: Path
     judge: Judge
 
@@ -42,14 +42,15 @@ class Weights:
     def read(cls, card: Path) -> Weights:
         """The weights that a card describes; their files lie beside it."""
         facts = json.loads(card.read_text())
-        finders = (Finder(card.parent / f["file"], f["working_mm"], tuple(f["looks"])) for f in facts["finders"])
+        use = facts["finder"]
+        finder = Finder(card.parent / use["file"], use["working_mm"], tuple(use["looks"]))
         judge = Judge(facts["judge"]["base"], tuple(facts["judge"]["weights"][fact] for fact in FACTS))
-        return cls(tuple(finders), card.parent / facts["outline"], judge)
+        return cls(finder, card.parent / facts["outline"], judge)
 
 
 @cache
 def fingerprint(name: str) -> str:
     """SHA-256 of the networks and the card: other weights give other numbers, so the recipe's hash holds this."""
     weights = Weights.named(name)
-    files = [_HOME / f"{name}.json", *(finder.file for finder in weights.finders), weights.outline]
+    files = (_HOME / f"{name}.json", weights.finder.file, weights.outline)
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
