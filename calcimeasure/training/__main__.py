@@ -49,7 +49,7 @@ def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     export_onnx(finder, out / "deposits.onnx", "film")
     _draw_outlines(finder, data, out, scratch / "films", replace(OutlinePlan(), seed=plan.seed + 1))
     use = _use("deposits.onnx", plan.mm)
-    _write_card(out / "deposits.json", use, "outline.onnx", [*load_films(data, "validation"), *_clean_drawings()])
+    _write_card(out / "deposits.json", use, "outline.onnx", load_films(data, "validation"))
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Plan:
     """Settings of one run of the finder."""
 
-    steps: int = 11000
+    steps: int = 7700
     batch: int = 8
     side: int = 320
     mm: float = 0.2
