@@ -11,7 +11,7 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.phantom.anatomy import Placement, Pose
 from calcimeasure.phantom.answer import Phantom
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
-from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film
+from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.phantom.fittings import Collimation, Fittings
 from calcimeasure.phantom.frame import Frame
 from calcimeasure.steps.align import align
@@ -181,3 +181,22 @@ BAD = {
 def test_landmarks_that_cannot_be_used(points: np.ndarray) -> None:
     with pytest.raises(MeasurementRefused):
         align(plain(), plain(), landmarks=[(tuple(p), tuple(p)) for p in points])
+
+
+def test_what_a_cut_field_hides_is_not_followed() -> None:
+    """A forearm looks alike along its length: calcium behind the blade must not be looked for in what is left."""
+    first, new = random_film_scene(0, 0.25, "forearm", 6), random_film_scene(2000, 0.25, "forearm", 0)
+    lies = first.placement
+    moved = Placement(lies.x_mm - 2.57, lies.y_mm - 2.91, lies.turn - 0.46, 0.991 * lies.scale)
+    blades = replace(new.fittings, collimation=Collimation((45.0, 6.0, 5.0, 6.0), 1.0))
+    second = replace(first, placement=moved, exposure=new.exposure, tone=new.tone, fittings=blades)
+    one, two = draw_film(first, 0), draw_film(second, 500)
+    laid = align(one.image, two.image)
+    assert not laid.refused
+    numbers = np.intersect1d(one.truth.array, two.truth.array)[1:]
+    here, there = (np.array([np.argwhere(f.truth.array == n).mean(axis=0) for n in numbers]) for f in (one, two))
+    away = 0.25 * np.linalg.norm(laid.followup_of(here) - there, axis=1)
+    shown = there[:, 0] > 190  # rows; the blade ends at 180
+    assert shown.sum() >= 4
+    assert np.nanmax(away) < 2.0
+    assert np.isfinite(away[shown]).all()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.steps.align.bend import Bent, bent
 from calcimeasure.steps.align.chart import Field
-from calcimeasure.steps.align.judge import refusal
+from calcimeasure.steps.align.judge import LOST_MM, refusal
 from calcimeasure.steps.align.landmarks import Pair, chart_through, is_mirrored, lattice, left_out_error, points_of
 from calcimeasure.steps.align.placing import Placing, placings
 from calcimeasure.steps.align.quality import Quality, quality
@@ -113,8 +114,26 @@ def _searched(pair: _Pair, both: tuple[View, View], mirrored: bool) -> Alignment
     rival = _tried(both, other)[1] if _may_be(other, told, good, mm) else None
     reason = refusal(good, rival, mm)
     out = pair.refused(reason) if reason else pair.alignment(found, (both[0].shape, both[1].shape))
+    out = out if reason else _without(out, both[0].limb & (found.contradiction * mm > LOST_MM))
     px = good.residual_px * pair.shapes[0][0] / both[0].shape[0]
     return pair.with_residual(replace(out, overlap=good.overlap, mirrored=mirrored), px)
+
+
+def _without(out: Alignment, lost: Mask) -> Alignment:
+    """The alignment with NaN where the limb cannot be followed, as beyond the edge of a cut field.
+
+    `lost` is at work, on the baseline.
+    """
+    if not lost.any():
+        return out
+    rows, columns = out.forward.shape[:2]
+    here = cv2.resize(lost.astype(np.uint8), (columns, rows), interpolation=cv2.INTER_NEAREST) > 0
+    there = np.asarray(out.on_followup(here, nearest=True), bool)
+    forward, backward = (
+        np.where(where[..., None], np.float32(np.nan), field)
+        for where, field in ((here, out.forward), (there, out.backward))
+    )
+    return replace(out, forward=forward, backward=backward)
 
 
 def _tried(both: tuple[View, View], placing: Placing) -> tuple[Bent, Quality]:

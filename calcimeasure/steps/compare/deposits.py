@@ -201,18 +201,21 @@ def _measured(pair: Pair, row: DepositChange, before: Area, after: Area) -> Depo
 def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
     """By the outlines and by what the films show, each counted by its error; where these contradict, by the latter.
 
-    The outlines' areas stand where both witnesses agree and the outlines alone tell the same fate.
+    The outlines' areas stand where the outlines alone tell the same fate.
     """
     measured, seen = _measured(pair, row, before, after), pair.seen(row)
     joined = _joined(pair, row)
     if joined or seen is None or seen.is_gone(pair.error.settings):
         return replace(measured, fate=joined or _by_size(pair, measured))
     outlined, shown = pair.error.ratio(before, after), seen.ratio(pair.error.settings)
-    both = shown if outlined.contradicts(shown) else outlined.joined(shown)
+    estimate = seen.estimate(pair.error.settings)
+    if outlined.contradicts(estimate):
+        return _by_second_look(pair, row, (seen, shown), _larger(before, after, estimate))
+    both = outlined.joined(shown)
     told = _told(pair, replace(measured, contrast_percent=seen.percent), both)
-    if outlined.agrees(shown) and told.fate is _by_size(pair, measured):
+    if told.fate is _by_size(pair, measured):
         return told
-    return _by_second_look(pair, row, (seen, both), _larger(before, after, both))
+    return _by_second_look(pair, row, (seen, both), _larger(before, after, outlined.joined(estimate)))
 
 
 def _larger(before: Area, after: Area, ratio: Ratio) -> tuple[Area, Area]:
@@ -228,7 +231,7 @@ def _times(area: Area, ratio: Ratio) -> Area:
 
 
 def _by_second_look(pair: Pair, row: DepositChange, by: tuple[Seen, Ratio], areas: tuple[Area, Area]) -> DepositChange:
-    """The row with the areas given, one of which is made from the other by the ratio."""
+    """The row with the areas given, one of which was made from the other; its fate by the ratio."""
     (seen, ratio), (before, after) = by, areas
     found = _measured(pair, row, before, after)
     visit = "baseline" if row.followup and (not row.baseline or before.value < after.value) else "follow-up"
@@ -308,10 +311,10 @@ def _apart(parts: Sequence[npt.NDArray[np.float64]], distance: float) -> int:
 def _present_at_one(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
     seen = pair.seen(row)
     if seen is not None and not seen.is_gone(pair.error.settings):
-        ratio = seen.ratio(pair.error.settings)
-        back = Ratio(-ratio.log, ratio.sd)
-        areas = (before, _times(before, ratio)) if row.baseline else (_times(after, back), after)
-        return _by_second_look(pair, row, (seen, ratio), areas)
+        estimate = seen.estimate(pair.error.settings)
+        back = Ratio(-estimate.log, estimate.sd)
+        areas = (before, _times(before, estimate)) if row.baseline else (_times(after, back), after)
+        return _by_second_look(pair, row, (seen, seen.ratio(pair.error.settings)), areas)
     new, row = not row.baseline, _measured(pair, row, before, after)
     if new:
         by_person = pair.after.reading.outlined_by_person or row.by != "calcimeasure"

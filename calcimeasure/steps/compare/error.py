@@ -11,7 +11,7 @@ from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.precision import PrecisionProfile, multiplier
 from calcimeasure.steps.compare.settings import CompareSettings
 
-_AGREEMENT, _CONTRADICTION = 1.5, 2.5  # standard deviations
+_CONTRADICTION = 2.5  # standard deviations
 #: Read from each picture anew: two such scales err independently even when they come out equal.
 _READ_FROM_PICTURE = (SpacingOrigin.MARKER, SpacingOrigin.RULER, SpacingOrigin.POINTS)
 
@@ -38,15 +38,7 @@ class Ratio:
 
     def contradicts(self, other: Ratio) -> bool:
         """Whether chance alone does not set the two so far apart (in 1 of 80 cases it does)."""
-        return self._apart(other) > _CONTRADICTION
-
-    def agrees(self, other: Ratio) -> bool:
-        """Whether the two lie as near to each other as most repeats do (in 7 of 8 cases)."""
-        return self._apart(other) <= _AGREEMENT
-
-    def _apart(self, other: Ratio) -> float:
-        """Distance in standard deviations."""
-        return abs(self.log - other.log) / max(math.hypot(self.sd, other.sd), 1e-9)
+        return abs(self.log - other.log) > _CONTRADICTION * math.hypot(self.sd, other.sd)
 
     def is_change(self, cut_percent: float, level: float) -> bool:
         """Whether it is beyond its own error, and beyond the cut."""

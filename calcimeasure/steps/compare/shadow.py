@@ -29,6 +29,7 @@ Box = tuple[slice, slice]
 
 #: Area as a power of the summed brightness: 2/3 for a ball that shrinks on all sides, 1 for a plaque of even thickness.
 AREA_POWER = 0.8
+_SHAPE_SD = 0.15  # scatter of the power, as a share of the ratio's logarithm: from 2/3 to 1
 _GAP_MM, _RING_MM = 0.5, 1.5  # the ring of tissue begins so far outside the outline, and is so wide
 _GAP_PX, _RING_PX = 2, 6
 _GRAIN_MM, _GRAIN_PX = 0.6, 2.5  # texture of tissue and bone errs alike within this distance
@@ -47,12 +48,15 @@ class Seen:
     before, after : float
         Sums; below 0 where the place is darker than its surroundings.
     noise : float
-        Standard deviation of such a sum where there is no calcium, by the scatter around.
+        Standard deviation of such a sum where there is no calcium, by the difference of both films around.
+    texture : float
+        Standard deviation of what bone and flesh alone add to both sums, by the scatter around on the baseline.
     """
 
     before: float
     after: float
     noise: float
+    texture: float
 
     @property
     def is_clear(self) -> bool:
@@ -70,10 +74,22 @@ class Seen:
         return 100 * (self.after / self.before - 1) if self.before > _CLEAR * self.noise else None
 
     def ratio(self, settings: CompareSettings) -> Ratio:
-        """The area after over that before, as the brightness tells it; ask only where it is not gone."""
+        """The area after over that before, as the brightness tells it, with the error where nothing changed.
+
+        That tells whether it changed. Ask only where it is not gone.
+        """
         noise = [self.noise / one for one in (self.before, self.after)]
         sd = math.hypot(settings.shadow_sd, AREA_POWER * noise[0], AREA_POWER * noise[1])
         return Ratio(AREA_POWER * math.log(self.after / self.before), sd)
+
+    def estimate(self, settings: CompareSettings) -> Ratio:
+        """The same ratio with its error as an estimate of how much it changed.
+
+        What bone and flesh add cancels only where nothing changed, and calcium may get thinner as well as smaller.
+        """
+        ratio = self.ratio(settings)
+        tissue = AREA_POWER * self.texture * abs(1 / self.before - 1 / self.after)
+        return Ratio(ratio.log, math.hypot(ratio.sd, tissue, _SHAPE_SD * ratio.log))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,8 +212,9 @@ def _seen(patches: tuple[Floats, Floats], inside: Mask, ring: Mask, grain: float
     """What two patches of contrast say of the place `inside`."""
     one, two = patches
     count = int(np.count_nonzero(inside))
-    scatter = float(np.std((two - one)[ring])) * math.sqrt(count * min(count, grain))
-    return Seen(float(one[inside].sum()), float(two[inside].sum()), scatter)
+    alike = math.sqrt(count * min(count, grain))  # pixels of one grain err alike
+    noise, texture = (float(np.std(greys[ring])) * alike for greys in (two - one, one))
+    return Seen(float(one[inside].sum()), float(two[inside].sum()), noise, texture)
 
 
 def _away_from(labels: tuple[Numbers, Numbers], distance: int) -> Mask:
