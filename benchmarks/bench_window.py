@@ -28,7 +28,7 @@ SHAPE, DEPOSITS = (3000, 4000), 1000
 _AFTER = 0.8
 
 
-def main(shared: Path | None = None) -> None:
+def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             os.environ[name] = home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -54,6 +55,7 @@ class CalibratePanel(QWidget):
 
     def draw_line(self) -> None:
         """Draw a line along something of known length."""
+        self.told.setText("Drag along it on the picture, from one end to the other.")
         self._draw("line", "line of known length", self._line_drawn)
 
     def find_scale(self) -> None:
@@ -86,6 +88,7 @@ class CalibratePanel(QWidget):
 
     def draw_wedge(self) -> None:
         """Draw a box around the aluminium step wedge."""
+        self.wedge_text.setText("Drag a box around the wedge on the picture.")
         self._draw("box", "box around the step wedge", self._wedge_drawn)
 
     # --- how it is done ---------------------------------------------------------------------------------
@@ -117,10 +120,10 @@ class CalibratePanel(QWidget):
         """Use a sure scale at once; an unsure one waits for a yes; a refused one says why."""
         self.offered = None
         if scale.spacing is None:
-            self.told.setText(f"<b>No scale.</b> {scale.reason}")
+            self.told.setText(f"<b>Nothing to use.</b> {_without_options(scale.reason)}")
         elif scale.unsure:
             self.offered = scale
-            self.told.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {scale.reason}")
+            self.told.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_without_options(scale.reason)}")
         else:
             self._use(scale)
         self._enable()
@@ -306,6 +309,12 @@ def _density(row: Deposit) -> str:
     if dense is None:
         return "–"
     return in_words(dense.mmal_mean).replace("mmAl", "mm Al") if dense.mmal_mean else dense.reason
+
+
+def _without_options(reason: str) -> str:
+    """A reason as a sentence, without the options that it names for the command line."""
+    words = re.sub(r" ?\(--[\w-]+\)", "", reason)
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _is_number(word: str) -> bool:

@@ -36,6 +36,7 @@ from napari_calcimeasure._table import Column, ThingsTable
 from napari_calcimeasure._words import FATES, bare, in_words, verdict_in_words
 
 _FLICKER_MS = 600
+_HINT = "Open two films of one limb and choose the earlier one as baseline."
 _WAYS = ("Side by side", "Curtain", "Flicker")
 
 
@@ -65,6 +66,7 @@ class ComparePanel(QWidget):
         self.desk.busy.connect(self._busy)
         self.desk.start()
         self._list_films()
+        self._show()
 
     # --- what a person does -----------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class ComparePanel(QWidget):
     def _sheets(self) -> tuple[Sheet, Sheet] | None:
         chosen = [self.baseline.currentData(), self.followup.currentData()]
         if None in chosen or chosen[0] is chosen[1]:
-            self.verdict.setText("Open two films of one limb and choose the earlier one as baseline.")
+            self.verdict.setText(_HINT)
             return None
         sheets = [self.desk.take_up(picture) for picture in chosen]
         return (sheets[0], sheets[1]) if sheets[0] is not None and sheets[1] is not None else None
@@ -203,7 +205,7 @@ class ComparePanel(QWidget):
         rows = self.pair.rows if self.pair else ()
         self.table.show_things((row.deposit, row) for row in rows)
         if change is None:
-            self.verdict.setText("")
+            self.verdict.setText(_HINT)
         else:
             percent = "" if change.percent is None else f" ({change.percent:+.0f} %)"
             self.verdict.setText(

@@ -178,6 +178,7 @@ class MeasurePanel(QWidget):
 
     def draw_region(self) -> None:
         """Limit finding and measuring to an outline."""
+        self._say("click around what shall be measured; a double click closes the outline")
         self._draw("outline", "region of interest", self._region_drawn)
 
     def clear_region(self) -> None:
@@ -222,10 +223,13 @@ class MeasurePanel(QWidget):
             self.desk.in_background("loading the mask", job, session.loaded)
 
     def turn_page(self, forward: bool) -> None:
-        """Open the next or the previous film of the worklist; unsaved work is asked about."""
+        """Open the next or the previous film of the worklist; unsaved work is asked about.
+
+        It is read here and not in a thread: layers that come and go in a turn of their own crash software OpenGL.
+        """
         item = self._neighbour(forward)
         sheet = self.desk.sheet
-        if item is None or (sheet is not None and not self._may_leave()):
+        if item is None or not self._may_leave():
             return
         from napari_calcimeasure._reader import page
 
@@ -504,8 +508,9 @@ class MeasurePanel(QWidget):
         self.buttons["undo"].setToolTip(f"Undo {undo}" if undo else "Nothing to undo")
         self.buttons["redo"].setToolTip(f"Do {redo} again" if redo else "Nothing to do again")
         self.buttons["sign"].setText("Reopen" if session is not None and session.is_signed else "Sign")
-        for slider in (self.threshold, self.smallest):
-            slider.setEnabled(free)
+        film = session is not None and session.image.kind is not Kind.PHOTO
+        for slider in (self.threshold, self.smallest):  # proposals on a photo have settings of their own
+            slider.setEnabled(free and film)
 
     def _busy(self, words: str) -> None:
         for part in (self.progress, self.busy_text):
@@ -662,6 +667,7 @@ class MeasurePanel(QWidget):
             Column(
                 "Seen",
                 lambda row: "✓" if row.label in self._still_accepted else "",
+                lambda row: float(row.label in self._still_accepted),
                 tip="✓ accepted by you",
                 narrow=True,
             ),

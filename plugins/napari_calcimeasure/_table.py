@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -34,7 +34,7 @@ class Column:
 class ThingsModel(QAbstractTableModel):
     """Things in rows, each with a key that stays the same while the thing changes; sorted by a column's values.
 
-    It sorts by itself: Qt's sorting proxy asks for every value many times over, a tenth of a second for a thousand rows.
+    It sorts by itself: Qt's sorting proxy asks for every value many times over, which a thousand rows feel.
     """
 
     def __init__(self, columns: Sequence[Column], parent: QWidget | None = None) -> None:
@@ -178,6 +178,7 @@ class ThingsTable(QTableView):
         self._still = True
         if self._things.show_things(things):
             self.select(keys)
+            QTimer.singleShot(0, self._fit)
         self._still = False
 
     def renew(self) -> None:
@@ -235,11 +236,16 @@ class ThingsTable(QTableView):
         self.setShowGrid(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
+        # As wide as what is seen: a thousand rows are not gone through for every stroke.
+        self.horizontalHeader().setResizeContentsPrecision(0)
+        self._fit()
+        self.setMinimumHeight(110)
+
+    def _fit(self) -> None:
+        """Columns as wide as their texts; Qt does it itself, but for rows that are not laid out yet."""
         header, fit = self.horizontalHeader(), QHeaderView.ResizeMode
-        header.setResizeContentsPrecision(0)  # as wide as what is seen: not a thousand rows for every stroke
         for at, column in enumerate(self._things.columns):
             header.setSectionResizeMode(at, fit.ResizeToContents if column.narrow else fit.Stretch)
-        self.setMinimumHeight(110)
 
     def _selected(self, *_: Any) -> None:
         if not self._still:

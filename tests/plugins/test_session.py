@@ -291,6 +291,37 @@ def test_a_region_limits_what_is_measured_and_drawn_and_undo_brings_all_back():
         session.set_region(region[:-1])
 
 
+def test_a_region_measured_in_a_thread_gives_the_same_as_one_that_is_not():
+    inside = np.zeros((240, 320), bool)
+    inside[:, :120] = True
+    one, other = _two(), _two()
+    one.set_region(inside)
+    other.limited(other.limiting(inside)())
+    assert np.array_equal(one.labels, other.labels)
+    assert one.measurement == other.measurement == _whole(other)
+    late = _two()
+    job = late.limiting(inside)
+    stroke(late, (30, 30), 8, 3)
+    late.limited(job())
+    assert 3 in late.rows
+    assert late.measurement == _whole(late)
+
+
+def test_a_deposit_of_several_parts_is_one_deposit():
+    session = _two()
+    session.merge([1, 2])
+    whole, rows = session.labels.copy(), dict(session.rows)
+    session.reject([1])
+    assert not session.labels.any()
+    session.bring_back(session.excluded[0])
+    assert np.array_equal(session.labels, whole)
+    assert session.rows == rows
+    session.delete([1])
+    session.undo()
+    assert np.array_equal(session.labels, whole)
+    assert session.measurement == _whole(session)
+
+
 def test_a_signed_mask_is_locked_until_it_is_reopened_with_a_reason():
     session = _two()
     session.sign("ab")
@@ -422,6 +453,21 @@ def test_a_segmentation_that_comes_late_answers_the_present_question():
     session.set_min_area_mm2(40.0)
     session.found(work())
     assert (session.labels == segment(session.image, session.recipe.segment).labels.array).all()
+
+
+def test_a_late_proposal_is_worked_out_anew_beside_the_strokes_made_meanwhile(segmented):
+    stroke(segmented, (20, 20), 5, segmented.next_label)
+    late = segmented.sifting(threshold=0.2)()
+    assert not segmented.is_stale(late)
+    stroke(segmented, (60, 20), 5, segmented.next_label)
+    assert segmented.is_stale(late)
+    again = segmented.again(late)()
+    assert not segmented.is_stale(again)
+    segmented.found(again, "threshold")
+    assert segmented.recipe.segment.threshold == 0.2
+    assert segmented.at(20, 20)
+    assert segmented.at(60, 20)
+    assert segmented.measurement == _whole(segmented)
 
 
 def test_a_photo_is_outlined_where_a_person_points():

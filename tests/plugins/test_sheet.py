@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("napari")
 
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from napari_calcimeasure import _layers, _sample_data
-from napari_calcimeasure._outline import outlines
+from napari_calcimeasure._outline import Drawing, outlines
 from napari_calcimeasure._reader import read
 from napari_calcimeasure._record import Source
 from napari_calcimeasure._sheet import Sheet
@@ -157,3 +157,34 @@ def test_outlines_are_the_inner_edges_of_deposits(width: int) -> None:
     wanted = np.where(ndi.maximum_filter(near, 2 * width - 1), labels, 0)
     assert (outlines(labels, np.s_[0:520, 0:510], width) == wanted).all()
     assert (outlines(labels, np.s_[200:290, 100:300], width) == wanted[200:290, 100:300]).all()
+
+
+def test_a_large_change_is_drawn_a_little_at_a_time_and_ends_as_a_whole_drawing() -> None:
+    layer = Labels(np.zeros((600, 700), np.int32))
+    drawing = Drawing(layer)
+    layer.contour = 2
+    mask = np.zeros((600, 700), np.int32)
+    mask[250:300, 100:600], mask[500:560, 500:560] = 3, 4  # across the squares that are drawn one by one
+    drawing.lay(np.s_[0:600, 0:700], mask)
+    assert np.array_equal(layer.data, mask)
+    turns = 0
+    while drawing.draw(0.0001):
+        turns += 1
+    assert turns > 0
+    layer.refresh()
+    shown = layer._slice.image.view
+    assert np.array_equal(shown > 0, outlines(mask, np.s_[0:600, 0:700], 2) > 0)
+
+
+def test_drawing_follows_strokes_another_width_and_another_mask() -> None:
+    layer = Labels(np.zeros((300, 300), np.int32))
+    Drawing(layer)
+    for change in (
+        lambda: setattr(layer, "contour", 2),
+        lambda: layer.paint((100, 100), 5),
+        lambda: setattr(layer, "contour", 4),
+        lambda: setattr(layer, "data", np.pad(np.ones((50, 50), np.int32), 125)),
+    ):
+        change()
+        expected = outlines(layer.data, np.s_[0:300, 0:300], int(layer.contour)) > 0
+        assert np.array_equal(layer._slice.image.view > 0, expected)
