@@ -1,6 +1,7 @@
 """Pairs of films that must not be compared: no number, and the reason, through the command line."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,22 +34,46 @@ PAIRS = {
 }
 
 
+# subject: mask, lost_because and exclude_reason of the follow-up; the baseline has two deposits
+FATES = {
+    "healed": ("left-mask.png", "", ""),
+    "operated": ("left-mask.png", "surgery", ""),
+    "broken": ("left-mask.png", "", "fracture since"),
+}
+
+
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("refusals")
     for number, (name, scene) in enumerate(FILMS.items()):
         film = draw_film(scene, number)
         Picture.fromarray(np.array(film.image.pixels)).save(folder / f"{name}.png")
-        Picture.fromarray((film.truth.array > 0).astype(np.uint8)).save(folder / f"{name}-mask.png")
-    lines = ["subject,visit,date,image,mask,side,spacing_mm"]
+        mask = (film.truth.array > 0).astype(np.uint8)
+        Picture.fromarray(mask).save(folder / f"{name}-mask.png")
+        row, column = np.argwhere(mask)[0] if mask.any() else (0, 0)
+        mask[row + 40 : row + 70, column - 10 : column + 10] = 2
+        Picture.fromarray(mask).save(folder / f"{name}-two.png")
+    lines = ["subject,visit,date,image,mask,side,spacing_mm,lost_because,exclude_reason"]
     for subject, (*visits, _) in PAIRS.items():
         for day, (film, side, mm) in zip(("2025-01-10", "2025-09-10"), visits, strict=True):
-            lines.append(f'"{subject}",{day},{day},{film}.png,{film}-mask.png,{side},{mm}')
+            lines.append(f'"{subject}",{day},{day},{film}.png,{film}-mask.png,{side},{mm},,')
+    for subject, (mask, lost, excluded) in FATES.items():
+        lines.append(f"{subject},2025-01-10,2025-01-10,left.png,left-two.png,L,{MM},,")
+        lines.append(f"{subject},2025-09-10,2025-09-10,left.png,{mask},L,{MM},{lost},{excluded}")
     (folder / "study.csv").write_text("\n".join([*lines, ""]))
     told = CliRunner().invoke(app, ["study", str(folder / "study.csv"), "-o", str(folder / "out")])
     assert told.exit_code == 0, told.stderr
-    with (folder / "out" / "changes.csv").open(newline="") as file:
+    return folder / "out"
+
+
+def _by_subject(table: Path) -> dict[str, dict[str, str]]:
+    with table.open(newline="") as file:
         return {row["subject"]: row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def rows(out: Path) -> dict[str, dict[str, str]]:
+    return _by_subject(out / "changes.csv")
 
 
 @pytest.mark.parametrize("subject", PAIRS)
@@ -57,3 +82,22 @@ def test_what_must_not_be_compared_has_a_reason_and_no_number(rows: dict[str, di
     assert (row["status"], row["verdict"]) == ("not_evaluable", "not_evaluable")
     assert words in row["reason"]
     assert row["area_change_percent"] == row["area_change_mm2"] == row["area_after_mm2"] == ""
+
+
+def test_calcium_that_healed_counts_and_calcium_that_was_cut_out_does_not(
+    rows: dict[str, dict[str, str]], out: Path
+) -> None:
+    healed, operated = rows["healed"], rows["operated"]
+    assert (healed["verdict"], operated["verdict"]) == ("improved", "stable")
+    assert float(healed["area_change_percent"]) < -25
+    assert float(operated["area_change_percent"]) == 0
+    assert (healed["resolved"], operated["resolved"]) == ("1", "1")
+    assert "lost by surgery" in operated["warnings"]
+    assert "surgery" in (out / "report.html").read_text()
+
+
+def test_an_excluded_film_is_in_the_flow_with_its_reason(out: Path) -> None:
+    row = _by_subject(out / "study.csv")["broken"]
+    assert (row["outcome"], row["response"]) == ("not_evaluable", "")
+    assert "fracture since" in row["reason"]
+    assert "fracture since" in (out / "report.html").read_text()
