@@ -41,6 +41,8 @@ _SIZES_MM2 = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.
 _SIZES_PX = (1, 4, 12, 25, 50, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
 _BRUSH_MM = 2.0
 _TICK_MS = 200
+#: The table follows a change of more deposits than this once the window has had its turn.
+_MANY = 20
 #: A slider that is moved is acted on every so often, in ms.
 _REST_MS = 60
 
@@ -417,7 +419,10 @@ class MeasurePanel(QWidget):
     # --- showing ----------------------------------------------------------------------------------------
 
     def _changed(self, event: Event) -> None:
-        self._show_numbers()
+        if len(event.numbers) > _MANY:
+            QTimer.singleShot(0, self._show_numbers)
+        else:
+            self._show_numbers()
         if event.name in ("scale", "sign", "reopen", "open") or event.how == "restore":
             self._show_head()
         self._enable()
