@@ -695,12 +695,13 @@ class MeasurePanel(QWidget):
 _PROMPTS = {"lasso": "lasso", "click": "clicks"}
 _FINDINGS = (
     Column("Why", lambda held: reason_in_words(held.finding.reason), lambda held: reason_in_words(held.finding.reason)),
-    Column("Size", lambda held: f"{held.finding.area_px:,} px", lambda held: float(held.finding.area_px)),
+    Column("Size", lambda held: f"{held.finding.area_px:,} px", lambda held: float(held.finding.area_px), narrow=True),
     Column(
         "Sure",
         lambda held: "–" if held.finding.score is None else f"{100 * held.finding.score:.0f} %",
         lambda held: float(held.finding.score or 0.0),
         "The method's own confidence that it is calcium",
+        narrow=True,
     ),
 )
 

@@ -34,7 +34,7 @@ _REASONS = {
     Reason.FAINT: "too faint",
     Reason.SHAPE: "shape unlike calcium",
     Reason.OUTSIDE_REGION: "outside your region",
-    Reason.REJECTED: "you said: not calcium",
+    Reason.REJECTED: "refused by you",
 }
 #: Fates by letter and word: a colour alone tells nothing to one reader in twelve.
 FATES = {

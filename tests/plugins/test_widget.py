@@ -281,7 +281,7 @@ def test_deposits_are_merged_parted_refused_and_accepted(window: Window, film: P
     window.press(panel, "reject")
     assert third not in session.rows
     assert panel.buttons["undo"].toolTip() == "Undo reject"
-    assert [texts[0] for texts in panel.excluded.shown()] == ["you said: not calcium"]
+    assert [texts[0] for texts in panel.excluded.shown()] == ["refused by you"]
 
 
 def test_a_prompt_outlines_a_deposit_on_a_photo(window: Window, tmp_path: Path) -> None:
