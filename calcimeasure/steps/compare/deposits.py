@@ -201,7 +201,7 @@ def _measured(pair: Pair, row: DepositChange, before: Area, after: Area) -> Depo
 def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
     """By the outlines and by what the films show, each counted by its error; where these contradict, by the latter.
 
-    The outlines' areas stand where the outlines alone tell the same fate.
+    The outlines' areas stand where both agree and the outlines alone tell the same fate.
     """
     measured, seen = _measured(pair, row, before, after), pair.seen(row)
     joined = _joined(pair, row)
@@ -209,13 +209,14 @@ def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) 
         return replace(measured, fate=joined or _by_size(pair, measured))
     outlined, shown = pair.error.ratio(before, after), seen.ratio(pair.error.settings)
     estimate = seen.estimate(pair.error.settings)
-    if outlined.contradicts(estimate):
-        return _by_second_look(pair, row, (seen, shown), _larger(before, after, estimate))
-    both = outlined.joined(shown)
+    contradiction = outlined.contradicts(estimate)
+    both = shown if contradiction else outlined.joined(shown)
     told = _told(pair, replace(measured, contrast_percent=seen.percent), both)
-    if told.fate is _by_size(pair, measured):
+    same = told.fate is _by_size(pair, measured)
+    if same and outlined.agrees(estimate):
         return told
-    return _by_second_look(pair, row, (seen, both), _larger(before, after, outlined.joined(estimate)))
+    ratio = estimate if contradiction and not same else outlined.joined(estimate)
+    return _by_second_look(pair, row, (seen, both), _larger(before, after, ratio))
 
 
 def _larger(before: Area, after: Area, ratio: Ratio) -> tuple[Area, Area]:

@@ -11,7 +11,7 @@ from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.precision import PrecisionProfile, multiplier
 from calcimeasure.steps.compare.settings import CompareSettings
 
-_CONTRADICTION = 2.5  # standard deviations
+_AGREEMENT, _CONTRADICTION = 1.5, 2.5  # standard deviations
 #: Read from each picture anew: two such scales err independently even when they come out equal.
 _READ_FROM_PICTURE = (SpacingOrigin.MARKER, SpacingOrigin.RULER, SpacingOrigin.POINTS)
 
@@ -39,6 +39,10 @@ class Ratio:
     def contradicts(self, other: Ratio) -> bool:
         """Whether chance alone does not set the two so far apart (in 1 of 80 cases it does)."""
         return abs(self.log - other.log) > _CONTRADICTION * math.hypot(self.sd, other.sd)
+
+    def agrees(self, other: Ratio) -> bool:
+        """Whether the two lie as near to each other as most repeats do (in 7 of 8 cases)."""
+        return abs(self.log - other.log) <= _AGREEMENT * math.hypot(self.sd, other.sd)
 
     def is_change(self, cut_percent: float, level: float) -> bool:
         """Whether it is beyond its own error, and beyond the cut."""
