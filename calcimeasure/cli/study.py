@@ -323,11 +323,17 @@ def tell_study(found: Outcome) -> None:
         say(f"interrupted: {summary['intervals']} intervals so far; --resume goes on")
         return
     for member in cohort.members[:1] if len(cohort.members) == 1 else ():
-        told = [_one_line(one) for one in (member.primary, *member.others) if one]
+        every = [one for one in (member.primary, *member.others) if one]
+        told = [_one_line(one) for one in sorted(every, key=_by_visit)]
         say("\n".join(told) or member.reason)
     if len(cohort.members) > 1:
         say(_cohort_line(summary))
     say(f"report: {summary['report']}")
+
+
+def _by_visit(interval: Any) -> tuple[str, str]:
+    """By date, where there is one, and name: `compare` numbers its visits in the order given."""
+    return str(interval.followup.date or ""), interval.followup.name
 
 
 def _one_line(interval: Any) -> str:

@@ -31,8 +31,9 @@ from calcimeasure.trial_pages.wording import (
 MOST_DEPOSITS = 12
 
 _KEY = (
-    "Detectable: smallest change seen at that size, 95 %. Power: chance to see a fall of 25 %. Single deposits are "
-    "descriptive; the verdict is on the total."
+    "Contrast: change of its brightness over the tissue around, both films laid on each other. Detectable: smallest "
+    "change seen at that size, 95 %. Power: chance to see a fall of 25 %. Single deposits are descriptive; the verdict "
+    "is on the total."
 )
 
 
@@ -123,10 +124,10 @@ def _deposits(change: Change) -> Table:
     hidden = len(ordered) - MOST_DEPOSITS
     return Table(
         f"Deposits, areas in {next(units, 'px')} {PLUS_MINUS} sd",
-        ("Deposit", "Fate", "Before", "After", "Change", "%", "Detectable", "Power", "Note"),
+        ("Deposit", "Fate", "Before", "After", "Change", "%", "Contrast, %", "Detectable", "Power", "Note"),
         tuple(_deposit_row(one) for one in ordered[:MOST_DEPOSITS]),
-        (1, 1.7, 1.6, 1.6, 1.6, 0.9, 1.3, 0.9, 2.4),
-        frozenset({0, 1, 8}),
+        (1, 1.7, 1.6, 1.6, 1.6, 0.9, 1.2, 1.3, 0.9, 2.4),
+        frozenset({0, 1, 9}),
         (f"{hidden} smaller ones are in deposit_changes.csv. " if hidden > 0 else "") + _KEY,
     )
 
@@ -135,7 +136,8 @@ def _deposit_row(one: DepositChange) -> tuple[Cell, ...]:
     power = DASH if one.power is None else f"{100 * one.power:.0f} %"
     areas = with_sd(one.area_before), with_sd(one.area_after), with_sd(one.area_change, sign=True)
     fate = f"{MARKS[one.fate].letter} {_fate(one.fate)}"
-    return one.deposit, fate, *areas, signed(one.percent, 0), rounded(one.detectable), power, _note(one)
+    shares = signed(one.percent, 0), signed(one.contrast_percent, 0)
+    return one.deposit, fate, *areas, *shares, rounded(one.detectable), power, _note(one)
 
 
 def _note(one: DepositChange) -> str:
