@@ -128,13 +128,13 @@ class Desk(QObject):
             self._begin(self.session)
             self.turned.emit()
 
-    def put_away(self, sheet: Sheet) -> None:
-        """Take a sheet off the desk."""
+    def put_away(self, sheet: Sheet, *, picture: bool = False) -> None:
+        """Take a sheet off the desk, or its picture as well."""
         self.sheets.remove(sheet)
         if self.sheet is sheet:
             self.sheet, self.waiting = None, None
             self.pencil.put_away()
-        sheet.lift()
+        sheet.lift(picture=picture)
 
     def _begin(self, session: Session) -> None:
         """Go on with what is saved of the film, and journal from now on."""

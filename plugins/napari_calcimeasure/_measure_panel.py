@@ -240,8 +240,7 @@ class MeasurePanel(QWidget):
             return
         self.desk.naming[item.path] = item.source
         if sheet is not None:
-            self.viewer.layers.remove(sheet.picture)
-            self.desk.put_away(sheet)
+            self.desk.put_away(sheet, picture=True)
         from napari.layers import Layer
 
         self.viewer.add_layer(Layer.create(*data))
