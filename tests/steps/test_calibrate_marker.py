@@ -56,6 +56,12 @@ def test_a_measured_print_overrides_what_the_numbers_tell():
     )
 
 
+def test_a_marker_cut_off_by_the_edge_does_not_spoil_the_others():
+    image = sheet_photo(SHOTS["straight"], keep=(5, 6, 9))
+    top = round(find_markers(image).corners[0][:, 1].min()) + 1  # the upper row of markers loses its border and a pixel
+    assert find_scale(photo(image.pixels[top:, :, 0])).px_per_mm == pytest.approx(5, rel=0.003)
+
+
 UNEQUAL = [(0, 1.01, False), (0, 1.035, True), (15, 1.1, True), (25, 1.0, False), (25, 1.035, True)]
 
 

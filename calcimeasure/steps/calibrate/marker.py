@@ -38,6 +38,7 @@ MOST_REPROJECTION = 1.0
 MOST_DISAGREEMENT = 0.02
 
 _CORNER_SD = 0.12  # px
+_LOOSE_SD = 1.0  # px, where something hides part of a marker
 # Focal length over the longer side of the picture, and the sd of its logarithm: main cameras of phones 0.7-0.8, their
 # second lens and reflex cameras at close range more.
 _FOCAL = (0.85, 0.4)
@@ -222,13 +223,20 @@ def _detect(grey: npt.NDArray[np.uint8], dictionary: int) -> Markers:
 
 
 def _refined(markers: Markers, grey: npt.NDArray[np.uint8]) -> Markers:
-    """Markers of our sheet with the corners that their patterns give; one that its pattern does not fit stays."""
-    corners, covariance = markers.corners.copy(), markers.covariance.copy()
-    for k, number in enumerate(markers.ids):
-        fitted = fit_pattern(grey, ~marker_modules(number), markers.corners[k])
-        if fitted is not None:
-            corners[k], covariance[k] = fitted.corners, fitted.covariance
-    return Markers(markers.ids, corners, covariance)
+    """Markers of our sheet with the corners that their patterns give.
+
+    One that its pattern does not fit is cut off by the picture's edge or covered: beside others it is left out, alone
+    it keeps the corners it has, which may then be off by a pixel or more.
+    """
+    found = [
+        fit_pattern(grey, ~marker_modules(number), corners)
+        for number, corners in zip(markers.ids, markers.corners, strict=True)
+    ]
+    fitted = [(number, one) for number, one in zip(markers.ids, found, strict=True) if one is not None]
+    if not fitted:
+        return replace(markers, covariance=markers.covariance * (_LOOSE_SD / _CORNER_SD) ** 2)
+    corners, covariance = (np.array([getattr(one, name) for _, one in fitted]) for name in ("corners", "covariance"))
+    return Markers(tuple(number for number, _ in fitted), corners, covariance)
 
 
 def _refusal(plane: Plane, count: int, side: float | None) -> str:
