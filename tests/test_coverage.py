@@ -41,4 +41,4 @@ def test_automatic_intervals_hold_the_truth_of_visible_deposits() -> None:
             half += [1.96 * row.area_mm2.sd / row.area_mm2.value]
     assert len(held) >= 10
     assert np.mean(held) >= 0.85
-    assert np.median(half) < 0.5
+    assert np.median(half) < 0.8
