@@ -15,7 +15,7 @@ DOORS = {
     "pydicom": {"io/dicom.py"},
     "jinja2": {"steps/report.py", "steps/trial_report.py"},
     "matplotlib": {"steps/figures.py"},
-    "reportlab": {"io/marker_sheet.py", "io/trial_report.py"},
+    "reportlab": {"io/marker_sheet.py", "io/trial_report.py", "io/long_pdf.py"},
     "typer": {"cli"},
     "rich": {"cli"},
     "onnxruntime": {"steps/segment/learned.py"},

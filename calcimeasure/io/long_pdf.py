@@ -6,7 +6,6 @@ waits on disk, and the file is written object by object.
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,31 +47,32 @@ class Spool:
                 page.Contents = document.Reference(page.Contents)
                 pages[number] = document.Reference(page)
                 page.stream = None
-        for name, one in document.idToObject.items():
+        for name, one in list(document.idToObject.items()):
             if isinstance(one, _FINISHED):
-                document.idToObject[name] = self._waiting(one)
+                document.idToObject[name] = self._waiting(one, document)
 
-    def at(self, place: int) -> Any:
-        """The object that was laid down at a place."""
+    def piece(self, place: int, length: int) -> bytes:
+        """What was laid down at a place."""
         self.file.seek(place)
-        return pickle.load(self.file)
+        return self.file.read(length)
 
-    def _waiting(self, one: Any) -> _Waiting:
+    def _waiting(self, one: Any, document: Any) -> _Waiting:
         place = self.file.seek(0, 2)
-        pickle.dump(one, self.file)
-        return _Waiting(self, place, one)
+        length = self.file.write(pdfdoc.format(one, document, toplevel=1))
+        size = getattr(one, "width", None), getattr(one, "height", None)
+        return _Waiting(self, (place, length), size)
 
 
 class _Waiting(pdfdoc.PDFObject):
     """Stands for an object of the document that waits on disk; a picture may be drawn again meanwhile."""
 
-    def __init__(self, spool: Spool, place: int, one: Any) -> None:
-        self.spool, self.place = spool, place
-        self.width, self.height = getattr(one, "width", None), getattr(one, "height", None)
+    def __init__(self, spool: Spool, where: tuple[int, int], size: tuple[int | None, int | None]) -> None:
+        self.spool, self.where = spool, where
+        self.width, self.height = size
 
     def format(self, document: Any) -> bytes:
         """The object as it stands in the file."""
-        return bytes(pdfdoc.format(self.spool.at(self.place), document, toplevel=1))
+        return self.spool.piece(*self.where)
 
 
 class _Straight(pdfdoc.PDFFile):
