@@ -23,7 +23,7 @@ from calcimeasure.training.export import export_onnx, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
 from calcimeasure.training.network import Finder
-from calcimeasure.training.outline import LOOKS, OutlinePlan, make_crops, train_outline
+from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.train import Plan, train_finder
 
@@ -47,19 +47,18 @@ def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     finder = train_finder(data, scratch / "films", plan)
     save_weights(finder, out / "deposits.safetensors")
     export_onnx(finder, out / "deposits.onnx", "film")
-    _draw_outlines(finder, data, out, scratch / "films", replace(OutlinePlan(), seed=plan.seed + 1))
-    use = _use("deposits.onnx", plan.mm)
-    _write_card(out / "deposits.json", use, "outline.onnx", load_films(data, "validation"))
+    settings = replace(OutlinePlan(), seed=plan.seed + 1)
+    _draw_outlines(finder, data, out, scratch / "films", settings)
+    _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
     finder = train_finder(None, scratch / "free", replace(plan, **SMALL, steps=min(plan.steps, 2200)))
     save_weights(finder, out / "deposits-free.safetensors")
     export_onnx(finder, out / "deposits-free.onnx", "film")
-    settings = replace(OutlinePlan(), seed=plan.seed + 1, steps=500, working_mm=SMALL["mm"])
+    settings = replace(OutlinePlan(), seed=plan.seed + 1, steps=500, working_mm=SMALL["mm"], looks=(0.85, 1.2))
     _draw_outlines(finder, None, out, scratch / "free", settings, "-free")
-    use = _use("deposits-free.onnx", SMALL["mm"])
-    _write_card(out / "deposits-free.json", use, "outline-free.onnx", _clean_drawings())
+    _write_card(out / "deposits-free.json", settings, "-free", _clean_drawings())
 
 
 def _clean_drawings() -> list[Film]:
@@ -67,15 +66,11 @@ def _clean_drawings() -> list[Film]:
     return [film for film in drawn_films(45, 1) if film.answer is None]
 
 
-def _use(file: str, mm: float) -> dict[str, object]:
-    """How a finder is used, for the card."""
-    return {"file": file, "working_mm": mm, "looks": LOOKS}
-
-
-def _write_card(card: Path, finder: dict[str, object], outline: str, films: Sequence[Film]) -> None:
+def _write_card(card: Path, plan: OutlinePlan, suffix: str, films: Sequence[Film]) -> None:
     """Fit the judge of the networks beside the card, and write it."""
+    use = {"file": f"deposits{suffix}.onnx", "working_mm": plan.working_mm, "looks": plan.looks}
     blank = {"base": 0.0, "weights": dict.fromkeys(FACTS, 0.0)}
-    facts = {"finder": finder, "outline": outline, "judge": blank}
+    facts = {"finder": use, "outline": f"outline{suffix}.onnx", "judge": blank}
     card.write_text(json.dumps(facts, indent=1) + "\n")
     facts["judge"] = fit_judge(Networks.of(Weights.read(card), 2), films)
     card.write_text(json.dumps(facts, indent=1) + "\n")

@@ -32,8 +32,6 @@ CROP = 128
 PATCH_MM = 64.0
 LONG_SIDES = (1600, 800)
 CROPS_EACH = 3
-LOOKS = (0.85, 1.2)
-"""Pixel sizes, against the finder's own, at which it is looked through here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,7 @@ class OutlinePlan:
     warm_up: int = 100
     drawn: int = 72
     working_mm: float = 0.2
+    looks: tuple[float, ...] = (1.0,)
 
 
 def outline_network() -> Finder:
@@ -62,7 +61,12 @@ def make_crops(finder: Finder, data: Path | None, part: str, plan: OutlinePlan, 
     crops: list[Bytes] = []
     for k in range(plan.scenes):
         rng = np.random.default_rng([plan.seed, len(part), k])
-        crops += _crops_of_scene(lambda image, mm: hint_of(finder, image, mm / plan.working_mm), sizes, rng, hotspots)
+        crops += _crops_of_scene(
+            lambda image, mm: hint_of(finder, image, [mm * look / plan.working_mm for look in plan.looks]),
+            sizes,
+            rng,
+            hotspots,
+        )
         if k % 200 == 0:
             log.info("outline crops: %d from %d scenes", len(crops), k + 1)
     return np.stack(crops)
@@ -92,9 +96,9 @@ def _crops_of_scene(
     return [_cut(stack, y, x) for y, x in spots]
 
 
-def hint_of(finder: Finder, image: Array, factor: float) -> Array:
-    """Finder's probability at the image's own pixel, `factor` working pixels: the mean of the segmenter's looks."""
-    looks = [probability_map(finder, resampled(image, factor * look)) for look in LOOKS]
+def hint_of(finder: Finder, image: Array, factors: Sequence[float]) -> Array:
+    """Finder's probability at the image's own pixel: the mean of its looks at the image enlarged by each factor."""
+    looks = [probability_map(finder, resampled(image, factor)) for factor in factors]
     return np.asarray(np.mean([sized(chance, image.shape) for chance in looks], axis=0), np.float32)
 
 
