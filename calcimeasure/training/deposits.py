@@ -90,7 +90,7 @@ def _texture(side: int, grain_px: float, depth: float, rng: np.random.Generator)
 def _relief(mask: Array, mm: float, rng: np.random.Generator) -> Array:
     """Thickness over a mask: round like a stone, or flat with a steep or gentle edge."""
     inside = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
-    ramp = max(1.0, rng.choice([0.3, 0.8, 3.0]) / mm)
+    ramp = max(1.0, rng.choice([0.1, 0.3, 0.8, 3.0]) / mm)
     power = rng.uniform(0.3, 0.7)
     return np.asarray(np.minimum(inside / ramp, 1) ** power * np.minimum(1, 0.5 + inside), np.float32)
 
@@ -229,7 +229,7 @@ def cloud(canvas: Canvas, rng: np.random.Generator) -> Array:
 
 def plaque(canvas: Canvas, rng: np.random.Generator) -> Array:
     """A flat body with an irregular outline."""
-    return _relief(_blob(canvas, rng, rng.uniform(0.05, 0.35), rng.uniform(0.35, 1)), canvas.mm, rng)
+    return _relief(_blob(canvas, rng, rng.uniform(0.0, 0.35), rng.uniform(0.35, 1)), canvas.mm, rng)
 
 
 def ring(canvas: Canvas, rng: np.random.Generator) -> Array:

@@ -129,11 +129,12 @@ def wire(ink: Ink, mm: float, rng: np.random.Generator) -> None:
 
 
 def button(ink: Ink, mm: float, rng: np.random.Generator) -> None:
-    """A disc with holes, a snap, a bead, an electrode clip."""
+    """A disc with holes or a rim: a snap, a bead, a clip. A plain disc may be calcium, so it is not drawn here."""
     x, y = _spot(ink, rng)
     r = rng.uniform(1.5, 8) / mm
     cv2.circle(ink, (x, y), round(r), int(rng.integers(120, 255)), -1, cv2.LINE_AA)
-    if rng.random() < 0.7:
+    holes = int(rng.integers(0, 5))
+    if not holes or rng.random() < 0.7:
         cv2.circle(
             ink,
             (x, y),
@@ -142,7 +143,7 @@ def button(ink: Ink, mm: float, rng: np.random.Generator) -> None:
             max(1, round(r * 0.15)),
             cv2.LINE_AA,
         )
-    for k in range(int(rng.integers(0, 5))):
+    for k in range(holes):
         at = np.array([x, y]) + r * 0.3 * np.array([np.cos(k * 1.57), np.sin(k * 1.57)])
         cv2.circle(ink, _point(at), max(1, round(r * 0.13)), 0, -1, cv2.LINE_AA)
 

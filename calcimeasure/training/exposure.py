@@ -13,7 +13,7 @@ def insert(film: Array, thickness: Array, mm: float, rng: np.random.Generator) -
     """Film with `thickness` (display units) added by one of four models of the display curve."""
     grain = cv2.GaussianBlur(rng.standard_normal(film.shape, dtype=np.float32), (0, 0), rng.uniform(0.15, 0.6) / mm)
     grain = 1 + rng.uniform(0, 0.5) * grain / (grain.std() + 1e-6)
-    sigma = rng.uniform(0.08, 0.35) / mm
+    sigma = rng.uniform(0.03, 0.35) / mm
     added = cv2.GaussianBlur(thickness * np.clip(grain, 0.3, 1.8), (0, 0), max(0.25, sigma))
     kind = rng.random()
     if kind < 0.55:
