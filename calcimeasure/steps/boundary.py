@@ -29,6 +29,8 @@ Map = npt.NDArray[np.float32]
 
 #: Pixels around a deposit whose doubt counts as its own.
 REACH_PX = 4
+#: Largest standard deviation, as a share of the area: such a bar says that the size is unknown.
+MOST = 1.0
 
 _FORMAT = "calcimeasure outline error 1"
 _LARGEST = 100.0
@@ -68,8 +70,8 @@ class OutlineError:
         return {"format": _FORMAT, **asdict(self)}
 
     def relative_sd(self, doubt: float) -> float:
-        """Standard deviation of an area as a share of it."""
-        return float(self.factor * doubt**self.power)
+        """Standard deviation of an area as a share of it: `MOST` at most, the fit holds no further."""
+        return float(min(MOST, self.factor * doubt**self.power))
 
 
 def _number(facts: Mapping[str, Any], name: str) -> float:
