@@ -1,8 +1,8 @@
 """How likely a finding of the networks is a deposit: a logistic judgement of what they saw in it.
 
-The networks judge pixels. Whether a whole finding is calcium depends on more: a confident core weighs more than a faint
-border, and a long faint line over bone is rarely calcium. Eight facts are weighed; their weights were fitted on films
-that the networks had not been trained on (`calcimeasure.training.judge`).
+The networks judge pixels. Whether a whole finding is calcium depends on what both saw at its core and throughout, and
+on its size. Five facts are weighed; their weights were fitted on films that the networks had not been trained on
+(`calcimeasure.training.judge`). Bone and shape are not among them: their weights would be learnt from too few films.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, elongation
+from calcimeasure.steps.segment.candidates import Candidate
 
 Map = npt.NDArray[np.float32]
 
-#: What is weighed, in this order: log odds of both networks' high and middle probability in the finding, its size (log
-#: mm2, as far as the scale is known or assumed), its elongation (log), and the shares of it over bone and in the limb.
-FACTS = ("finder_high", "finder_middle", "outline_high", "outline_middle", "size", "elongation", "bone", "limb")
+#: What is weighed, in this order: log odds of both networks' high and middle probability in the finding, and its size
+#: (log mm2, as far as the scale is known or assumed).
+FACTS = ("finder_high", "finder_middle", "outline_high", "outline_middle", "size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,16 @@ class Judge:
         """Probability (0-1) that a finding with these facts is a deposit."""
         return float(1 / (1 + np.exp(-(self.base + np.dot(self.weights, facts)))))
 
-    def judged(self, finding: Candidate, finder: Map, outline: Map, grounds: Grounds) -> Candidate:
+    def judged(self, finding: Candidate, finder: Map, outline: Map, mm: float) -> Candidate:
         """The finding with its score."""
-        return replace(finding, score=self.score(facts_of(finding, finder, outline, grounds)))
+        return replace(finding, score=self.score(facts_of(finding, finder, outline, mm)))
 
 
-def facts_of(finding: Candidate, finder: Map, outline: Map, grounds: Grounds) -> tuple[float, ...]:
+def facts_of(finding: Candidate, finder: Map, outline: Map, mm: float) -> tuple[float, ...]:
     """The facts of one finding, in the order of `FACTS`; both maps are probabilities as large as the film."""
     chances = (image[finding.window][finding.mask] for image in (finder, outline))
     odds = [_log_odds(float(np.percentile(values, rank))) for values in chances for rank in (90, 50)]
-    size, long = np.log(finding.area * grounds.mm**2), np.log(elongation(finding.mask))
-    return (*odds, float(size), float(long), finding.share(grounds.bone), finding.share(grounds.limb))
+    return (*odds, float(np.log(finding.area * mm**2)))
 
 
 def _log_odds(chance: float) -> float:

@@ -87,7 +87,10 @@ def _seen(image: Image, settings: SegmentSettings) -> Findings:
     networks = Networks.named(settings.weights)
     maps = Maps.of(stretched(image.pixels, image.valid), seen.native_mm, networks)
     return Findings(
-        tuple(networks.judge.judged(part, maps.finder, maps.outline, grounds) for part in maps.parts(seen.native_mm)),
+        tuple(
+            networks.judge.judged(part, maps.finder, maps.outline, seen.native_mm)
+            for part in maps.parts(seen.native_mm)
+        ),
         grounds,
         f"learned: {settings.weights}",
         limb=seen.enlarged(seen.limb),
