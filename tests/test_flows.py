@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -34,11 +35,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _film(path: Path, seed: int = 0) -> Path:
-    """A forearm of sorts: a bright bone in a grey limb, and one dense nodule in its soft tissue."""
+    """A forearm of sorts: a bright bone in a grey limb, and a dense nodule in its soft tissue, blurred as on a film."""
     rng = np.random.default_rng(seed)
     yy, xx = np.mgrid[:220, :160]
     film = 20 + 60.0 * (abs(xx - 80) < 55) + 70.0 * (abs(xx - 90) < 14)
-    film += 70.0 * ((yy - 60 - 5 * seed) ** 2 + (xx - 48) ** 2 < 7**2) + rng.normal(0, 2, film.shape)
+    nodule = 70.0 * ((yy - 60 - 5 * seed) ** 2 + (xx - 48) ** 2 < 7**2)
+    film += cv2.GaussianBlur(nodule, (0, 0), 1.2) + rng.normal(0, 2, film.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     PillowImage.fromarray(np.clip(film, 0, 255).astype(np.uint8)).save(path)
     return path
