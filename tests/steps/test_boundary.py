@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin, measure
+from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingOrigin, measure
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.steps.boundary import OutlineError, doubt, shipped_outline_error, with_boundary_error
 
@@ -63,6 +63,7 @@ def test_the_shipped_error_round_trips_and_says_where_it_comes_from() -> None:
     shipped = shipped_outline_error()
     assert OutlineError.from_json(json.loads(json.dumps(shipped.to_json()))) == shipped
     assert "drawn" in shipped.origin
+    assert Recipe().hash in shipped.origin, "other weights or settings: run benchmarks/renew_boundary_error.py"
 
 
 @pytest.mark.parametrize(
