@@ -23,12 +23,12 @@ import cv2
 import numpy as np
 import tifffile
 
+from calcimeasure.follow_up import aligned
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Reading, Verdict
 from calcimeasure.recipe import analyse
-from calcimeasure.steps.align import align
 from calcimeasure.steps.compare import compare
 from calcimeasure.steps.match import match
 from calcimeasure.steps.measure import measure
@@ -81,8 +81,8 @@ def scored(case: Path, made: Path, outlines: str, score: Score) -> None:
     made.mkdir(exist_ok=True)
     films = [film(case, visit) for visit in VISITS]
     true = [tifffile.imread(case / "truth" / f"{visit}.labels.tif") for visit in VISITS]
-    laid = alignment_of(case, made, films)
     readings = [read(case, visit, made, image, outlines) for visit, image in zip(VISITS, films, strict=True)]
+    laid = alignment_of(made / f"{case.name}-{outlines}-alignment.npz", *readings)
     start = time.perf_counter()
     change = compare(*readings, laid, match(*readings, laid))
     score.seconds.append(time.perf_counter() - start)
@@ -110,10 +110,9 @@ def read(case: Path, visit: str, made: Path, image: Image, outlines: str) -> Rea
     return Reading(image, labels, measure(image, labels), limb if limb.any() else None)
 
 
-def alignment_of(case: Path, made: Path, films: list[Image]) -> Alignment:
-    kept = made / f"{case.name}-alignment.npz"
+def alignment_of(kept: Path, before: Reading, after: Reading) -> Alignment:
     if not kept.exists():
-        laid = align(*films)
+        laid = aligned(before, after)
         np.savez_compressed(kept, forward=laid.forward, backward=laid.backward, refused=laid.refused)
     with np.load(kept) as arrays:
         return Alignment(arrays["forward"], arrays["backward"], 1.0, refused=str(arrays["refused"]))

@@ -71,16 +71,12 @@ def reading_of(
     return Reading(image, labels, measurement, _limb(image), film, by_person)
 
 
-def compare_readings(
-    baseline: Reading, followup: Reading, recipe: Recipe | None = None, guidance: Guidance | None = None
-) -> Comparison:
-    """What changed from one film to another: measured on each film's own pixels, matched where they coincide."""
+def aligned(baseline: Reading, followup: Reading, guidance: Guidance | None = None) -> Alignment:
+    """Where the limb of one film lies on the other; outlined deposits may come and go without bending the map."""
     from calcimeasure.steps.align import align
-    from calcimeasure.steps.compare import compare
-    from calcimeasure.steps.match import match, named
 
-    recipe, guidance = recipe or Recipe(), guidance or Guidance()
-    alignment = align(
+    guidance = guidance or Guidance()
+    return align(
         baseline.image,
         followup.image,
         limbs=(baseline.limb, followup.limb),
@@ -88,6 +84,17 @@ def compare_readings(
         landmarks=guidance.landmarks,
         mirrored=guidance.mirrored,
     )
+
+
+def compare_readings(
+    baseline: Reading, followup: Reading, recipe: Recipe | None = None, guidance: Guidance | None = None
+) -> Comparison:
+    """What changed from one film to another: measured on each film's own pixels, matched where they coincide."""
+    from calcimeasure.steps.compare import compare
+    from calcimeasure.steps.match import match, named
+
+    recipe, guidance = recipe or Recipe(), guidance or Guidance()
+    alignment = aligned(baseline, followup, guidance)
     links = match(baseline, followup, alignment, recipe.match, guidance.overrides)
     (links,) = named((links,))
     links = tuple(replace(link, name=guidance.names.get((link.baseline, link.followup), link.name)) for link in links)

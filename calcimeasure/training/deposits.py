@@ -178,7 +178,7 @@ def strand(canvas: Canvas, rng: np.random.Generator) -> Array:
     """A thread or chain along fascia, vessel or tendon, with changing width and gaps."""
     out = canvas.blank()
     points, gaps = _path(canvas, rng, rng.uniform(0.03, 0.3)), float(rng.choice([0.0, 0.0, 0.15]))
-    width = np.exp(rng.uniform(np.log(0.4), np.log(2.6))) / canvas.mm / 2
+    width = np.exp(rng.uniform(np.log(0.35), np.log(2.6))) / canvas.mm / 2
     for k in range(len(points) - 1):
         if rng.random() < gaps:
             continue
@@ -265,7 +265,7 @@ FAMILIES: dict[str, Family] = {
     "dust": dust,
     "lobulated": lobulated,
 }
-_SHARES = (0.15, 0.13, 0.25, 0.05, 0.08, 0.12, 0.07, 0.04, 0.04, 0.07)
+_SHARES = (0.14, 0.13, 0.25, 0.06, 0.08, 0.11, 0.07, 0.05, 0.04, 0.07)
 SIZES_MM = {
     "nodule": (1.0, 22.0),
     "cluster": (2.0, 16.0),

@@ -20,7 +20,7 @@ def add_distractors(film: Array, mm: float, rng: np.random.Generator) -> tuple[A
     for _ in range(int(rng.integers(1, 4))):
         ink = np.zeros(film.shape, np.uint8)
         DRAWERS[int(rng.integers(len(DRAWERS)))](ink, mm, rng)
-        value = rng.uniform(0.85, 1.0)
+        value = rng.uniform(0.9, 1.0)
         alpha = cv2.GaussianBlur(ink.astype(np.float32) / 255, (0, 0), rng.uniform(0.3, 1.0))
         film = film * (1 - alpha) + np.maximum(film, value) * alpha
         covered |= ink > 0
@@ -119,12 +119,15 @@ def finger_ring(ink: Ink, mm: float, rng: np.random.Generator) -> None:
 
 
 def wire(ink: Ink, mm: float, rng: np.random.Generator) -> None:
-    """A long even wire or pin; unlike a strand of calcium it neither swells nor fades nor ends in tissue."""
+    """A long even wire or pin; unlike a strand of calcium it neither swells nor fades nor ends in tissue.
+
+    Short or thin ones are not drawn: the network then learns that every bright line is a wire.
+    """
     start, turn = np.array(_spot(ink, rng), float), rng.uniform(0, 6.3)
     heading = turn + np.cumsum(rng.normal(0, rng.choice([0.0, 0.0, 0.04]), 20))
-    walk = start + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0) * rng.uniform(2, 6) / mm
+    walk = start + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0) * rng.uniform(4, 8) / mm
     cv2.polylines(
-        ink, [np.round(walk).astype(np.int32)], False, 255, max(1, round(rng.uniform(0.3, 1.8) / mm)), cv2.LINE_AA
+        ink, [np.round(walk).astype(np.int32)], False, 255, max(1, round(rng.uniform(0.8, 1.8) / mm)), cv2.LINE_AA
     )
 
 
@@ -174,11 +177,12 @@ def scale_bar(ink: Ink, mm: float, rng: np.random.Generator) -> None:
 
 
 def arrow(ink: Ink, mm: float, rng: np.random.Generator) -> None:
-    """An arrow or a measuring line drawn on the film."""
+    """An arrow drawn on the film; its head sets it apart from a strand."""
     a = np.array(_spot(ink, rng), float)
     turn = rng.uniform(0, 6.3)
-    b = a + np.array([np.cos(turn), np.sin(turn)]) * rng.uniform(5, 40) / mm
-    cv2.arrowedLine(ink, _point(a), _point(b), 255, max(1, round(rng.uniform(0.2, 1.2) / mm)), cv2.LINE_AA)
+    b = a + np.array([np.cos(turn), np.sin(turn)]) * rng.uniform(5, 20) / mm
+    width = max(1, round(rng.uniform(0.4, 1.2) / mm))
+    cv2.arrowedLine(ink, _point(a), _point(b), 255, width, cv2.LINE_AA, tipLength=rng.uniform(0.2, 0.5))
 
 
 def _point(at: NDArray[np.float64]) -> tuple[int, int]:

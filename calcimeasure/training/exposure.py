@@ -78,7 +78,7 @@ def _noise(film: Array, rng: np.random.Generator) -> Array:
     noise = rng.standard_normal(film.shape, dtype=np.float32)
     if rng.random() < 0.5:
         noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 2
-    return np.asarray(film + noise * float(np.exp(rng.uniform(np.log(0.001), np.log(0.02)))), np.float32)
+    return np.asarray(film + noise * float(np.exp(rng.uniform(np.log(0.001), np.log(0.04)))), np.float32)
 
 
 def _jpeg(film: Array, rng: np.random.Generator) -> Array:

@@ -49,6 +49,6 @@ class Scenes(Dataset[tuple[Tensor, Tensor, Tensor]]):
 def balance(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Weight per pixel that lets small and thin deposits count nearly as much as large ones."""
     area = np.bincount(labels.ravel())
-    share = np.clip(np.sqrt(300 / np.maximum(area, 1)), 0.7, 3).astype(np.float32)
+    share = np.clip(np.sqrt(300 / np.maximum(area, 1)), 0.7, 4).astype(np.float32)
     share[0] = 1
     return np.asarray(share[labels], np.float32)

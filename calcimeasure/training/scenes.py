@@ -130,7 +130,7 @@ def make_scene(
     number = _number(patch, rng) if count is None else count
     film = patch.grey if plain else _pre_expose(patch.grey, rng)
     covered = np.zeros(film.shape, bool)
-    if not plain and rng.random() < 0.35:
+    if not plain and rng.random() < 0.25:
         film, covered = add_distractors(film, mm, rng)
     deposits = [d for d in (_deposit(patch, mm, rng) for _ in range(number)) if d is not None]
     image = film
@@ -166,18 +166,24 @@ def _deposit(patch: Patch, mm: float, rng: np.random.Generator) -> Array | None:
     _, relief = draw_deposit(mm, rng, _plane(patch.grey, *spot, mm))
     out = np.zeros(patch.grey.shape, np.float32)
     _paste(out, relief, *spot)
-    edge = patch.limb
-    if rng.random() < 0.3:
-        edge = cv2.dilate(edge.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    out *= edge
+    out *= _skin(patch.limb, rng)
     return out if (out > FOOT).sum() > 5 else None
 
 
-def _place(patch: Patch, mm: float, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Half in soft tissue; a third anywhere in the limb, bone too; the others within 3 mm of the skin."""
+def _skin(limb: Mask, rng: np.random.Generator) -> Mask:
+    """Where calcium may lie: under the skin, just through it, or (an ulcer, a skin too dark to see) far out of it."""
     kind = rng.random()
-    area = patch.soft if kind < 0.55 else patch.limb
-    if kind > 0.85:
+    if kind < 0.5:
+        return limb
+    reach = 5 if kind < 0.75 else 61
+    return np.asarray(cv2.dilate(limb.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0)
+
+
+def _place(patch: Patch, mm: float, rng: np.random.Generator) -> tuple[int, int] | None:
+    """Half in soft tissue; over a third anywhere in the limb, bone too; the others within 3 mm of the skin."""
+    kind = rng.random()
+    area = patch.soft if kind < 0.48 else patch.limb
+    if kind > 0.87:
         width = 2 * int(3 / mm) + 1
         area = patch.limb & (cv2.erode(patch.limb.astype(np.uint8), np.ones((width, width), np.uint8)) == 0)
     spots = np.flatnonzero(area)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import calcimeasure
 from calcimeasure.errors import OutputError
-from calcimeasure.follow_up import reading_of
+from calcimeasure.follow_up import aligned, reading_of
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.pictures import png
 from calcimeasure.model.alignment import Alignment
@@ -32,7 +32,6 @@ from calcimeasure.model.study import (
     Visit,
 )
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.align import align
 from calcimeasure.steps.compare import compare
 from calcimeasure.steps.match import match, named
 
@@ -66,13 +65,7 @@ class Pair:
     def of(cls, first: tuple[Image, Labels], second: tuple[Image, Labels], recipe: Recipe) -> Pair:
         """The films laid on each other and compared; takes seconds."""
         before, after = (reading_of(image, labels, recipe) for image, labels in (first, second))
-        laid = align(
-            before.image,
-            after.image,
-            limbs=(before.limb, after.limb),
-            ignore=(before.labels.array > 0, after.labels.array > 0),
-        )
-        return cls(before, after, laid, recipe).judged()
+        return cls(before, after, aligned(before, after), recipe).judged()
 
     def judged(self) -> Pair:
         """The same films with links and verdict as the overrides want them; the films are not aligned again.

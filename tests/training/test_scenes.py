@@ -39,12 +39,11 @@ def test_inserting_brightens_the_truth_and_nothing_far_from_it(seed):
     assert np.abs(added[far]).max() < 1e-3
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_the_truth_stays_on_the_limb_but_for_the_skin_line(seed):
-    scene = make_scene(forearm(), MM, np.random.default_rng(seed), 4, plain=True)
-    assert not scene.labels[:, :37].any()
-    assert not scene.labels[:, 123:].any()
-    assert scene.labels.max() <= len(scene.visibility) <= 4
+def test_some_deposits_stand_out_through_the_skin_and_most_do_not():
+    scenes = [make_scene(forearm(), MM, np.random.default_rng(seed), 1, plain=True) for seed in range(60)]
+    outside = [bool(scene.labels[:, :37].any() or scene.labels[:, 123:].any()) for scene in scenes]
+    assert 0 < sum(outside) < 20
+    assert all(scene.labels.max() <= len(scene.visibility) <= 1 for scene in scenes)
 
 
 def test_a_scene_is_decided_by_its_seed():

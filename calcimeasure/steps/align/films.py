@@ -18,6 +18,7 @@ from calcimeasure.steps.align.placing import Placing, placings
 from calcimeasure.steps.align.quality import Quality, quality
 from calcimeasure.steps.align.view import Given, View, scale_known, seen, views
 
+_RIM_MM = 3.0  # so near to what the other film hides, the picture is drawn into its shade
 Masks = tuple[Mask | None, Mask | None]
 
 #: The film turned left for right is bent as well when its placing scores at least this share of the other's.
@@ -114,9 +115,22 @@ def _searched(pair: _Pair, both: tuple[View, View], mirrored: bool) -> Alignment
     rival = _tried(both, other)[1] if _may_be(other, told, good, mm) else None
     reason = refusal(good, rival, mm)
     out = pair.refused(reason) if reason else pair.alignment(found, (both[0].shape, both[1].shape))
-    out = out if reason else _without(out, both[0].limb & (found.contradiction * mm > LOST_MM))
+    out = out if reason else _without(out, _lost(*both, found))
     px = good.residual_px * pair.shapes[0][0] / both[0].shape[0]
     return pair.with_residual(replace(out, overlap=good.overlap, mirrored=mirrored), px)
+
+
+def _lost(baseline: View, followup: View, found: Bent) -> Mask:
+    """Limb of the baseline that cannot be followed: the two ways part there, and it borders on what the follow-up hides.
+
+    Elsewhere the ways also part round calcium that came or went and that nobody outlined; that is no loss.
+    """
+    parted = baseline.limb & (found.contradiction * baseline.mm > LOST_MM)
+    shown = cv2.remap(followup.valid.astype(np.float32), found.forward.dense, None, cv2.INTER_LINEAR) > 0.99
+    rim = 2 * round(_RIM_MM / baseline.mm) + 1
+    hidden = cv2.dilate((~shown).astype(np.uint8), np.ones((rim, rim), np.uint8))
+    _, parts = cv2.connectedComponents(parted.astype(np.uint8))
+    return parted & np.isin(parts, np.unique(parts[(hidden > 0) & parted]))
 
 
 def _without(out: Alignment, lost: Mask) -> Alignment:
