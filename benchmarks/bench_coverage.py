@@ -35,18 +35,20 @@ from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
 from calcimeasure.steps.boundary import doubt  # noqa: E402
 
 BANDS_MM = ((0, 2), (2, 5), (5, 10), (10, 1000))
+PIXELS_MM = (0.15, 0.2, 0.25)
 #: Films of the fit (`renew_boundary_error.py`) begin at 21,000; none of these is among them.
 FIRST = {"readings": 0, "visible": 5_000, "limbs": 5_000}
 
 
 @dataclass(frozen=True)
 class Match:
-    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share."""
+    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share; pixels found."""
 
     found: float
     sd: float
     true: float
     doubt: float = 0.0
+    pixels: float = 0.0
 
     @property
     def covered(self) -> bool:
@@ -89,7 +91,7 @@ def scored(what: str, seeds: Iterable[int], jobs: int) -> Iterator[Score]:
 
 
 def _drawn_score(what: str, seed: int) -> Score:
-    phantom = visible_film(seed) if what == "visible" else draw_film(random_film_scene(seed, 0.25), seed)
+    phantom = visible_film(seed) if what == "visible" else draw_film(random_film_scene(seed, PIXELS_MM[seed % 3]), seed)
     return score(phantom.image, phantom.truth.array)
 
 
@@ -111,7 +113,7 @@ def score(image: Image, truth: np.ndarray) -> Score:
 def _matched(rows: list, truth: np.ndarray, ids: tuple[int, ...], px: float, doubt_of: Callable) -> Match:
     found = sum(row.area_mm2.value for row in rows)
     doubted = sum(doubt_of(row) * row.area_mm2.value for row in rows) / found
-    return Match(found, sum(row.area_mm2.sd for row in rows), float(np.isin(truth, ids).sum() * px), doubted)
+    return Match(found, sum(row.area_mm2.sd for row in rows), float(np.isin(truth, ids).sum() * px), doubted, found / px)
 
 
 def _read(seed: int) -> Iterator[Match]:

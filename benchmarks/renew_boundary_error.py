@@ -3,9 +3,8 @@
     python benchmarks/renew_boundary_error.py [--limbs 120] [--visible 60] [--jobs 2]    # after every new weights
 
 Drawn films with known areas are outlined by the default recipe. The error, as a share of the area found, is taken to
-scale as a power of the doubt (`calcimeasure.steps.boundary`); factor and power are fitted by maximum likelihood of a
-Laplace distribution, whose tails are those seen here. The factor is then raised or lowered until 1.96 times the claimed
-standard deviation holds 95 % of the errors (the quantile of rank 0.95 (n + 1), as in split conformal prediction). The
+scale as a power of the doubt and of the size (`calcimeasure.steps.boundary`); the powers come from a regression of the
+95 % quantile, the factor from the errors' quantile of rank 0.95 (n + 1) then, as in split conformal prediction. The
 coverage printed is held out: every fifth film is measured with the fit to the others.
 """
 
@@ -20,17 +19,18 @@ from pathlib import Path
 
 import numpy as np
 from bench_coverage import Match, Score, scored, tell_all
-from scipy.optimize import minimize
+from scipy.optimize import linprog
 
 from calcimeasure.io.files import write_whole
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.boundary import OutlineError
+from calcimeasure.steps.boundary import USUAL_PX, OutlineError
 
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "boundary.json"
 FIRST = 21_000
 FOLDS = 5
 FEWEST = 60  # deposits
 _LEAST = 0.003  # of an area: a chance hit tells nothing of the scale
+LEVEL = 0.95
 
 
 def main() -> None:
@@ -50,22 +50,28 @@ def main() -> None:
     origin = f"{len(matches)} deposits of {drawn}, outlined by the default recipe {Recipe().hash}"
     found = fitted(matches, origin)
     write_whole(args.out, json.dumps(found.to_json(), indent=2) + "\n")
-    print(f"wrote {args.out.name}: sd = {found.factor:.3g} x doubt ^ {found.power:.3g} of the area")
+    print(f"wrote {args.out.name}: sd = {found.factor:.3g} x doubt ^ {found.power:.3g} x (px / {USUAL_PX:g}) ^ {found.size_power:.3g} of the area")
 
 
 def fitted(matches: Sequence[Match], origin: str) -> OutlineError:
-    """The error that holds 95 % of these."""
-    doubts, errors = np.log([m.doubt for m in matches]), np.array([abs(1 - m.true / m.found) for m in matches])
-    steady = np.maximum(errors, _LEAST)
+    """The error whose 1.96 times holds 95 % of these, whatever their doubt and size: a regression of that quantile."""
+    errors = np.array([abs(1 - m.true / m.found) for m in matches])
+    facts = np.array([(1.0, math.log(m.doubt), math.log(m.pixels / USUAL_PX)) for m in matches])
+    base, power, size_power = _quantile(facts, np.log(np.maximum(errors, _LEAST)))
+    power, size_power = float(np.clip(power, -1, 4)), float(np.clip(size_power, -1, 1))
+    ratios = np.sort(errors / np.exp(facts[:, 1:] @ (power, size_power)))
+    rank = min(len(ratios), math.ceil(LEVEL * (len(ratios) + 1)))
+    return OutlineError(float(ratios[rank - 1]) / 1.96, power, size_power, origin)
 
-    def unlikely(p: np.ndarray) -> float:
-        scale = p[0] + p[1] * doubts
-        return float(np.mean(scale + steady * np.exp(-scale)))
 
-    power = float(np.clip(minimize(unlikely, [0.0, 1.0], method="Nelder-Mead").x[1], 0.2, 4.0))
-    ratios = np.sort(errors / np.exp(power * doubts))
-    rank = min(len(ratios), math.ceil(0.95 * (len(ratios) + 1)))
-    return OutlineError(float(ratios[rank - 1]) / 1.96, power, origin)
+def _quantile(facts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Coefficients of the linear `LEVEL` quantile (R. Koenker and G. Bassett, Econometrica 46 (1978) 33): the least sum
+    of what lies above, counted by LEVEL, and below, counted by the rest."""
+    n, k = facts.shape
+    costs = np.concatenate([np.zeros(k), np.full(n, LEVEL), np.full(n, 1 - LEVEL)])
+    rows = np.hstack([facts, np.eye(n), -np.eye(n)])
+    free = [(None, None)] * k + [(0, None)] * (2 * n)
+    return np.asarray(linprog(costs, A_eq=rows, b_eq=values, bounds=free, method="highs").x[:k])
 
 
 def held_out(scores: Sequence[Score], others: Sequence[Score]) -> list[Match]:
@@ -75,7 +81,7 @@ def held_out(scores: Sequence[Score], others: Sequence[Score]) -> list[Match]:
         kept = [one for k, one in enumerate(scores) if k % FOLDS != fold]
         error = fitted(_matches([*kept, *others]), "held out")
         mine = _matches([one for k, one in enumerate(scores) if k % FOLDS == fold])
-        out += [replace(m, sd=error.relative_sd(m.doubt) * m.found) for m in mine]
+        out += [replace(m, sd=error.relative_sd(m.doubt, m.pixels) * m.found) for m in mine]
     return out
 
 

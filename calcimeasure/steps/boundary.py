@@ -2,8 +2,9 @@
 
 A network that doubts where a deposit ends gives its border probabilities between 0 and 1. Their spread, the sum of
 p (1 - p) over the deposit and the pixels around it, over its area, is the *doubt*: about 0.02 for a large, sharp
-deposit, 0.3 for a faint speck. The error of the area follows it, as a share of the area, faster than in proportion.
-How fast, and how far, is fitted to drawn films that the networks never saw (``benchmarks/renew_boundary_error.py``).
+deposit, 0.3 for a faint speck. The error of the area, as a share of it, follows the doubt and the size: of two equally
+doubtful outlines the larger one may lack a whole part. How fast, and how far, is fitted to drawn films that the networks
+never saw (``benchmarks/renew_boundary_error.py``).
 """
 
 from __future__ import annotations
@@ -32,24 +33,30 @@ REACH_PX = 4
 #: Largest standard deviation, as a share of the area: such a bar says that the size is unknown.
 MOST = 1.0
 
-_FORMAT = "calcimeasure outline error 1"
-_LARGEST = 100.0
+#: Area in pixels for which `OutlineError.factor` holds.
+USUAL_PX = 300.0
+
+_FORMAT = "calcimeasure outline error 2"
+_RANGES = {"factor": (1e-6, 100.0), "power": (-2.0, 5.0), "size_power": (-2.0, 2.0)}
 
 
 @dataclass(frozen=True, slots=True)
 class OutlineError:
-    """Standard deviation of an automatic area, as a share of it: ``factor * doubt ** power``.
+    """Standard deviation of an automatic area, as a share: ``factor * doubt ** power * (px / USUAL_PX) ** size_power``.
 
     Parameters
     ----------
-    factor, power : float
+    factor : float
         Above 0.
+    power, size_power : float
+        How fast the error changes with the doubt, and with the area in pixels.
     origin : str
         What they were fitted to, in words.
     """
 
     factor: float
     power: float
+    size_power: float
     origin: str
 
     @classmethod
@@ -63,20 +70,22 @@ class OutlineError:
         """
         if not isinstance(facts, Mapping) or facts.get("format") != _FORMAT or not isinstance(facts.get("origin"), str):
             raise MeasurementRefused(f"this is no '{_FORMAT}': make it anew with renew_boundary_error.py")
-        return cls(_number(facts, "factor"), _number(facts, "power"), facts["origin"])
+        return cls(*(_number(facts, name) for name in _RANGES), facts["origin"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and texts, ready for `json.dumps`."""
         return {"format": _FORMAT, **asdict(self)}
 
-    def relative_sd(self, doubt: float) -> float:
-        """Standard deviation of an area as a share of it: `MOST` at most, the fit holds no further."""
-        return float(min(MOST, self.factor * doubt**self.power))
+    def relative_sd(self, doubt: float, pixels: float) -> float:
+        """Standard deviation of an area of so many pixels as a share of it: `MOST` at most, the fit holds no further."""
+        if doubt <= 0:
+            return 0.0
+        return float(min(MOST, self.factor * doubt**self.power * (pixels / USUAL_PX) ** self.size_power))
 
 
 def _number(facts: Mapping[str, Any], name: str) -> float:
-    value = facts.get(name)
-    if not isinstance(value, int | float) or not 0 < value < _LARGEST:
+    value, (low, high) = facts.get(name), _RANGES[name]
+    if not isinstance(value, int | float) or not low <= value <= high:
         raise MeasurementRefused(f"the outline error's '{name}' is no number in range: make it anew")
     return float(value)
 
@@ -110,7 +119,10 @@ def with_boundary_error(
     alike on all deposits of a film. What was missed, or is no calcium at all, is not in it.
     """
     error = error or shipped_outline_error()
-    rows = tuple(_doubted(row, error.relative_sd(doubt(row, labels, probability))) for row in measurement.deposits)
+    rows = tuple(
+        _doubted(row, error.relative_sd(doubt(row, labels, probability), row.area_px.value))
+        for row in measurement.deposits
+    )
     px, mm2 = measurement.area_px, measurement.area_mm2
     sd_px = math.fsum(row.area_px.sd or 0.0 for row in rows)
     total = None if mm2 is None else _total_mm2(mm2, rows)

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -32,9 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings of one run of the finder."""
+    """Settings of one run of the finder; at step `restart` the rate begins anew."""
 
-    steps: int = 7700
+    steps: int = 18_200
+    restart: int = 7700
     batch: int = 8
     side: int = 320
     mm: float = 0.2
@@ -104,7 +105,7 @@ class _Run:
         """One step."""
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(self.step, self.plan)
+            group["lr"] = rate_of_round(self.step, self.plan)
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.model(image.contiguous(memory_format=torch.channels_last))
         loss = loss_of(logits.float(), truth, weight)
@@ -142,6 +143,12 @@ class _Run:
         self.averaged.load_state_dict(parts["averaged"])
         self.optimiser.load_state_dict(parts["optimiser"])
         self.step = self.begun = int(parts["step"])
+
+
+def rate_of_round(step: int, plan: Plan) -> float:
+    """Rate of a run of two rounds."""
+    begun, end = (0, min(plan.steps, plan.restart)) if step < plan.restart else (plan.restart, plan.steps)
+    return rate_at(step - begun, replace(plan, steps=end - begun))
 
 
 def rate_at(step: int, plan: Schedule) -> float:

@@ -12,9 +12,9 @@ from calcimeasure.steps.align.quality import Quality
 LIKENESS, OVERLAP, SHARED = 0.75, 0.60, 0.25
 #: ... and stays under these: mm (pixels of the work where no scale is known are about as long), share.
 RESIDUAL_MM, STRAIN = 1.5, 0.25
-#: A place where the way forth and the way back part by more than this, in mm, is not followed: on drawn limbs deposits
-#: missed by 7 mm where they parted by 11, and by 2 at most where they parted by under 1.
-LOST_MM = 1.5
+#: A place by the edge where the way forth and the way back part by more than this, in mm, is not followed: deposits
+#: missed by 7 mm where they parted by 11, on drawn limbs; with 1.5 mm the ends of ordinary limbs would be lost, too.
+LOST_MM = 4.0
 #: How much better the mirrored film must fit (or worse the upright one) before the sides are told apart.
 MARGIN = 0.02
 

@@ -6,6 +6,7 @@ Everything here is found once, on a reduced copy at a working scale of about 0.2
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import cv2
@@ -28,7 +29,7 @@ LONG_SIDE_MM = (10.0, 2000.0)
 TAILS = (0.005, 0.005)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Survey:
     """A film at working scale and what was found on it.
 
@@ -36,8 +37,8 @@ class Survey:
     ----------
     grey : float32 array, shape (rows, columns)
         Film with its darkest and brightest half per cent moved to 0 and 1.
-    valid, limb, bone : bool array, shape (rows, columns)
-        Where there is a picture, a body, and bone.
+    valid, limb : bool array, shape (rows, columns)
+        Where there is a picture, and a body.
     mm : float
         Working millimetres per working pixel; an assumption when `assumed_scale`.
     full : float32 array
@@ -49,10 +50,14 @@ class Survey:
     grey: Grey
     valid: Mask
     limb: Mask
-    bone: Mask
     mm: float
     full: Grey
     assumed_scale: bool
+
+    @cached_property
+    def bone(self) -> Mask:
+        """Where there is bone; looked for when it is first asked for."""
+        return bone_of(self.grey, self.limb, self.mm)
 
     @property
     def native_mm(self) -> float:
@@ -83,8 +88,7 @@ def survey(image: Image) -> Survey | None:
     small_valid = resized(valid.astype(np.uint8), shape, cv2.INTER_NEAREST).astype(bool)
     work_mm = mm * max(image.shape) / max(shape)
     limb = limb_of(grey, small_valid, work_mm)
-    bone = bone_of(grey, limb, work_mm)
-    return Survey(grey, small_valid, limb, bone, work_mm, full, assumed)
+    return Survey(grey, small_valid, limb, work_mm, full, assumed)
 
 
 def normalised(image: Image) -> Grey | None:
