@@ -113,7 +113,9 @@ def score(image: Image, truth: np.ndarray) -> Score:
 def _matched(rows: list, truth: np.ndarray, ids: tuple[int, ...], px: float, doubt_of: Callable) -> Match:
     found = sum(row.area_mm2.value for row in rows)
     doubted = sum(doubt_of(row) * row.area_mm2.value for row in rows) / found
-    return Match(found, sum(row.area_mm2.sd for row in rows), float(np.isin(truth, ids).sum() * px), doubted, found / px)
+    return Match(
+        found, sum(row.area_mm2.sd for row in rows), float(np.isin(truth, ids).sum() * px), doubted, found / px
+    )
 
 
 def _read(seed: int) -> Iterator[Match]:

@@ -50,7 +50,9 @@ def main() -> None:
     origin = f"{len(matches)} deposits of {drawn}, outlined by the default recipe {Recipe().hash}"
     found = fitted(matches, origin)
     write_whole(args.out, json.dumps(found.to_json(), indent=2) + "\n")
-    print(f"wrote {args.out.name}: sd = {found.factor:.3g} x doubt ^ {found.power:.3g} x (px / {USUAL_PX:g}) ^ {found.size_power:.3g} of the area")
+    print(
+        f"wrote {args.out.name}: sd = {found.factor:.3g} x doubt ^ {found.power:.3g} x (px / {USUAL_PX:g}) ^ {found.size_power:.3g} of the area"
+    )
 
 
 def fitted(matches: Sequence[Match], origin: str) -> OutlineError:

@@ -1,5 +1,7 @@
 """Findings before settings choose, and the numbering that both share."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from scipy import ndimage as ndi
 
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.steps.segment import SegmentSettings, find, segment
-from calcimeasure.steps.segment.candidates import in_reading_order
+from calcimeasure.steps.segment.candidates import Candidate, Grounds, in_reading_order
+from calcimeasure.steps.segment.findings import Findings
 
 METHODS = ("classical", "learned")
 
@@ -54,3 +57,21 @@ def test_pixels_of_what_was_dropped_are_known():
             again[row0:row1, column0:column1] |= findings.pixels_of(finding)
     assert kept.labels.count == 2
     assert (again == (kept.labels.array > 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "closer", "counts"), [(5, 400, True), (60, 400, False), (0, 150, False), (0, 0, False)]
+)
+def test_a_closer_look_counts_where_it_shows_far_more_and_fills_the_picture(first, closer, counts):
+    """Of 100 x 100 pixels: 2 % are 200."""
+    looks = [_finding(size) for size in (first, closer)]
+    found = replace(looks[0], closer=lambda: looks[1]).segmentation(SegmentSettings(min_area_px=1))
+    assert np.count_nonzero(found.labels.array) == (closer if counts else first)
+
+
+def _finding(size):
+    field = np.ones((100, 100), bool)
+    mask = np.zeros((20, 40), bool)
+    mask.ravel()[:size] = True
+    grounds = Grounds(field.astype(np.float32), field, field, ~field, 0.2, None, 1, 0.5, None)
+    return Findings((Candidate(30, 30, mask, 0.9),) if size else (), grounds, "drawn", ~field)

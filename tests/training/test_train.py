@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from calcimeasure.training.train import Plan, rate_of_round  # noqa: E402
+from calcimeasure.training.train import Plan, rate_of_round
 
 
 def test_the_rate_falls_to_nothing_and_begins_anew():

@@ -19,6 +19,8 @@ Place = tuple[tuple[int, int, int, int], int, int]
 #: A closer look counts when it shows more than this many times the area: a hand seen too close shows nothing, and of a
 #: deposit that fills an enlarged picture the first look sees a speck at most.
 OUTSHINES = 10
+#: ... and fills this share of the picture: nobody enlarges a part to show what is small in it.
+FILLS = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +42,7 @@ class Findings:
     warnings : tuple of str
         What a reader ought to know.
     closer : function giving Findings, or None
-        A second look, which counts when it shows far more (`OUTSHINES`).
+        A second look, which counts when it shows far more (`OUTSHINES`, `FILLS`).
     made_for : float or None
         The one threshold that the candidates hold for; `None` is any.
     again : function of settings giving Findings, or None
@@ -67,7 +69,8 @@ class Findings:
         if self.closer is None:
             return found
         closer = self.closer().segmentation(settings, region)
-        return closer if _area(closer) > OUTSHINES * _area(found) else found
+        least = max(OUTSHINES * _area(found), FILLS * closer.labels.array.size)
+        return closer if _area(closer) > least else found
 
     def under(self, settings: SegmentSettings) -> Findings:
         """These findings, or those of another search where the settings need one."""
