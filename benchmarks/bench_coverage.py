@@ -42,7 +42,7 @@ FIRST = {"readings": 0, "visible": 5_000, "limbs": 5_000}
 
 @dataclass(frozen=True)
 class Match:
-    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share; pixels found."""
+    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share; pixels."""
 
     found: float
     sd: float
@@ -113,9 +113,8 @@ def score(image: Image, truth: np.ndarray) -> Score:
 def _matched(rows: list, truth: np.ndarray, ids: tuple[int, ...], px: float, doubt_of: Callable) -> Match:
     found = sum(row.area_mm2.value for row in rows)
     doubted = sum(doubt_of(row) * row.area_mm2.value for row in rows) / found
-    return Match(
-        found, sum(row.area_mm2.sd for row in rows), float(np.isin(truth, ids).sum() * px), doubted, found / px
-    )
+    true, sd = float(np.isin(truth, ids).sum() * px), sum(row.area_mm2.sd for row in rows)
+    return Match(found, sd, true, doubted, found / px)
 
 
 def _read(seed: int) -> Iterator[Match]:

@@ -121,7 +121,7 @@ def _searched(pair: _Pair, both: tuple[View, View], mirrored: bool) -> Alignment
 
 
 def _lost(baseline: View, followup: View, found: Bent) -> Mask:
-    """Limb of the baseline that cannot be followed: the two ways part there, and it borders on what the follow-up hides.
+    """Limb of the baseline that cannot be followed: the two ways part there, and it borders on what is hidden.
 
     Elsewhere the ways also part round calcium that came or went and that nobody outlined; that is no loss.
     """
