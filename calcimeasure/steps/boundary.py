@@ -70,7 +70,8 @@ class OutlineError:
         """
         if not isinstance(facts, Mapping) or facts.get("format") != _FORMAT or not isinstance(facts.get("origin"), str):
             raise MeasurementRefused(f"this is no '{_FORMAT}': make it anew with renew_boundary_error.py")
-        return cls(*(_number(facts, name) for name in _RANGES), facts["origin"])
+        factor, power, size_power = (_number(facts, name) for name in _RANGES)
+        return cls(factor, power, size_power, facts["origin"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and texts, ready for `json.dumps`."""
