@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from calcimeasure.model.precision import PrecisionProfile, df_inflation
 from calcimeasure.model.study import Verdict
@@ -139,6 +140,7 @@ def profile_plot(groups: Sequence[Sequence[float]], profile: PrecisionProfile, a
     axes.plot(sizes, curve, color="#0072B2", lw=1.4)
     axes.plot(sizes, curve * bound, color="#0072B2", lw=1.0, ls=(0, (4, 3)))
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: "")
     axes.set_ylim(bottom=0)
