@@ -23,7 +23,7 @@ from scipy.optimize import linprog
 
 from calcimeasure.io.files import write_whole
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.boundary import USUAL_PX, OutlineError
+from calcimeasure.steps.boundary import USUAL_DOUBT, USUAL_PX, OutlineError
 
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "boundary.json"
 FIRST = 21_000
@@ -50,14 +50,17 @@ def main() -> None:
     origin = f"{len(matches)} deposits of {drawn}, outlined by the default recipe {Recipe().hash}"
     found = fitted(matches, origin)
     write_whole(args.out, json.dumps(found.to_json(), indent=2) + "\n")
-    by_doubt, by_size = f"doubt ^ {found.power:.3g}", f"(px / {USUAL_PX:g}) ^ {found.size_power:.3g}"
+    by_doubt, by_size = (
+        f"(doubt / {USUAL_DOUBT:g}) ^ {found.power:.3g}",
+        f"(px / {USUAL_PX:g}) ^ {found.size_power:.3g}",
+    )
     print(f"wrote {args.out.name}: sd = {found.factor:.3g} x {by_doubt} x {by_size} of the area")
 
 
 def fitted(matches: Sequence[Match], origin: str) -> OutlineError:
     """The error whose 1.96 times holds 95 % of these, whatever their doubt and size: a regression of that quantile."""
     errors = np.array([abs(1 - m.true / m.found) for m in matches])
-    facts = np.array([(1.0, math.log(m.doubt), math.log(m.pixels / USUAL_PX)) for m in matches])
+    facts = np.array([(1.0, math.log(m.doubt / USUAL_DOUBT), math.log(m.pixels / USUAL_PX)) for m in matches])
     _, power, size_power = _quantile(facts, np.log(np.maximum(errors, _LEAST)))
     power, size_power = float(np.clip(power, -1, 4)), float(np.clip(size_power, -1, 1))
     ratios = np.sort(errors / np.exp(facts[:, 1:] @ (power, size_power)))

@@ -33,8 +33,8 @@ REACH_PX = 4
 #: Largest standard deviation, as a share of the area: such a bar says that the size is unknown.
 MOST = 1.0
 
-#: Area in pixels for which `OutlineError.factor` holds.
-USUAL_PX = 300.0
+#: Doubt, and area in pixels, for which `OutlineError.factor` is the error.
+USUAL_DOUBT, USUAL_PX = 0.1, 300.0
 
 _FORMAT = "calcimeasure outline error 2"
 _RANGES = {"factor": (1e-6, 100.0), "power": (-2.0, 5.0), "size_power": (-2.0, 2.0)}
@@ -42,7 +42,9 @@ _RANGES = {"factor": (1e-6, 100.0), "power": (-2.0, 5.0), "size_power": (-2.0, 2
 
 @dataclass(frozen=True, slots=True)
 class OutlineError:
-    """Standard deviation of an automatic area, as a share: ``factor * doubt ** power * (px / USUAL_PX) ** size_power``.
+    """Standard deviation of an automatic area, as a share of it.
+
+    It is ``factor * (doubt / USUAL_DOUBT) ** power * (px / USUAL_PX) ** size_power``.
 
     Parameters
     ----------
@@ -81,7 +83,8 @@ class OutlineError:
         """Standard deviation of an area of so many pixels, as a share: `MOST` at most, the fit holds no further."""
         if doubt <= 0:
             return 0.0
-        return float(min(MOST, self.factor * doubt**self.power * (pixels / USUAL_PX) ** self.size_power))
+        by_doubt, by_size = (doubt / USUAL_DOUBT) ** self.power, (pixels / USUAL_PX) ** self.size_power
+        return float(min(MOST, self.factor * by_doubt * by_size))
 
 
 def _number(facts: Mapping[str, Any], name: str) -> float:

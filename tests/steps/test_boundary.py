@@ -10,7 +10,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.steps.boundary import OutlineError, doubt, shipped_outline_error, with_boundary_error
 
 SIDE = 60
-ERROR = OutlineError(8.0, 1.5, 0.5, "a test")
+ERROR = OutlineError(0.25, 1.5, 0.5, "a test")
 
 
 def film(mm: float | None = 0.5) -> tuple[Image, Labels]:
@@ -37,7 +37,7 @@ def test_doubt_widens_the_bar_and_leaves_the_value() -> None:
     plain, sure, unsure = measure(image, labels), doubted(0), doubted(0.6)
     assert [d.area_px for d in sure.deposits] == [d.area_px for d in plain.deposits]
     assert unsure.deposits[0].area_px.value == 100
-    assert unsure.deposits[0].area_px.sd == pytest.approx(100 * 8 * (0.6 * 0.25) ** 1.5 * (100 / 300) ** 0.5)
+    assert unsure.deposits[0].area_px.sd == pytest.approx(100 * 0.25 * (0.6 * 0.25 / 0.1) ** 1.5 * (100 / 300) ** 0.5)
     assert unsure.deposits[1].area_px.sd == plain.deposits[1].area_px.sd
 
 
