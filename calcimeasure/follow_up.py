@@ -62,12 +62,15 @@ def reading_of(
 ) -> Reading:
     """A film with its outlines measured and the limb found.
 
+    The error bars are the outlines' own geometric ones: how much two visits differ by chance says the precision
+    profile, and what the networks get wrong of a deposit they mostly get wrong at both visits.
+
     Raises
     ------
     MaskError
         When the label image is not as large as the image.
     """
-    measurement = analyse_mask(image, labels, recipe).measurement
+    measurement = analyse_mask(image, replace(labels, doubts={}), recipe).measurement
     return Reading(image, labels, measurement, _limb(image), film, by_person)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -15,10 +15,10 @@ import numpy as np
 from calcimeasure.errors import MaskError, MeasurementRefused, RecipeError
 from calcimeasure.model.colour import Colours
 from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
-from calcimeasure.model.deposit import Excluded, Measurement, Reason, Segmentation
+from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.boundary import with_boundary_error
+from calcimeasure.steps.boundary import doubts, with_boundary_error
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
@@ -143,6 +143,8 @@ def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None =
 def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
     """An image measured inside outlines that exist already; nothing is segmented.
 
+    Outlines with a doubt (`Labels.doubts`) keep the wider error bar of an automatic outline.
+
     Raises
     ------
     MaskError
@@ -196,12 +198,19 @@ class _Wedge:
 def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) -> Analysis:
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
     if image.kind is Kind.RADIOGRAPH:
-        if found.probability is not None and recipe.segment.method == "learned":
-            numbers = with_boundary_error(numbers, found.labels, found.probability)
-        numbers = _with_density(numbers, image, found, wedge)
+        known = found.labels.doubts or outline_doubts(image, found, numbers.deposits, recipe)
+        found = replace(found, labels=replace(found.labels, doubts=known))
+        numbers = _with_density(with_boundary_error(numbers, known), image, found, wedge)
     elif image.kind is Kind.PHOTO and found.labels.count and image.pixels.ndim == 3:
         numbers = numbers.with_colours(_colours(image, found.labels))
     return Analysis(image, found, numbers, recipe, wedge.calibration)
+
+
+def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, float]:
+    """How much the networks doubted each outline they drew, by number; empty for photos and other methods."""
+    if image.kind is not Kind.RADIOGRAPH or found.probability is None or recipe.segment.method != "learned":
+        return {}
+    return doubts(rows, found.labels, found.probability)
 
 
 def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge: _Wedge) -> Measurement:
@@ -246,7 +255,8 @@ def _clipped(labels: Labels, region: Mask | None) -> Segmentation:
     """The labels inside the region; deposits wholly outside are listed as excluded."""
     if region is None:
         return Segmentation(labels)
-    inside = Labels(np.where(region, labels.array, 0), (*labels.history, "limited to the region of interest"))
+    told = (*labels.history, "limited to the region of interest")
+    inside = replace(labels, array=np.where(region, labels.array, 0), history=told)
     gone = np.setdiff1d(labels.numbers, inside.numbers)
     return Segmentation(inside, tuple(_outside(labels, int(n)) for n in gone))
 

@@ -91,7 +91,17 @@ def test_a_saved_mask_gives_the_same_numbers_again(films: Path, tmp_path: Path) 
         "--masks",
         tmp_path / "first" / "masks",
     )
-    same = ("image", "label", "area_px", "area_mm2", "perimeter_mm", "feret_mm", "centroid_row", "bbox_row0")
+    same = (
+        "image",
+        "label",
+        "area_px",
+        "area_mm2",
+        "area_mm2_sd",
+        "perimeter_mm",
+        "feret_mm",
+        "centroid_row",
+        "bbox_row0",
+    )
     first, again = (_rows(tmp_path / run / "deposits.csv") for run in ("first", "again"))
     assert first
     assert [[row[name] for name in same] for row in first] == [[row[name] for name in same] for row in again]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -18,13 +21,17 @@ from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import Labels
 
 SUFFIX = ".labels.tif"
+#: How the doubt of each outline stands in the file: its number, the doubt, and the pixels that it had then.
+_DOUBTS = "calcimeasure/outline-doubt"
+_DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (\d{1,12})</M>')
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
 def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
     """Write a label image as OME-TIFF: uint16, or uint32 when a number needs it, physical size in mm when known.
 
-    The same labels give the same bytes.
+    The same labels give the same bytes. The doubts of automatic outlines stand beside them, so that measuring the file
+    again gives the same error bars.
     """
     array = labels.array.astype(np.uint16 if labels.array.max(initial=0) < 2**16 else np.uint32)
     buffer = io.BytesIO()
@@ -34,7 +41,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
         compression="zlib",
         photometric="minisblack",
         metadata=None,
-        description=_ome_xml(array, spacing),
+        description=_ome_xml(array, spacing, labels.doubts),
         software="calcimeasure",
         resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
         resolutionunit="CENTIMETER" if spacing else None,
@@ -42,7 +49,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None) -> str:
+def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, doubts: Mapping[int, float]) -> str:
     """Minimal OME-XML; written here because tifffile's own carries a random identifier."""
     size = {"SizeX": array.shape[1], "SizeY": array.shape[0], "SizeC": 1, "SizeZ": 1, "SizeT": 1}
     scale = {"PhysicalSizeX": spacing.column_mm, "PhysicalSizeY": spacing.row_mm} if spacing else {}
@@ -52,12 +59,32 @@ def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
         f'<Image ID="Image:0" Name="labels"><Pixels {pixels}><Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
-        '<TiffData IFD="0" PlaneCount="1"/></Pixels></Image></OME>'
+        f'<TiffData IFD="0" PlaneCount="1"/></Pixels></Image>{_annotation(array, doubts)}</OME>'
     )
+
+
+def _annotation(array: npt.NDArray[Any], doubts: Mapping[int, float]) -> str:
+    """The doubts as an OME map annotation; nothing when there are none."""
+    if not doubts:
+        return ""
+    pixels = _pixels_of(array)
+    told = "".join(f'<M K="{n}">{float(doubts[n])!r} {pixels[n]}</M>' for n in sorted(doubts) if n in pixels)
+    return (
+        f'<StructuredAnnotations><MapAnnotation ID="Annotation:0" Namespace="{_DOUBTS}"><Value>{told}</Value>'
+        "</MapAnnotation></StructuredAnnotations>"
+    )
+
+
+def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
+    """How many pixels each number has."""
+    numbers, counts = np.unique(array[array > 0], return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
+
+    A deposit that another program has changed since we wrote the file is a person's: it has no doubt any more.
 
     Raises
     ------
@@ -67,7 +94,27 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     array = _read_array(path, shape)
     if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
         raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
-    return Labels(array.astype(np.int32), (f"read from {path.name}",))
+    return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(path, array))
+
+
+def _doubts_in(path: Path, array: npt.NDArray[Any]) -> dict[int, float]:
+    """The doubts that stand in the file, of deposits that still have as many pixels as when they were written."""
+    if path.suffix.lower() == ".png":
+        return {}
+    with tifffile.TiffFile(path) as tiff:
+        _, _, told = tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')
+    found = {int(number): (_share(doubt), int(count)) for number, doubt, count in _DOUBT.findall(told)}
+    pixels = _pixels_of(array) if found else {}
+    return {n: doubt for n, (doubt, count) in found.items() if doubt is not None and pixels.get(n) == count}
+
+
+def _share(text: str) -> float | None:
+    """A doubt as written; `None` when it is none."""
+    try:
+        doubt = float(text)
+    except ValueError:
+        return None
+    return doubt if 0 <= doubt < math.inf else None
 
 
 def find_region(folder: Path, name: str) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,14 @@ class Labels:
         Made read-only here; numbers need not be consecutive.
     history : tuple of str
         What was done to arrive here, oldest first.
+    doubts : mapping of int to float
+        How much the network doubted where a deposit ends (`calcimeasure.steps.boundary`), by number; an outline that a
+        person drew or accepted has none.
     """
 
     array: npt.NDArray[np.int32]
     history: tuple[str, ...] = ()
+    doubts: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

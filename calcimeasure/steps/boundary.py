@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
@@ -101,36 +101,19 @@ def shipped_outline_error() -> OutlineError:
     return OutlineError.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
-def with_boundary_error(
-    measurement: Measurement, labels: Labels, probability: Map, error: OutlineError | None = None
-) -> Measurement:
-    """The measurement with error bars that follow the segmenter's own doubt; values stay as they are.
+def doubts(rows: Iterable[Deposit], labels: Labels, probability: Map) -> dict[int, float]:
+    """The doubt of each deposit, by number.
 
     Parameters
     ----------
-    measurement : Measurement
-        Of these labels.
+    rows : iterable of Deposit
+        As `calcimeasure.measure` gives them for these labels.
     labels : Labels
         As the segmenter drew them; outlines of a person have no probabilities.
     probability : float32 array, shape of the labels
         Chance of deposit at every pixel.
-    error : OutlineError, optional
-        The shipped one when left out.
-
-    Notes
-    -----
-    The error bar is never narrower than the geometric one. Those of one film are added up, not in squares: networks err
-    alike on all deposits of a film. What was missed, or is no calcium at all, is not in it.
     """
-    error = error or shipped_outline_error()
-    rows = tuple(
-        _doubted(row, error.relative_sd(doubt(row, labels, probability), row.area_px.value))
-        for row in measurement.deposits
-    )
-    px, mm2 = measurement.area_px, measurement.area_mm2
-    sd_px = math.fsum(row.area_px.sd or 0.0 for row in rows)
-    total = None if mm2 is None else _total_mm2(mm2, rows)
-    return replace(measurement, deposits=rows, area_px=_with(px, sd_px, px.value), area_mm2=total)
+    return {row.label: doubt(row, labels, probability) for row in rows}
 
 
 def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
@@ -144,16 +127,60 @@ def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
     return float(np.sum(chance[own] * (1 - chance[own]), dtype=np.float64)) / row.area_px.value
 
 
-def _doubted(row: Deposit, relative_sd: float) -> Deposit:
+def with_boundary_error(
+    measurement: Measurement, doubted: Mapping[int, float], error: OutlineError | None = None
+) -> Measurement:
+    """The measurement with error bars that follow the segmenter's own doubt; values stay as they are.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        With the geometric error bars of `calcimeasure.measure`.
+    doubted : mapping of int to float
+        The doubt of every outline that no person drew or accepted; the bars of the others stay.
+    error : OutlineError, optional
+        The shipped one when left out.
+
+    Notes
+    -----
+    The error bar is never narrower than the geometric one. In the total those of automatic outlines are added up, not
+    in squares: networks err alike on all deposits of a film. What was missed, or is no calcium at all, is not in it.
+    """
+    rows = tuple(widened(row, doubted.get(row.label), error) for row in measurement.deposits)
+    return summed(replace(measurement, deposits=rows), doubted)
+
+
+def widened(row: Deposit, doubted: float | None, error: OutlineError | None = None) -> Deposit:
+    """A row with the error bar of so doubtful an outline; `None`, a person's outline, changes nothing."""
+    if doubted is None:
+        return row
     px, mm2 = row.area_px, row.area_mm2
-    sd = max(relative_sd * px.value, px.sd or 0.0)
+    share = (error or shipped_outline_error()).relative_sd(doubted, px.value)
+    sd = max(share * px.value, px.sd or 0.0)
     area = None if mm2 is None else _with(mm2, sd * mm2.value / px.value, mm2.value)
     return replace(row, area_px=_with(px, sd, px.value), area_mm2=area)
 
 
-def _total_mm2(total: Quantity, rows: tuple[Deposit, ...]) -> Quantity:
-    outline = math.fsum(dict(row.area_mm2.components)["outline"] for row in rows if row.area_mm2)
-    return _with(total, outline, total.value)
+def summed(measurement: Measurement, doubted: Mapping[int, float]) -> Measurement:
+    """The totals of rows that are `widened` already: automatic outlines err together, a person's each for itself."""
+    if doubted.keys().isdisjoint(row.label for row in measurement.deposits):
+        return measurement
+    px, mm2 = measurement.area_px, measurement.area_mm2
+    sd_px = _together({row.label: row.area_px.sd or 0.0 for row in measurement.deposits}, doubted)
+    if mm2 is None:
+        return replace(measurement, area_px=_with(px, sd_px, px.value))
+    outlines = {row.label: _outline(row.area_mm2) for row in measurement.deposits if row.area_mm2}
+    total = _with(mm2, _together(outlines, doubted), mm2.value)
+    return replace(measurement, area_px=_with(px, sd_px, px.value), area_mm2=total)
+
+
+def _together(sds: Mapping[int, float], doubted: Mapping[int, float]) -> float:
+    automatic = math.fsum(sd for number, sd in sds.items() if number in doubted)
+    return math.hypot(automatic, *(sd for number, sd in sds.items() if number not in doubted))
+
+
+def _outline(area: Quantity) -> float:
+    return dict(area.components).get("outline", 0.0)
 
 
 def _with(area: Quantity, outline: float, value: float) -> Quantity:

@@ -36,7 +36,7 @@ def main() -> None:
     args = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     args.out.mkdir(parents=True, exist_ok=True)
-    plan = replace(Plan(), seed=args.seed, steps=args.steps)
+    plan = replace(Plan(), seed=args.seed, rounds=(args.steps,) if args.steps else Plan().rounds)
     if args.drawn_only:
         _drawn_only(args.out, args.scratch, plan)
     else:
@@ -53,7 +53,7 @@ def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
-    finder = train_finder(None, scratch / "free", replace(plan, **SMALL, steps=min(plan.steps, 2200)))
+    finder = train_finder(None, scratch / "free", replace(plan, **SMALL, rounds=(min(plan.steps, 2200),)))
     save_weights(finder, out / "deposits-free.safetensors")
     export_onnx(finder, out / "deposits-free.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1, steps=500, working_mm=SMALL["mm"], looks=(0.85, 1.2))
@@ -99,9 +99,7 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--out", type=Path, required=True, help="folder for the weights")
     cli.add_argument("--scratch", type=Path, default=Path(".training"), help="folder for checkpoints")
     cli.add_argument("--drawn-only", action="store_true", help="train on drawn limbs alone")
-    cli.add_argument(
-        "--steps", type=int, default=Plan().steps, help="steps of the finder (2200 at most with --drawn-only)"
-    )
+    cli.add_argument("--steps", type=int, help="one round of so many steps for the finder, not the plan's rounds")
     cli.add_argument("--seed", type=int, default=Plan().seed)
     args = cli.parse_args()
     if args.data is None and not args.drawn_only:

@@ -73,8 +73,8 @@ def _finish(relief: Array, mm: float, rng: np.random.Generator) -> Array:
     return (relief * (height / peak)).astype(np.float32) if peak > 0 else relief
 
 
-def _field(side: int, grain_px: float, rng: np.random.Generator) -> Array:
-    """Smooth random field, mean 0, deviation 1, drawn coarse and enlarged."""
+def random_field(side: int, grain_px: float, rng: np.random.Generator) -> Array:
+    """Smooth random field (side, side), mean 0, deviation 1, drawn coarse and enlarged."""
     step = max(1.0, grain_px / 2)
     coarse = int(np.ceil(side / step)) + 4
     noise = rng.standard_normal((coarse, coarse), dtype=np.float32)
@@ -84,7 +84,7 @@ def _field(side: int, grain_px: float, rng: np.random.Generator) -> Array:
 
 
 def _texture(side: int, grain_px: float, depth: float, rng: np.random.Generator) -> Array:
-    return np.asarray(np.clip(1 + depth * _field(side, grain_px, rng), 0.25, 2), np.float32)
+    return np.asarray(np.clip(1 + depth * random_field(side, grain_px, rng), 0.25, 2), np.float32)
 
 
 def _relief(mask: Array, mm: float, rng: np.random.Generator) -> Array:
@@ -178,7 +178,7 @@ def strand(canvas: Canvas, rng: np.random.Generator) -> Array:
     """A thread or chain along fascia, vessel or tendon, with changing width and gaps."""
     out = canvas.blank()
     points, gaps = _path(canvas, rng, rng.uniform(0.03, 0.3)), float(rng.choice([0.0, 0.0, 0.15]))
-    width = np.exp(rng.uniform(np.log(0.35), np.log(2.6))) / canvas.mm / 2
+    width = np.exp(rng.uniform(np.log(0.3), np.log(2.6))) / canvas.mm / 2
     for k in range(len(points) - 1):
         if rng.random() < gaps:
             continue
@@ -212,13 +212,13 @@ def tram(canvas: Canvas, rng: np.random.Generator) -> Array:
 def sheet(canvas: Canvas, rng: np.random.Generator) -> Array:
     """A thin wide layer along a tissue plane, eaten away by holes."""
     body = _blob(canvas, rng, 0.15, rng.uniform(0.12, 0.45))
-    holes = _field(canvas.side, rng.uniform(0.6, 2.0) / canvas.mm, rng) > rng.uniform(0.2, 1.5)
+    holes = random_field(canvas.side, rng.uniform(0.6, 2.0) / canvas.mm, rng) > rng.uniform(0.2, 1.5)
     return _relief(body * ~holes, canvas.mm, rng)
 
 
 def cloud(canvas: Canvas, rng: np.random.Generator) -> Array:
     """Amorphous: what a random field leaves above a level that rises outwards."""
-    field = _field(canvas.side, canvas.size_mm * rng.uniform(0.08, 0.35) / canvas.mm, rng)
+    field = random_field(canvas.side, canvas.size_mm * rng.uniform(0.08, 0.35) / canvas.mm, rng)
     d = (np.arange(canvas.side) - canvas.middle) / canvas.radius
     c, s = np.cos(canvas.angle), np.sin(canvas.angle)
     u = d[None, :] * c + d[:, None] * s

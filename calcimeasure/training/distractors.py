@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calcimeasure.training.deposits import random_field
+
 Array = NDArray[np.float32]
 Ink = NDArray[np.uint8]
 Drawer = Callable[[Ink, float, np.random.Generator], None]
@@ -25,6 +27,13 @@ def add_distractors(film: Array, mm: float, rng: np.random.Generator) -> tuple[A
         film = film * (1 - alpha) + np.maximum(film, value) * alpha
         covered |= ink > 0
     return film.astype(np.float32), covered
+
+
+def add_gas(film: Array, mm: float, rng: np.random.Generator) -> Array:
+    """Film with dark pockets of 5-25 mm, as bowel gas is; the walls between them stay bright and are no calcium."""
+    field = random_field(max(film.shape), rng.uniform(5, 25) / mm, rng)[: film.shape[0], : film.shape[1]]
+    pockets = np.clip((field - rng.uniform(-0.5, 0.8)) * rng.uniform(1, 6), 0, 1)
+    return np.asarray(film * (1 - rng.uniform(0.1, 0.5) * pockets), np.float32)
 
 
 def _spot(ink: Ink, rng: np.random.Generator) -> tuple[int, int]:
@@ -151,6 +160,22 @@ def button(ink: Ink, mm: float, rng: np.random.Generator) -> None:
         cv2.circle(ink, _point(at), max(1, round(r * 0.13)), 0, -1, cv2.LINE_AA)
 
 
+def marker_strip(ink: Ink, mm: float, rng: np.random.Generator) -> None:
+    """A grey strip of tape or plastic with lead on it: balls, a letter; the strip tells them from calcium."""
+    x, y = _spot(ink, rng)
+    long, wide = rng.uniform(15, 60) / mm, rng.uniform(6, 18) / mm
+    upright = rng.random() < 0.5
+    far = (x + round(wide), y + round(long)) if upright else (x + round(long), y + round(wide))
+    cv2.rectangle(ink, (x, y), far, int(rng.integers(50, 170)), -1, cv2.LINE_AA)
+    for _ in range(int(rng.integers(1, 4))):
+        at = (int(rng.integers(x, far[0])), int(rng.integers(y, far[1])))
+        if rng.random() < 0.6:
+            cv2.circle(ink, at, max(1, round(rng.uniform(0.6, 4) / mm)), 255, -1, cv2.LINE_AA)
+        else:
+            tall = rng.uniform(4, 12) / mm / 22
+            cv2.putText(ink, str(rng.choice(list("LRAP12"))), at, FONTS[0], tall, 255, round(tall) + 1, cv2.LINE_AA)
+
+
 def collimation(ink: Ink, mm: float, rng: np.random.Generator) -> None:
     """A bright straight border, or the whole half plane behind it."""
     a, b = np.array(_spot(ink, rng), float), rng.uniform(0, 6.3)
@@ -198,6 +223,7 @@ DRAWERS: tuple[Drawer, ...] = (
     finger_ring,
     wire,
     button,
+    marker_strip,
     collimation,
     scale_bar,
     arrow,

@@ -57,9 +57,10 @@ def _soften(film: Array, rng: np.random.Generator) -> Array:
 
 
 def _enhance(film: Array, rng: np.random.Generator) -> Array:
-    """Unsharp masking at fine to wide scale, as vendors do."""
+    """Unsharp masking at fine to wide scale, as vendors do; some of them heavily."""
     wide = cv2.GaussianBlur(film, (0, 0), float(np.exp(rng.uniform(np.log(0.8), np.log(15)))))
-    return np.asarray(np.clip(film + rng.uniform(0.1, 1.0) * (film - wide), 0, 1), np.float32)
+    gain = float(np.exp(rng.uniform(np.log(0.1), np.log(2.5))))
+    return np.asarray(np.clip(film + gain * (film - wide), 0, 1), np.float32)
 
 
 def _even(film: Array, rng: np.random.Generator) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calcimeasure.training.deposits import FOOT, draw_deposit
-from calcimeasure.training.distractors import add_distractors
+from calcimeasure.training.distractors import add_distractors, add_gas
 from calcimeasure.training.exposure import insert, process
 from calcimeasure.training.films import Film
 
@@ -130,6 +130,8 @@ def make_scene(
     number = _number(patch, rng) if count is None else count
     film = patch.grey if plain else _pre_expose(patch.grey, rng)
     covered = np.zeros(film.shape, bool)
+    if not plain and rng.random() < 0.06:
+        film = add_gas(film, mm, rng)
     if not plain and rng.random() < 0.25:
         film, covered = add_distractors(film, mm, rng)
     deposits = [d for d in (_deposit(patch, mm, rng) for _ in range(number)) if d is not None]
@@ -180,10 +182,10 @@ def _skin(limb: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _place(patch: Patch, mm: float, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Half in soft tissue; over a third anywhere in the limb, bone too; the others within 3 mm of the skin."""
+    """Two in five in soft tissue; nearly half anywhere in the limb, bone too; the others within 3 mm of the skin."""
     kind = rng.random()
-    area = patch.soft if kind < 0.48 else patch.limb
-    if kind > 0.87:
+    area = patch.soft if kind < 0.4 else patch.limb
+    if kind > 0.88:
         width = 2 * int(3 / mm) + 1
         area = patch.limb & (cv2.erode(patch.limb.astype(np.uint8), np.ones((width, width), np.uint8)) == 0)
     spots = np.flatnonzero(area)

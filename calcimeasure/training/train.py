@@ -32,10 +32,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings of one run of the finder; at step `restart` the rate begins anew."""
+    """Settings of one run of the finder; the rate begins anew with every round of so many steps."""
 
-    steps: int = 18_200
-    restart: int = 7700
+    rounds: tuple[int, ...] = (7700, 10_500, 9000)
     batch: int = 8
     side: int = 320
     mm: float = 0.2
@@ -47,6 +46,11 @@ class Plan:
     average: float = 0.998
     warm_up: int = 300
     drawn: int = 72
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+        return sum(self.rounds)
 
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> Finder:
@@ -146,9 +150,12 @@ class _Run:
 
 
 def rate_of_round(step: int, plan: Plan) -> float:
-    """Rate of a run of two rounds."""
-    begun, end = (0, min(plan.steps, plan.restart)) if step < plan.restart else (plan.restart, plan.steps)
-    return rate_at(step - begun, replace(plan, steps=end - begun))
+    """Rate of a run of several rounds."""
+    for length in plan.rounds:
+        if step < length:
+            return rate_at(step, replace(plan, rounds=(length,)))
+        step -= length
+    return rate_at(plan.rounds[-1], replace(plan, rounds=plan.rounds[-1:]))
 
 
 def rate_at(step: int, plan: Schedule) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -54,6 +55,8 @@ class Codec:
                 told[name] = [self._held_to_json(one) for one in getattr(after, name)]
         for name in ("by_hand", "accepted"):
             told |= _set_to_json(name, getattr(before, name), getattr(after, name))
+        if after.doubts is not before.doubts:
+            told["doubts"] = _doubts_to_json(before.doubts, after.doubts)
         if after.wedge != before.wedge:
             told["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
@@ -92,6 +95,8 @@ class Codec:
         for name in ("by_hand", "accepted"):
             if name in told:
                 changes[name] = _set_from_json(told[name], getattr(before, name))
+        if "doubts" in told:
+            changes["doubts"] = _doubts_from_json(told["doubts"], before.doubts)
         if "wedge" in told:
             changes["wedge"] = told["wedge"] and self._box(told["wedge"])
         if "warnings" in told:
@@ -195,6 +200,19 @@ def _set_to_json(name: str, before: frozenset[int], after: frozenset[int]) -> Js
 def _set_from_json(told: Mapping[str, Any], before: frozenset[int]) -> frozenset[int]:
     add, drop = ({int(number) for number in told[name]} for name in ("add", "drop"))
     return (before | add) - drop
+
+
+def _doubts_to_json(before: Mapping[int, float], after: Mapping[int, float]) -> Json:
+    """What to set and what to drop; numbers are texts, as JSON has it."""
+    fresh = {str(n): doubt for n, doubt in after.items() if before.get(n) != doubt}
+    return {"set": fresh, "drop": sorted(before.keys() - after.keys())}
+
+
+def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, float]) -> dict[int, float]:
+    fresh, drop = {int(n): float(doubt) for n, doubt in told["set"].items()}, {int(n) for n in told["drop"]}
+    if not all(0 <= doubt < math.inf for doubt in fresh.values()):
+        raise ValueError("a doubt is a share from 0 up")
+    return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
 
 
 def _pack(array: npt.NDArray[Any]) -> str:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -79,7 +78,7 @@ class ComparePanel(QWidget):
         sessions = [sheet.session for sheet in sheets]
         self._names = sheets[0].picture.name, sheets[1].picture.name
         jobs = [None if session.rows or session.did else session.segmenting() for session in sessions]
-        now = [Labels(np.array(session.labels)) for session in sessions]
+        now = [session.outlines for session in sessions]
         self.desk.in_background(
             "comparing",
             lambda: _compared(sessions, jobs, now),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.measure import MeasureSettings, Window, measure, measure_some, reach_px, total
+from calcimeasure.steps.boundary import widened
+from calcimeasure.steps.measure import MeasureSettings, Window, measure, measure_some, reach_px
 from napari_calcimeasure._patch import Array, Box, Patch
 
 #: Changes larger than this many pixels find their neighbours by bounding box, smaller ones by looking at the mask.
@@ -25,6 +26,7 @@ class Live:
     """Rows of every deposit of a label image that its owner keeps changing."""
 
     rows: dict[int, Deposit] = field(default_factory=dict)
+    _shown: dict[int, tuple[Deposit, float | None, Deposit]] = field(default_factory=dict)
 
     def renew(self, labels: Array, image: Image, settings: MeasureSettings) -> frozenset[int]:
         """Measure everything again; gives the numbers of the deposits."""
@@ -56,9 +58,11 @@ class Live:
         self.rows.update((row.label, row) for row in fresh)
         return frozenset(near)
 
-    def total(self, image: Image) -> Measurement:
-        """All rows in label order and their totals."""
-        return total(self.rows.values(), image)
+    def shown(self, doubts: Mapping[int, float]) -> dict[int, Deposit]:
+        """The rows with the error bars of outlines so doubtful; worked out anew only for what changed."""
+        kept = self._shown
+        self._shown = {n: _bar(row, doubts.get(n), kept.get(n)) for n, row in self.rows.items()}
+        return {number: row for number, (_, _, row) in self._shown.items()}
 
     def _box(self, number: int) -> Box | None:
         row = self.rows.get(number)
@@ -75,6 +79,14 @@ class Live:
             return frozenset()
         changes = [_widened(box, reach, labels.shape) for box in touched.values()]
         return _meeting(np.array(list(self.rows)), np.array([row.bbox for row in self.rows.values()]), changes)
+
+
+def _bar(
+    row: Deposit, doubt: float | None, known: tuple[Deposit, float | None, Deposit] | None
+) -> tuple[Deposit, float | None, Deposit]:
+    """A row, its doubt, and the row as shown: the known one where neither has changed."""
+    same = known is not None and known[0] is row and known[1] == doubt
+    return known if known is not None and same else (row, doubt, widened(row, doubt))
 
 
 def _meeting(numbers: npt.NDArray[np.int_], boxes: npt.NDArray[np.int_], changes: Sequence[Box]) -> frozenset[int]:

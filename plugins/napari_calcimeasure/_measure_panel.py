@@ -569,7 +569,11 @@ class MeasurePanel(QWidget):
             Doing("erase", "Erase", "E", "Take calcium away with the brush", self.erase),
             Doing("new", "New", "M", "Paint a deposit that was missed", self.new_deposit),
             Doing(
-                "accept", "Accept", "A", "You agree with the chosen deposits: the sliders leave them alone", self.accept
+                "accept",
+                "Accept",
+                "A",
+                "You agree with the chosen deposits: their error bars become a reader's",
+                self.accept,
             ),
             Doing(
                 "reject", "Not calcium", "R", "Do not count the chosen deposits; they can be brought back", self.reject

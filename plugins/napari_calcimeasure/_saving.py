@@ -31,7 +31,9 @@ from calcimeasure.model.labels import Labels
 from calcimeasure.recipe import Analysis, analyse_mask
 from napari_calcimeasure._codec import Codec, did_to_json
 from napari_calcimeasure._journal import UNBELIEVABLE, Standing
+from napari_calcimeasure._patch import Array
 from napari_calcimeasure._record import Signature, Source, now
+from napari_calcimeasure._state import State
 
 KIND, FORMAT = "calcimeasure correction", 1
 PROVENANCE = ".provenance.json"
@@ -50,9 +52,14 @@ class Work:
     def analysis(self) -> Analysis:
         """What ``calcimeasure measure --masks`` makes of the mask, with what is not counted beside it."""
         state = self.standing.state
-        found = analyse_mask(state.image, Labels(self.standing.labels, ("corrected",)), state.recipe)
+        found = analyse_mask(state.image, outlines(self.standing.labels, state), state.recipe)
         dropped = tuple(held.finding for held in state.excluded)
         return replace(found, segmentation=replace(found.segmentation, excluded=dropped))
+
+
+def outlines(labels: Array, state: State) -> Labels:
+    """The mask with the doubts of the outlines that no person drew or accepted."""
+    return Labels(labels, ("corrected",), state.doubts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,9 @@ from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentatio
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.scale import Scale
-from calcimeasure.recipe import Analysis, Recipe, analyse_mask
-from calcimeasure.steps.measure import measure
+from calcimeasure.recipe import Analysis, Recipe, analyse_mask, outline_doubts
+from calcimeasure.steps.boundary import summed
+from calcimeasure.steps.measure import measure, total
 from calcimeasure.steps.segment import find
 from calcimeasure.steps.segment.findings import Findings, Proposed
 from calcimeasure.steps.segment.settings import SegmentSettings
@@ -82,7 +83,7 @@ from napari_calcimeasure._live import Live
 from napari_calcimeasure._patch import Array, Box, Patch, Where, changed
 from napari_calcimeasure._record import Did, Signature, Source, initials_of, now
 from napari_calcimeasure._replay import Replay
-from napari_calcimeasure._saving import Saved, Work, check_of, mask_file, save, saved_in
+from napari_calcimeasure._saving import Saved, Work, check_of, mask_file, outlines, save, saved_in
 from napari_calcimeasure._scale import rescaled
 from napari_calcimeasure._state import Held, State
 
@@ -135,13 +136,21 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Laid:
+    """The mask that a segmentation makes beside what a person did, as it is measured there, and how doubtful it is."""
+
+    mask: Array
+    measurement: Measurement
+    doubts: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """A finished segmentation on its way back from the worker thread, and the mask that it would make, measured."""
+    """A finished segmentation on its way back from the worker thread, and what it would make of the mask."""
 
     findings: Findings | Proposed
     segmentation: Segmentation
-    mask: Array
-    measurement: Measurement
+    laid: Laid
     asked: Asked
     recipe: Recipe
 
@@ -168,7 +177,7 @@ class Limited:
 class Loaded:
     """A mask made elsewhere, as it was measured on this film; `None` where a region of interest will clip it."""
 
-    labels: Array
+    labels: Labels
     measurement: Measurement | None
     asked: State
 
@@ -214,6 +223,7 @@ class Session:
         self._blank = self._state = State(image, recipe or Recipe())
         self._labels: Array = np.zeros(image.shape, np.int32)
         self._live = Live()
+        self._rows: Mapping[int, Deposit] | None = None
         self._total: Measurement | None = None
         self._findings: Findings | Proposed | None = None
         self._journal: Journal | None = None
@@ -262,15 +272,22 @@ class Session:
         return view
 
     @property
+    def outlines(self) -> Labels:
+        """A copy of the mask, with the doubts of the outlines that no person drew or accepted."""
+        return outlines(self._labels.copy(), self._state)
+
+    @property
     def rows(self) -> Mapping[int, Deposit]:
         """The deposits by number."""
-        return self._live.rows
+        if self._rows is None:
+            self._rows = self._live.shown(self._state.doubts)
+        return self._rows
 
     @property
     def measurement(self) -> Measurement:
         """All deposits in label order and the totals, the digits of ``calcimeasure measure --masks``."""
         if self._total is None:
-            self._total = self._live.total(self.image)
+            self._total = summed(total(self.rows.values(), self.image), self._state.doubts)
         return self._total
 
     @property
@@ -376,7 +393,7 @@ class Session:
         self._check_open()
         self._findings, recipe = result.findings, self._recipe_of(result)
         if not self.is_stale(result):
-            return self._lay(result.segmentation, (result.mask, result.measurement), name, recipe)
+            return self._lay(result.segmentation, result.laid, name, recipe)
         self._findings = self._findings.under(recipe.segment)
         return self._lay(self._findings.segmentation(recipe.segment, self._state.searched), None, name, recipe)
 
@@ -451,9 +468,9 @@ class Session:
         return self._erase(numbers, "reject", replace(self._state, excluded=_sorted((*self.excluded, *held))))
 
     def accept(self, numbers: Collection[int]) -> Event:
-        """A person looked at these deposits and agrees: the sliders leave them alone from now on."""
+        """A person looked at these deposits and agrees: no slider moves them, and their error bars are a reader's."""
         seen = frozenset(self._known(numbers))
-        state = replace(self._state, accepted=self.accepted | seen, by_hand=self._state.by_hand | seen)
+        state = replace(self._state.seen_by_person(seen), accepted=self.accepted | seen)
         return self._do("accept", state=state)
 
     def split(self, number: int, line: Sequence[tuple[float, float]] | None = None) -> Event:
@@ -465,7 +482,7 @@ class Session:
             When it does not part.
         """
         (number,) = self._known([number])
-        row = self.rows[number]
+        row = self._live.rows[number]
         if line is None:
             return self._draw(edits.pieces(self._labels, row, self.next_label), "split")
         return self._draw(edits.cut(self._labels, row, line, self.next_label), "split")
@@ -481,7 +498,7 @@ class Session:
         known = self._known(numbers)
         if len(known) < 2:
             raise EditRefused("choose two deposits or more to merge")
-        return self._draw(edits.renumbered(self._labels, self.rows, known[1:], known[0]), "merge")
+        return self._draw(edits.renumbered(self._labels, self._live.rows, known[1:], known[0]), "merge")
 
     def bring_back(self, held: Held) -> Event:
         """Count an excluded finding after all, as a new deposit, where nothing else is counted.
@@ -518,7 +535,7 @@ class Session:
         asked, now = result.asked, self._state
         same = asked.image is now.image and asked.region is now.region and asked.recipe.measure == now.recipe.measure
         measured = result.measurement if same else None
-        return self._draw([(_everywhere(self._labels), result.labels)], "load mask", measured=measured)
+        return self._replace(result.labels, "load mask", measured)
 
     def set_labels(self, labels: Labels, name: str = "load mask") -> Event:
         """Take a label image in place of the present mask.
@@ -529,7 +546,13 @@ class Session:
             When it is not as large as the film.
         """
         self._check_shape(labels.array, "label image")
-        return self._draw([(_everywhere(self._labels), labels.array)], name)
+        return self._replace(labels, name)
+
+    def _replace(self, labels: Labels, name: str, measured: Measurement | None = None) -> Event:
+        """Other outlines for all; the sliders leave them alone, the doubtful ones keep their doubt."""
+        doubts = {n: doubt for n, doubt in labels.doubts.items() if n not in self.accepted}
+        parts = [(_everywhere(self._labels), labels.array)]
+        return self._draw(parts, name, doubts=doubts, measured=measured)
 
     def set_region(self, region: Mask | None) -> Event:
         """Limit segmenting and measuring to a region; what lies outside is erased, and undo brings it back.
@@ -564,7 +587,7 @@ class Session:
         return np.where(inside, self._labels, np.int32(0))
 
     def _limit(self, inside: Mask, measured: Measurement | None) -> Event:
-        lost = tuple(self._held(n, Reason.OUTSIDE_REGION) for n in self.rows if not self._meets(n, inside))
+        lost = tuple(self._held(n, Reason.OUTSIDE_REGION) for n in self._live.rows if not self._meets(n, inside))
         state = replace(
             self._state, region=inside, excluded=_sorted((*self.excluded, *lost)) if lost else self.excluded
         )
@@ -680,10 +703,11 @@ class Session:
             raise EditRefused("this film was edited already: close it and open it again to restore the earlier work")
         told = Replay(self._labels, self._blank, self.history)
         end = told.run(waiting)
-        self._state, self.did, self.signature, self._total = told.state, told.did, told.signature, None
+        self._state, self.did, self.signature = told.state, told.did, told.signature
+        self._rows = self._total = None
         self._live.renew(self._labels, self.image, self.recipe.measure)
         self._journal = resumed(self._begin, waiting, told.codec, end)
-        self._tell(Event("restore", "restore", _everywhere(self._labels), frozenset(self.rows)))
+        self._tell(Event("restore", "restore", _everywhere(self._labels), frozenset(self._live.rows)))
         return told.steps
 
     def keep_journal(self) -> None:
@@ -753,7 +777,7 @@ class Session:
 
     def analysing(self) -> Callable[[], Analysis]:
         """Work for another thread: every number of the mask as it is now, densities too, as the command line has it."""
-        labels, state = Labels(self._labels), self._state
+        labels, state = outlines(self._labels, self._state), self._state
         return lambda: analyse_mask(state.image, labels, state.recipe)
 
     def resume(self, folder: Path) -> bool:
@@ -774,24 +798,26 @@ class Session:
         if saved is None:
             return False
         check_of(saved, self.source, self.image.shape)
-        labels = read_labels(saved.mask, self.image.shape).array
+        labels = read_labels(saved.mask, self.image.shape)
         self._take(saved, labels)
         return True
 
-    def _take(self, saved: Saved, labels: Array) -> None:
+    def _take(self, saved: Saved, labels: Labels) -> None:
         """The saved mask, and all that was known beside it."""
         untouched = saved.is_untouched
         try:
-            self._state = Codec(self.stated).state_from_json(saved.facts["state"], self._blank)
+            state = Codec(self.stated).state_from_json(saved.facts["state"], self._blank)
+            self._state = replace(state, doubts=labels.doubts)
             self.did = [did_from_json(told) for told in saved.facts["steps"]]
             self.signature = saved.signature if untouched else None
         except UNBELIEVABLE as error:
             raise MaskError(f"the record beside {saved.mask.name} is damaged: load it as a mask instead") from error
-        self._labels[:] = labels
+        self._labels[:] = labels.array
         self._live.renew(self._labels, self.image, self.recipe.measure)
-        self._total, self._saved_at = None, len(self.did)
+        self._rows = self._total = None
+        self._saved_at = len(self.did)
         self._saved_sha256 = sha256_of(saved.mask)
-        self._tell(Event("open", "restore", _everywhere(self._labels), frozenset(self.rows)))
+        self._tell(Event("open", "restore", _everywhere(self._labels), frozenset(self._live.rows)))
 
     def sign(self, initials: str) -> Event:
         """Lock the mask under a reader's initials until it is reopened."""
@@ -854,7 +880,8 @@ class Session:
 
         `rows` are all numbers of the mask after it, where they are known.
         """
-        before, self._state, self._total = self._state, after, None
+        before, self._state = self._state, after
+        self._rows = self._total = None
         patch.apply(self._labels)
         settings = after.recipe.measure
         if rows is not None:
@@ -881,8 +908,9 @@ class Session:
 
     def _tidied(self, state: State) -> State:
         """The state without numbers that are no longer in use."""
-        by_hand = state.by_hand if state.by_hand <= self.rows.keys() else state.by_hand & self.rows.keys()
-        accepted = state.accepted if state.accepted <= self.rows.keys() else state.accepted & self.rows.keys()
+        used = self._live.rows.keys()
+        by_hand = state.by_hand if state.by_hand <= used else state.by_hand & used
+        accepted = state.accepted if state.accepted <= used else state.accepted & used
         if by_hand is state.by_hand and accepted is state.accepted:
             return state
         return replace(state, by_hand=frozenset(by_hand), accepted=frozenset(accepted))
@@ -893,19 +921,19 @@ class Session:
         name: str,
         state: State | None = None,
         *,
+        doubts: Mapping[int, float] | None = None,
         measured: Measurement | None = None,
     ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""
         self._check_open()
         patch = changed(self._labels, [(where, self._clipped(where, values)) for where, values in parts])
-        state = state or self._state
-        if not patch.numbers <= state.by_hand:
-            state = replace(state, by_hand=state.by_hand | patch.numbers)
+        state = (state or self._state).seen_by_person(patch.numbers)
+        state = state if doubts is None else replace(state, doubts=doubts)
         clipped = self.region is not None and changed(self._labels, parts).pixels > patch.pixels
         return self._done(name, patch, state if patch.pixels else self._state, measured=measured, clipped=clipped)
 
     def _erase(self, numbers: Collection[int], name: str, state: State) -> Event:
-        return self._do(name, edits.renumbered(self._labels, self.rows, self._known(numbers), 0), state)
+        return self._do(name, edits.renumbered(self._labels, self._live.rows, self._known(numbers), 0), state)
 
     def _clipped(self, where: Where, values: Array) -> Array:
         return values if self.region is None else np.where(self.region[where], values, self._labels[where])
@@ -937,7 +965,7 @@ class Session:
         """What a thread that works out a new mask must know."""
         touched = self._is_touched
         labels = self._labels.copy() if touched else self._labels[:0]
-        return Asked(self._state, len(self.did), labels, dict(self.rows) if touched else {}, self._rejected)
+        return Asked(self._state, len(self.did), labels, dict(self._live.rows) if touched else {}, self._rejected)
 
     def _recipe_of(self, result: Proposal) -> Recipe:
         """The present settings, but those that a proposal was made for to try."""
@@ -955,20 +983,21 @@ class Session:
     def _lay(
         self,
         found: Segmentation,
-        done: tuple[Array, Measurement | None] | None,
+        laid: Laid | None,
         name: str,
         recipe: Recipe | None = None,
     ) -> Event:
-        """What was found into the mask; `done` is the mask that this makes, measured, where a thread worked it out."""
+        """What was found into the mask; `laid` is what this makes of it, where a thread worked it out."""
         self._check_shape(found.labels.array, "segmentation")
-        mask, measured = done or (_beside(found, self._asked), None)
+        laid = laid or _laid(found, self._asked, recipe or self.recipe)
         state = replace(
             self._state,
             recipe=recipe or self.recipe,
             excluded=_sorted((*self._dropped(found), *self._rejected)),
             warnings=found.warnings,
+            doubts=laid.doubts,
         )
-        return self._do(name, [(_everywhere(self._labels), mask)], state, measured=measured)
+        return self._do(name, [(_everywhere(self._labels), laid.mask)], state, measured=laid.measurement)
 
     def _dropped(self, found: Segmentation) -> tuple[Held, ...]:
         """What was found and is not counted, with its pixels; not what a person made a deposit of."""
@@ -1000,25 +1029,32 @@ class Session:
 
     def _known(self, numbers: Collection[int]) -> list[int]:
         known = sorted({int(number) for number in numbers})
-        if missing := [number for number in known if number not in self.rows]:
+        if missing := [number for number in known if number not in self._live.rows]:
             raise EditRefused(f"there is no deposit {missing[0]}: choose one from the table")
         if not known:
             raise EditRefused("no deposit is chosen: click one first")
         return known
 
     def _held(self, number: int, reason: Reason) -> Held:
-        return edits.pixels_of(self._labels, self.rows[number], reason)
+        return edits.pixels_of(self._labels, self._live.rows[number], reason)
 
     def _meets(self, number: int, region: Mask) -> bool:
-        where = edits.window_of(self.rows[number])
+        where = edits.window_of(self._live.rows[number])
         return bool((region[where] & (self._labels[where] == number)).any())
 
 
 def _proposal(findings: Findings | Proposed, asked: Asked, recipe: Recipe) -> Proposal:
     found = findings.segmentation(recipe.segment, asked.state.searched)
-    mask = _beside(found, asked)
-    measured = measure(asked.state.image, Labels(mask), settings=recipe.measure)
-    return Proposal(findings, found, mask, measured, asked, recipe)
+    return Proposal(findings, found, _laid(found, asked, recipe), asked, recipe)
+
+
+def _laid(found: Segmentation, asked: Asked, recipe: Recipe) -> Laid:
+    mask, state = _beside(found, asked), asked.state
+    measured = measure(state.image, Labels(mask), settings=recipe.measure)
+    mine = state.by_hand
+    fresh = [row for row in measured.deposits if row.label not in mine]
+    doubts = outline_doubts(state.image, replace(found, labels=Labels(mask)), fresh, recipe)
+    return Laid(mask, measured, {n: doubt for n, doubt in state.doubts.items() if n in mine} | doubts)
 
 
 def _beside(found: Segmentation, asked: Asked) -> Array:
@@ -1031,7 +1067,7 @@ def _beside(found: Segmentation, asked: Asked) -> Array:
 def _loaded(path: Path, asked: State) -> Loaded:
     labels = read_labels(path, asked.image.shape)
     numbers = None if asked.region is not None else measure(asked.image, labels, settings=asked.recipe.measure)
-    return Loaded(labels.array, numbers, asked)
+    return Loaded(labels, numbers, asked)
 
 
 def _spacing(given: Spacing | float | None) -> Spacing | None:

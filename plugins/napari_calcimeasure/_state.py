@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -70,6 +71,8 @@ class State:
         What the segmentation said of itself.
     wedge : tuple of int or None
         (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
+    doubts : mapping of int to float
+        How much the networks doubted each outline that no person drew or accepted.
     """
 
     image: Image
@@ -81,6 +84,14 @@ class State:
     accepted: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
+    doubts: Mapping[int, float] = field(default_factory=dict)
+
+    def seen_by_person(self, numbers: Collection[int]) -> State:
+        """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
+        doubts = self.doubts if self.doubts.keys().isdisjoint(numbers) else _without(self.doubts, numbers)
+        if doubts is self.doubts and self.by_hand.issuperset(numbers):
+            return self
+        return replace(self, by_hand=self.by_hand.union(numbers), doubts=doubts)
 
     @property
     def searched(self) -> Mask | None:
@@ -102,10 +113,15 @@ class State:
             if mine is not its
         )
         region = self.region.nbytes if self.region is not None and self.region is not other.region else 0
-        return lists + sets + region
+        doubts = 128 * len(self.doubts) if self.doubts is not other.doubts else 0
+        return lists + sets + region + doubts
 
     def _lists(self, other: State) -> tuple[Held, ...]:
         """The lists that differ from the other's."""
         excluded = self.excluded if self.excluded is not other.excluded else ()
         deleted = self.deleted if self.deleted is not other.deleted else ()
         return (*excluded, *deleted)
+
+
+def _without(doubts: Mapping[int, float], numbers: Collection[int]) -> dict[int, float]:
+    return {number: doubt for number, doubt in doubts.items() if number not in numbers}

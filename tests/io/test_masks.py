@@ -1,5 +1,6 @@
 """Label images on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,22 @@ def test_large_numbers_get_32_bits(tmp_path: Path) -> None:
     write_labels(tmp_path / "a.labels.tif", Labels(np.array([[70000]])), None)
     assert tifffile.imread(tmp_path / "a.labels.tif").dtype == np.uint32
     assert read_labels(tmp_path / "a.labels.tif", (1, 1)).array[0, 0] == 70000
+
+
+def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_it(tmp_path: Path) -> None:
+    path, doubts = tmp_path / "a.labels.tif", {1: 0.1 + 0.2, 2: 0.0, 9: 0.5}
+    write_labels(path, replace(LABELS, doubts=doubts), SPACING)
+    assert read_labels(path, (2, 3)).doubts == {1: 0.1 + 0.2, 2: 0.0}
+    with tifffile.TiffFile(path) as tiff:
+        told = tiff.ome_metadata
+    tifffile.imwrite(path, np.array([[0, 0, 1], [2, 0, 0]], np.uint16), metadata=None, description=told)
+    assert read_labels(path, (2, 3)).doubts == {2: 0.0}
+
+
+def test_a_doubt_that_is_no_number_is_none(tmp_path: Path) -> None:
+    told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">1e999 2</M><M K="2">.-. 1</M>'
+    tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
+    assert read_labels(tmp_path / "a.tif", (2, 3)).doubts == {}
 
 
 def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:

@@ -8,14 +8,19 @@ from session_scenes import SPACING, film, random_edit, stroke
 
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
+from calcimeasure.io.masks import write_labels
 from calcimeasure.model.scale import Scale
+from calcimeasure.recipe import analyse
+from calcimeasure.steps.boundary import with_boundary_error
 from calcimeasure.steps.measure import measure
 from calcimeasure.steps.segment import find, segment
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 
 def _whole(session):
-    return measure(session.image, Labels(session.labels), settings=session.recipe.measure)
+    """What a script makes of the mask: all of it measured at once, automatic outlines with their doubt."""
+    found = measure(session.image, Labels(session.labels), settings=session.recipe.measure)
+    return with_boundary_error(found, session.outlines.doubts)
 
 
 def _two(spacing=SPACING):
@@ -482,3 +487,56 @@ def test_a_photo_is_outlined_where_a_person_points():
     assert session.measurement.contrast_mean is None
     session.found(session.segmenting()())
     assert session.rows[1].area_px.value > 1000
+
+
+# --- whose error bar it is ----------------------------------------------------------------------------
+
+
+def _areas(measurement):
+    return measurement.area_mm2, [row.area_mm2 for row in measurement.deposits]
+
+
+@pytest.fixture
+def found():
+    session = Session(_scene(), Recipe())
+    session.found(session.segmenting()())
+    return session
+
+
+def test_what_was_just_found_has_the_error_bars_of_the_command_line(found):
+    told = analyse(found.image, found.recipe)
+    assert _areas(found.measurement) == _areas(told.measurement)
+    plain = measure(found.image, Labels(found.labels), settings=found.recipe.measure)
+    assert found.measurement.area_mm2.sd > 1.2 * plain.area_mm2.sd
+
+
+def test_an_accepted_or_painted_outline_has_a_readers_error_bar_until_undo(found):
+    wide, plain = dict(found.rows), measure(found.image, Labels(found.labels), settings=found.recipe.measure)
+    first = plain.deposits[0].label
+    found.accept([first])
+    assert found.rows[first] == plain.deposits[0]
+    assert {n: row for n, row in found.rows.items() if n != first} == {n: row for n, row in wide.items() if n != first}
+    assert found.measurement == _whole(found)
+    found.undo()
+    assert found.rows == wide
+    row, column = (round(at) for at in plain.deposits[0].centroid)
+    found.edited(np.s_[row : row + 1, column : column + 1], np.zeros((1, 1), int), "erase")
+    assert first not in found.outlines.doubts
+    assert found.measurement == _whole(found)
+
+
+def test_a_new_threshold_keeps_the_readers_bar_of_what_was_accepted(found):
+    first, *others = sorted(found.rows)
+    found.accept([first])
+    found.set_threshold(0.6)
+    assert first not in found.outlines.doubts
+    assert set(found.outlines.doubts) == set(others) & set(found.rows)
+
+
+def test_a_loaded_mask_of_the_command_line_keeps_its_error_bars(found, tmp_path):
+    told = analyse(found.image, found.recipe)
+    write_labels(tmp_path / "a.labels.tif", told.segmentation.labels, found.image.spacing)
+    other = Session(_scene(), Recipe())
+    other.load_mask(tmp_path / "a.labels.tif")
+    assert _areas(other.measurement) == _areas(told.measurement)
+    assert other.state.by_hand == set(other.rows)

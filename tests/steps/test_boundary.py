@@ -7,7 +7,7 @@ import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingOrigin, measure
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.boundary import OutlineError, doubt, shipped_outline_error, with_boundary_error
+from calcimeasure.steps.boundary import OutlineError, doubt, doubts, shipped_outline_error, with_boundary_error
 
 SIDE = 60
 ERROR = OutlineError(0.25, 1.5, 0.5, "a test")
@@ -29,7 +29,8 @@ def chance(labels: Labels, width: float) -> np.ndarray:
 
 def doubted(width: float, mm: float | None = 0.5):
     image, labels = film(mm)
-    return with_boundary_error(measure(image, labels), labels, chance(labels, width), ERROR)
+    found = measure(image, labels)
+    return with_boundary_error(found, doubts(found.deposits, labels, chance(labels, width)), ERROR)
 
 
 def test_doubt_widens_the_bar_and_leaves_the_value() -> None:
@@ -53,6 +54,18 @@ def test_millimetres_follow_pixels_and_the_total_adds_up() -> None:
     assert found.area_mm2 is not None
     assert found.area_mm2.sd == pytest.approx(0.25 * (found.area_px.sd or 0))
     assert found.area_px.sd == pytest.approx(sum(d.area_px.sd or 0 for d in found.deposits))
+
+
+def test_in_a_total_automatic_outlines_err_together_and_a_persons_each_for_itself() -> None:
+    image, labels = film()
+    plain = measure(image, labels)
+    first, second = (d.area_px.sd or 0 for d in plain.deposits)
+    found = with_boundary_error(plain, {1: 0.2}, ERROR)
+    wide = found.deposits[0].area_px.sd or 0
+    assert wide > first
+    assert found.deposits[1] == plain.deposits[1]
+    assert found.area_px.sd == pytest.approx(np.hypot(wide, second))
+    assert with_boundary_error(plain, {}, ERROR) == with_boundary_error(plain, {7: 0.2}, ERROR) == plain
 
 
 def test_no_scale_no_millimetres() -> None:

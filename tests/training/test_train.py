@@ -8,13 +8,13 @@ from calcimeasure.training.train import Plan, rate_of_round
 
 
 def test_the_rate_falls_to_nothing_and_begins_anew():
-    plan = Plan(steps=3000, restart=1000, warm_up=100, rate=1e-3)
+    plan = Plan(rounds=(1000, 2000), warm_up=100, rate=1e-3)
     rates = [rate_of_round(step, plan) for step in range(plan.steps)]
     assert rates[99] == rates[1099] == pytest.approx(1e-3)
     assert rates[999] < 2e-5 > rates[2999]
     assert max(rates) == rates[99]
 
 
-def test_a_run_that_ends_before_the_restart_has_one_round():
-    plan = Plan(steps=500, restart=1000, warm_up=100, rate=1e-3)
+def test_a_run_of_one_round_ends_with_it():
+    plan = Plan(rounds=(500,), warm_up=100, rate=1e-3)
     assert rate_of_round(499, plan) < 2e-5
