@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -69,6 +70,7 @@ _TITLE = "Calcinosis: change between visits"
 _WIDTH = A4[0] - 26 * mm
 _TALLEST, _LOWER = 118 * mm, 92 * mm
 _INK, _QUIET, _LINE = HexColor("#17212b"), HexColor("#56626e"), HexColor("#d9dee2")
+_SWEEP = 20  # pages: reportlab's decoded pictures hang in cycles, which Python alone lets pile up
 _SHORT = 30  # rows: a table that stays in one piece
 _ALL = (0, 0), (-1, -1)
 _GRID: list[Any] = [
@@ -247,6 +249,8 @@ class _Story(ActionFlowable):
             if number:
                 _lay_out(document, [PageBreak()])
                 self.spool.lay_down(canvas._doc)
+            if number % _SWEEP == 0:
+                gc.collect()
             self.title = _plain(page.title)
             document.canv.bookmarkPage(page.anchor)
             document.canv.addOutlineEntry(self.title, page.anchor)
