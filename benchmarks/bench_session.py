@@ -20,6 +20,7 @@ from napari_calcimeasure._session import Session
 from skimage.measure import regionprops_table
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
+from calcimeasure.steps.boundary import with_boundary_error
 from calcimeasure.steps.measure import measure
 
 SHAPE, DEPOSITS, STROKES = (3000, 4000), 1000, 400
@@ -49,11 +50,12 @@ def main(shared: Path | None = None) -> None:
     print(f"session, processor: median {cpu50:.1f} ms, p95 {cpu95:.1f} ms")
     print(f"measure, whole mask: {min(whole) * 1000:.0f} ms, {min(whole) * 1000 / p95:.0f} times the p95")
     print(f"regionprops, whole mask: {min(plugin) * 1000:.0f} ms, {min(plugin) * 1000 / p95:.0f} times the p95")
-    assert session.measurement == measure(image, Labels(session.labels))
+    script = measure(image, Labels(session.labels))
+    assert session.measurement == with_boundary_error(script, session.outlines.doubts)
 
 
 def scene() -> tuple[Image, Labels]:
-    """A noisy film and 1,000 ellipses, from specks to plaques."""
+    """A noisy film and 1,000 ellipses, from specks to plaques, as doubtful as networks are."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 4000, SHAPE, np.uint16)
     labels = np.zeros(SHAPE, np.int32)
@@ -61,8 +63,9 @@ def scene() -> tuple[Image, Labels]:
         centre = int(rng.integers(SHAPE[1])), int(rng.integers(SHAPE[0]))
         axes = tuple(int(axis) for axis in 2 + rng.lognormal(2, 0.7, 2))
         cv2.ellipse(labels, centre, axes, float(rng.integers(180)), 0, 360, number, -1)
+    doubts = {number: float(rng.uniform(0.02, 0.3)) for number in range(1, DEPOSITS + 1)}
     spacing = Spacing.of(0.1, 0.1, SpacingOrigin.USER)
-    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels)
+    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels, doubts=doubts)
 
 
 def strokes(session: Session) -> tuple[list[float], list[float], int]:
