@@ -22,7 +22,7 @@ from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import export_onnx, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
-from calcimeasure.training.network import Finder
+from calcimeasure.training.network import Finder, Mirrored
 from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.train import Plan, train_finder
@@ -46,9 +46,10 @@ def main() -> None:
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     finder = train_finder(data, scratch / "films", plan)
     save_weights(finder, out / "deposits.safetensors")
-    export_onnx(finder, out / "deposits.onnx", "film")
+    mirrored = Mirrored(finder).eval()
+    export_onnx(mirrored, out / "deposits.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1)
-    _draw_outlines(finder, data, out, scratch / "films", settings)
+    _draw_outlines(mirrored, data, out, scratch / "films", settings)
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
 
 
@@ -77,7 +78,7 @@ def _write_card(card: Path, plan: OutlinePlan, suffix: str, films: Sequence[Film
 
 
 def _draw_outlines(
-    finder: Finder, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
+    finder: Finder | Mirrored, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
 ) -> None:
     """Train the outline network on what a finder sees, and write it."""
     outline = _outline(finder, data, scratch, plan)
@@ -85,7 +86,7 @@ def _draw_outlines(
     export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint")
 
 
-def _outline(finder: Finder, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
+def _outline(finder: Finder | Mirrored, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
     spots = scratch / "hotspots.json"
     hot = [Hotspot(**row) for row in json.loads(spots.read_text())] if spots.exists() else []
     fit = make_crops(finder, data, "fit", plan, hot)

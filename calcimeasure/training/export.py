@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from calcimeasure.training.network import Finder
+from calcimeasure.training.network import Finder, Mirrored
 
 LARGE = 1000
 """Tensors of fewer numbers keep single precision."""
@@ -29,9 +29,10 @@ class Probability(nn.Module):
         return torch.sigmoid(self.network(x))
 
 
-def export_onnx(network: Finder, path: Path, name: str) -> None:
+def export_onnx(network: Finder | Mirrored, path: Path, name: str) -> None:
     """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W; weights in half precision."""
-    inputs = network.stem.convolution.in_channels // 4
+    inner = network.network if isinstance(network, Mirrored) else network
+    inputs = inner.stem.convolution.in_channels // 4
     plain = Probability(network.to(memory_format=torch.contiguous_format).float()).eval()  # type: ignore[call-overload]
     free = {name: {0: "n", 2: "h", 3: "w"}, "probability": {0: "n", 2: "h", 3: "w"}}
     example = torch.zeros(1, inputs, 256, 256)

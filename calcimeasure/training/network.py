@@ -74,6 +74,23 @@ class Finder(nn.Module):
         return functional.pixel_shuffle(self.head(x), 2)
 
 
+class Mirrored(nn.Module):
+    """A finder that looks at the film and at its mirror image; logits of the mean probability.
+
+    The same network, asked twice, errs less: what only one of the two looks shows is mostly noise.
+    """
+
+    def __init__(self, network: Finder) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, film: Tensor) -> Tensor:
+        """Logits, as of the network itself."""
+        plain, mirrored = self.network(film), self.network(film.flip(3)).flip(3)
+        mean = (torch.sigmoid(plain.float()) + torch.sigmoid(mirrored.float())) / 2
+        return torch.logit(mean, 1e-6)
+
+
 def loss_of(logits: Tensor, truth: Tensor, weight: Tensor, pos_weight: float = 4.0) -> Tensor:
     """Weighted cross entropy plus soft Dice over the whole batch (per-sample Dice does not start)."""
     balance = torch.tensor(pos_weight)

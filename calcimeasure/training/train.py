@@ -22,7 +22,7 @@ from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.feed import Scenes
 from calcimeasure.training.films import Film, load_films
-from calcimeasure.training.network import STRIDE, Finder, loss_of
+from calcimeasure.training.network import STRIDE, Finder, Mirrored, loss_of
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.validate import figures, validation_scenes
 
@@ -177,7 +177,7 @@ def follow(averaged: nn.Module, model: nn.Module, keep: float) -> None:
 
 
 @torch.no_grad()
-def probability_map(model: Finder, film: Array) -> Array:
+def probability_map(model: Finder | Mirrored, film: Array) -> Array:
     """Whole-film probabilities; the film is padded with air to a multiple of STRIDE."""
     h, w = film.shape
     padded = np.pad(film, ((0, -h % STRIDE), (0, -w % STRIDE)))

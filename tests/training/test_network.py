@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 pytest.importorskip("safetensors", reason="safetensors is not installed (extra: train)")
 
 from calcimeasure.training.export import load_weights, save_weights
-from calcimeasure.training.network import MARGIN, STRIDE, Finder, loss_of
+from calcimeasure.training.network import MARGIN, STRIDE, Finder, Mirrored, loss_of
 
 
 @pytest.fixture
@@ -27,6 +27,13 @@ def test_nothing_beyond_the_margin_matters(finder):
     changed = (finder(film) - finder(other)).abs().amax(dim=(0, 1, 3)) > 0
     assert changed[-1]
     assert not changed[: 32 * STRIDE - MARGIN].any()
+
+
+def test_a_film_and_its_mirror_image_have_the_same_deposits(finder):
+    film, both = torch.rand(1, 1, 4 * STRIDE, 4 * STRIDE), Mirrored(finder).eval()
+    assert torch.allclose(both(film), both(film.flip(3)).flip(3), atol=1e-5)
+    low, high = (torch.sigmoid(found) for found in (finder(film), finder(film.flip(3)).flip(3)))
+    assert torch.allclose(torch.sigmoid(both(film)), (low + high) / 2, atol=1e-5)
 
 
 def test_the_loss_likes_the_truth():
