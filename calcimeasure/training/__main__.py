@@ -19,10 +19,10 @@ from calcimeasure.steps.segment.judge import FACTS
 from calcimeasure.steps.segment.learned import Networks
 from calcimeasure.steps.segment.weights import Weights
 from calcimeasure.training.drawn import drawn_films
-from calcimeasure.training.export import export_onnx, save_weights
+from calcimeasure.training.export import export_onnx, load_weights, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
-from calcimeasure.training.network import Finder, Mirrored
+from calcimeasure.training.network import Finder, Pair
 from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.train import Plan, train_finder
@@ -46,11 +46,21 @@ def main() -> None:
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     finder = train_finder(data, scratch / "films", plan)
     save_weights(finder, out / "deposits.safetensors")
-    mirrored = Mirrored(finder).eval()
-    export_onnx(mirrored, out / "deposits.onnx", "film")
+    both = Pair(_finder_of_round_before(scratch / "films", plan, finder), finder).eval()
+    save_weights(both.plain, out / "deposits-before.safetensors")
+    export_onnx(both, out / "deposits.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1)
-    _draw_outlines(mirrored, data, out, scratch / "films", settings)
+    _draw_outlines(both, data, out, scratch / "films", settings)
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
+
+
+def _finder_of_round_before(scratch: Path, plan: Plan, last: Finder) -> Finder:
+    """What the last round but one ended with; the last one itself where there was one round only."""
+    if len(plan.rounds) < 2:
+        return last
+    before = Finder(plan.widths).eval()
+    load_weights(before, scratch / f"round-{len(plan.rounds) - 1}.safetensors")
+    return before
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
@@ -78,7 +88,7 @@ def _write_card(card: Path, plan: OutlinePlan, suffix: str, films: Sequence[Film
 
 
 def _draw_outlines(
-    finder: Finder | Mirrored, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
+    finder: Finder | Pair, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
 ) -> None:
     """Train the outline network on what a finder sees, and write it."""
     outline = _outline(finder, data, scratch, plan)
@@ -86,7 +96,7 @@ def _draw_outlines(
     export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint")
 
 
-def _outline(finder: Finder | Mirrored, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
+def _outline(finder: Finder | Pair, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
     spots = scratch / "hotspots.json"
     hot = [Hotspot(**row) for row in json.loads(spots.read_text())] if spots.exists() else []
     fit = make_crops(finder, data, "fit", plan, hot)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from calcimeasure.training.network import Finder, Mirrored
+from calcimeasure.training.network import Finder, Pair
 
 LARGE = 1000
 """Tensors of fewer numbers keep single precision."""
@@ -29,9 +29,9 @@ class Probability(nn.Module):
         return torch.sigmoid(self.network(x))
 
 
-def export_onnx(network: Finder | Mirrored, path: Path, name: str) -> None:
+def export_onnx(network: Finder | Pair, path: Path, name: str) -> None:
     """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W; weights in half precision."""
-    inner = network.network if isinstance(network, Mirrored) else network
+    inner = network.plain if isinstance(network, Pair) else network
     inputs = inner.stem.convolution.in_channels // 4
     plain = Probability(network.to(memory_format=torch.contiguous_format).float()).eval()  # type: ignore[call-overload]
     free = {name: {0: "n", 2: "h", 3: "w"}, "probability": {0: "n", 2: "h", 3: "w"}}

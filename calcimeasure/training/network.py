@@ -74,21 +74,20 @@ class Finder(nn.Module):
         return functional.pixel_shuffle(self.head(x), 2)
 
 
-class Mirrored(nn.Module):
-    """A finder that looks at the film and at its mirror image; logits of the mean probability.
+class Pair(nn.Module):
+    """Two finders: one looks at the film, the other at its mirror image; logits of the mean probability.
 
-    The same network, asked twice, errs less: what only one of the two looks shows is mostly noise.
+    What only one of the two looks shows is mostly noise. Both may be the same network.
     """
 
-    def __init__(self, network: Finder) -> None:
+    def __init__(self, plain: Finder, mirrored: Finder) -> None:
         super().__init__()
-        self.network = network
+        self.plain, self.mirrored = plain, mirrored
 
     def forward(self, film: Tensor) -> Tensor:
-        """Logits, as of the network itself."""
-        plain, mirrored = self.network(film), self.network(film.flip(3)).flip(3)
-        mean = (torch.sigmoid(plain.float()) + torch.sigmoid(mirrored.float())) / 2
-        return torch.logit(mean, 1e-6)
+        """Logits, as of one finder."""
+        looks = self.plain(film), self.mirrored(film.flip(3)).flip(3)
+        return torch.logit(torch.stack([torch.sigmoid(look.float()) for look in looks]).mean(0), 1e-6)
 
 
 def loss_of(logits: Tensor, truth: Tensor, weight: Tensor, pos_weight: float = 4.0) -> Tensor:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +20,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from calcimeasure.training.drawn import drawn_films
-from calcimeasure.training.export import load_weights
+from calcimeasure.training.export import load_weights, save_weights
 from calcimeasure.training.feed import Scenes
 from calcimeasure.training.films import Film, load_films
-from calcimeasure.training.network import STRIDE, Finder, Mirrored, loss_of
+from calcimeasure.training.network import STRIDE, Finder, Pair, loss_of
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.validate import figures, validation_scenes
 
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 class Plan:
     """Settings of one run of the finder; the rate begins anew with every round of so many steps."""
 
-    rounds: tuple[int, ...] = (7700, 10_500, 9000)
+    rounds: tuple[int, ...] = (7700, 10_500, 7500)
     batch: int = 8
     side: int = 320
     mm: float = 0.2
@@ -52,11 +53,16 @@ class Plan:
         """Length of the run."""
         return sum(self.rounds)
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The step after which each round is over."""
+        return tuple(accumulate(self.rounds))
+
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> Finder:
     """Averaged network after `plan.steps`; continues from scratch/finder.pt, or begins at `start`.
 
-    Without a data folder it sees drawn limbs alone.
+    Without a data folder it sees drawn limbs alone. What every round ends with is kept in scratch/round-N.safetensors.
     """
     torch.manual_seed(plan.seed)
     films = [*load_films(data, "fit"), *drawn_films(plan.drawn, 1000)] if data else drawn_films(3 * plan.drawn, 1000)
@@ -72,6 +78,8 @@ def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | Non
         run.advance(*batch)
         if run.step % plan.save_every == 0:
             run.save()
+        if run.step in plan.ends:
+            save_weights(run.averaged, scratch / f"round-{plan.ends.index(run.step) + 1}.safetensors")
         if run.step % plan.check_every == 0:
             write_hotspots(run.averaged, films, plan.mm, scratch / "hotspots.json")
             report(run.averaged, held, plan.mm, run.step)
@@ -177,7 +185,7 @@ def follow(averaged: nn.Module, model: nn.Module, keep: float) -> None:
 
 
 @torch.no_grad()
-def probability_map(model: Finder | Mirrored, film: Array) -> Array:
+def probability_map(model: Finder | Pair, film: Array) -> Array:
     """Whole-film probabilities; the film is padded with air to a multiple of STRIDE."""
     h, w = film.shape
     padded = np.pad(film, ((0, -h % STRIDE), (0, -w % STRIDE)))

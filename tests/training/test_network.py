@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 pytest.importorskip("safetensors", reason="safetensors is not installed (extra: train)")
 
 from calcimeasure.training.export import load_weights, save_weights
-from calcimeasure.training.network import MARGIN, STRIDE, Finder, Mirrored, loss_of
+from calcimeasure.training.network import MARGIN, STRIDE, Finder, Pair, loss_of
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_nothing_beyond_the_margin_matters(finder):
 
 
 def test_a_film_and_its_mirror_image_have_the_same_deposits(finder):
-    film, both = torch.rand(1, 1, 4 * STRIDE, 4 * STRIDE), Mirrored(finder).eval()
+    film, both = torch.rand(1, 1, 4 * STRIDE, 4 * STRIDE), Pair(finder, finder).eval()
     assert torch.allclose(both(film), both(film.flip(3)).flip(3), atol=1e-5)
     low, high = (torch.sigmoid(found) for found in (finder(film), finder(film.flip(3)).flip(3)))
     assert torch.allclose(torch.sigmoid(both(film)), (low + high) / 2, atol=1e-5)
