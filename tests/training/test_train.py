@@ -18,3 +18,9 @@ def test_the_rate_falls_to_nothing_and_begins_anew():
 def test_a_run_of_one_round_ends_with_it():
     plan = Plan(rounds=(500,), warm_up=100, rate=1e-3)
     assert rate_of_round(499, plan) < 2e-5
+
+
+def test_every_round_has_an_end():
+    plan = Plan(rounds=(1000, 2000))
+    assert plan.ends == (1000, 3000)
+    assert plan.steps == 3000
