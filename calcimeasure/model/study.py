@@ -95,8 +95,8 @@ class Reading:
     """A film as measured: image, outlines, numbers, and the limb where it was looked for.
 
     `film` is its row of the study file, whose side and view stand over those of the image. `by_person` tells whether
-    a reader drew or accepted the outlines; `None` leaves it to the outlines' history: those read from a file are a
-    reader's.
+    a reader drew or accepted the outlines; `None` leaves it to the outlines themselves: those read from a file are a
+    reader's, unless the file says that nobody looked at some of them (`Labels.doubts`).
     """
 
     image: Image
@@ -111,7 +111,8 @@ class Reading:
         """Whether a reader stands behind the outlines; a program alone does not."""
         if self.by_person is not None:
             return self.by_person
-        return bool(self.labels.history) and self.labels.history[0].startswith("read from")
+        read = bool(self.labels.history) and self.labels.history[0].startswith("read from")
+        return read and not self.labels.doubts
 
     @property
     def side(self) -> str | None:

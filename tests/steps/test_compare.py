@@ -484,6 +484,15 @@ def test_turned_alignment_leads_back() -> None:
     assert turned(there).followup_of([[10, 10]]) == pytest.approx(there.baseline_of([[10, 10]]))
 
 
+@pytest.mark.parametrize(("doubts", "mine"), [({}, True), ({1: 0.1}, False)])
+def test_outlines_that_nobody_looked_at_are_no_persons_though_read_from_a_file(
+    doubts: dict[int, float], mine: bool
+) -> None:
+    film = reading({1: [ONE]})
+    labels = replace(film.labels, history=("read from a.labels.tif",), doubts=doubts)
+    assert replace(film, labels=labels).outlined_by_person is mine
+
+
 @pytest.mark.parametrize(("first", "second", "taken"), [(True, True, False), (True, False, True), (False, False, True)])
 def test_a_simulated_profile_is_not_taken_for_a_persons_outlines(first: bool, second: bool, taken: bool) -> None:
     wide = replace(KNOWN, a=50.0, origin="simulated films, not patients")
