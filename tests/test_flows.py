@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,6 +154,8 @@ def _assert_same(one: Path, other: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_was_done(films: Path, tmp_path: Path) -> None:
+    for n in range(60):  # so many that the run cannot be over before the signal comes, on a busy machine either
+        shutil.copy(films / "film0.png", films / f"more{n}.png")
     words = ("measure", films, "-o", tmp_path / "out", "--kind", "radiograph")
     run = subprocess.Popen(_command(*words), stderr=subprocess.PIPE, text=True)
     journal = tmp_path / "out" / ".calcimeasure" / "journal.jsonl"
