@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -153,6 +154,15 @@ def _assert_same(one: Path, other: Path) -> None:
         assert (one / "masks" / name).read_bytes() == (other / "masks" / name).read_bytes(), name
 
 
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """Ctrl-C reaches the processes we start, also where the tests themselves run in the background and ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heard")
 def test_ctrl_c_keeps_what_was_done(films: Path, tmp_path: Path) -> None:
     for n in range(60):  # so many that the run cannot be over before the signal comes, on a busy machine either
         shutil.copy(films / "film0.png", films / f"more{n}.png")
