@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from PIL import Image as PillowImage
 from calcimeasure.errors import MaskError
 from calcimeasure.io.files import write_whole
 from calcimeasure.model.image import Mask, Spacing
-from calcimeasure.model.labels import Labels
+from calcimeasure.model.labels import MOST_DOUBT, Labels
 
 SUFFIX = ".labels.tif"
 #: How the doubt of each outline stands in the file: its number, the doubt, and the pixels that it had then.
@@ -114,7 +113,7 @@ def _share(text: str) -> float | None:
         doubt = float(text)
     except ValueError:
         return None
-    return doubt if 0 <= doubt < math.inf else None
+    return doubt if 0 <= doubt <= MOST_DOUBT else None
 
 
 def find_region(folder: Path, name: str) -> Path:

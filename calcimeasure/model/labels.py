@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from calcimeasure.model.image import frozen_array
 
+#: No outline is more doubtful than this: a single pixel that is as unsure as all around it comes to 20.
+MOST_DOUBT = 100.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:

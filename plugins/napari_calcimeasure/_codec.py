@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
+from calcimeasure.model.labels import MOST_DOUBT
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure._patch import Patch
@@ -210,8 +210,8 @@ def _doubts_to_json(before: Mapping[int, float], after: Mapping[int, float]) -> 
 
 def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, float]) -> dict[int, float]:
     fresh, drop = {int(n): float(doubt) for n, doubt in told["set"].items()}, {int(n) for n in told["drop"]}
-    if not all(0 <= doubt < math.inf for doubt in fresh.values()):
-        raise ValueError("a doubt is a share from 0 up")
+    if not all(0 <= doubt <= MOST_DOUBT for doubt in fresh.values()):
+        raise ValueError("no outline is so doubtful")
     return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
 
 

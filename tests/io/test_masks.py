@@ -54,7 +54,7 @@ def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_i
 
 
 def test_a_doubt_that_is_no_number_is_none(tmp_path: Path) -> None:
-    told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">1e999 2</M><M K="2">.-. 1</M>'
+    told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">1e307 2</M><M K="2">.-. 1</M>'
     tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
     assert read_labels(tmp_path / "a.tif", (2, 3)).doubts == {}
 
