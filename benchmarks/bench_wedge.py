@@ -111,6 +111,8 @@ def report(name, rows):
 
 def repeated(rows):
     pairs = np.array([(row[3], row[5][1]) for row in rows if row[5]])
+    if not len(pairs):
+        return
     off = np.abs(pairs[:, 1] - pairs[:, 0]) / pairs.mean(axis=1)
     print(
         f"two exposures: n {len(off)}  mean difference {off.mean():.2%}  median {np.median(off):.2%}  "

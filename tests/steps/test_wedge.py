@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from polychromatic import STEPS_MM, Scene, Shot, shoot
+from polychromatic import STEPS_MM, Scene, Shot, random_scene, shoot
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import Beam
 from calcimeasure.model.image import Image, Meaning, Polarity
 from calcimeasure.steps.calibrate.wedge import calibrate_wedge
+from calcimeasure.steps.density import density
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:
@@ -59,6 +60,27 @@ def test_heel_and_offset_leave_the_curve_alone(film) -> None:
     curves = [calibrate_wedge(s.image, _around(s), STEPS_MM) for s in map(shoot, ways)]
     first, second = ([step.attenuation for step in curve.steps] for curve in curves)
     assert second == pytest.approx(first, rel=0.03)
+
+
+def _thin(seed: int, limb_mm: float, scatter: float, reach_mm: float) -> Scene:
+    return replace(random_scene(seed), limb_mm=limb_mm, scatter=scatter, reach_mm=reach_mm, scatter_kind="limb")
+
+
+#: The third is faint beside its wedge: what finds the others' limbs takes it for open field.
+_HALOS = {
+    "36-46 % low": random_scene(15052),
+    "24 % low, unwarned": _thin(40046, 13.0, 0.4, 11.7),
+    "faint limb": _thin(40022, 13.75, 0.37, 15.5),
+}
+
+
+@pytest.mark.parametrize("name", _HALOS)
+def test_open_field_beyond_a_deep_halo_is_no_limb(name: str) -> None:
+    """Strong scatter off a thin limb darkens the field beside it more than the limb is dense."""
+    shot = shoot(_HALOS[name])
+    found = density(shot.image, shot.labels, calibrate_wedge(shot.image, _around(shot), _HALOS[name].steps_mm))
+    read = {row.label: row.mmal_mean.value for row in found.deposits if row.mmal_mean is not None}
+    assert read == pytest.approx(shot.truth, rel=0.06)
 
 
 def test_what_is_not_stated_makes_it_unsure() -> None:

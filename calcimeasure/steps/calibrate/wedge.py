@@ -34,6 +34,7 @@ from calcimeasure.model.density import LEAST_STEPS, Beam, Step, WedgeCalibration
 from calcimeasure.model.image import Image, Kind, Meaning
 
 Array = npt.NDArray[np.float64]
+Brightness = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Region = tuple[int, int, int, int]
 
@@ -462,7 +463,7 @@ def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
     start, empty = _start(image, coarse, steps, found), np.zeros((len(coarse.sigmas), *coarse.signal.shape))
     kvp, thickness = image.acquisition.kvp, np.array(found.thickness)
     bare = _Model(writing, coarse, thickness, steps, at, kvp, start[9], _Haze.LIMB, empty, empty[:, 0, : len(steps)])
-    best = min((_settled(replace(bare, haze=haze), start) for haze in _Haze), key=lambda fit: fit.cost)
+    best = _driven_home(min((_settled(replace(bare, haze=haze), start) for haze in _Haze), key=lambda fit: fit.cost))
     if best.cost > _POOR_COST:
         unsure += "heel and scatter of this film are not well explained: densities may be off by more than their sd; "
     return replace(best, unsure=unsure)
@@ -470,15 +471,32 @@ def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
 
 def _settled(model: _Model, start: Array) -> _Fit:
     """The model fitted some times over, each time with the scatter's source corrected by the last."""
-    parameters, cost = start, np.inf
+    fit = _Fit(model, start, np.inf, "")
     for _ in range(_ROUNDS):
-        model = _with_scatter(model, parameters)
-        fit = least_squares(model.residuals, parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
-        parameters, cost = fit.x, float(fit.cost)
-    return _Fit(model, parameters, cost, "")
+        fit = _once_more(fit)
+    return fit
 
 
-_ROUNDS = 4
+def _once_more(fit: _Fit) -> _Fit:
+    """The fit of a model whose scatter has the source that the last fit gives it."""
+    model = _with_scatter(fit.model, fit.parameters)
+    found = least_squares(model.residuals, fit.parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
+    return _Fit(model, found.x, float(found.cost), "")
+
+
+def _driven_home(fit: _Fit) -> _Fit:
+    """The fit after as many more rounds as explain the film better; much scatter from a thin limb takes many."""
+    for _ in range(_MORE_ROUNDS):
+        further = _once_more(fit)
+        if further.cost > fit.cost - _LEAST_GAIN:
+            return min(fit, further, key=lambda one: one.cost)
+        fit = further
+    return fit
+
+
+_ROUNDS = 4  # enough to tell which sort of haze it is, and on 9 of 10 drawn films to settle
+_MORE_ROUNDS = 20
+_LEAST_GAIN = 0.05  # of the cost, half a chi squared: less says nothing
 _POOR_COST = 15.0  # 19 of 20 drawn films fit below 14
 _SCALES = np.array([0.5, 4.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
 _BOUNDS = (
@@ -519,23 +537,83 @@ def _noise(signal: Array, where: Mask) -> float:
 
 
 def _open_field(image: Image, found: _Found, shape: tuple[int, int]) -> Mask:
-    """Coarse pixels that show nothing but open field: a watershed between it and what lies in it, edges left out."""
+    """Coarse pixels that show nothing but open field: what lies in it, the wedge, and their edges left out."""
     value = cv2.GaussianBlur(image.pixels.astype(np.float32), (0, 0), 1.5)
     value = cv2.resize(value, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) if max(value.shape) > 800 else value
-    slope = np.hypot(cv2.Sobel(value, cv2.CV_32F, 1, 0), cv2.Sobel(value, cv2.CV_32F, 0, 1))
-    bare = np.percentile(value, 3)
-    span = np.percentile(value, 99) - bare
-    # A thin limb is fainter than a thick wedge, so the lowest of three classes decides what surely is no open field.
-    small = value[:: max(1, value.shape[0] // 200), :: max(1, value.shape[1] // 200)]
-    thing = min(bare + 0.35 * span, float(threshold_multiotsu(small, 3, nbins=128)[0])) if span > 0 else np.inf
-    markers = np.where(value < bare + 0.03 * span, 1, np.where(value > thing, 2, 0))
-    bare_field = (watershed(slope, markers) == 1).astype(np.uint8)
-    bare_field = cv2.erode(bare_field, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    row0, column0, row1, column1 = (round(n * value.shape[0] / image.shape[0]) for n in found.region)
-    bare_field[max(row0 - 5, 0) : row1 + 5, max(column0 - 5, 0) : column1 + 5] = 0
+    region = tuple(round(n * value.shape[0] / image.shape[0]) for n in found.region)
+    wedge, about = (_widened(region, reach, value.shape) for reach in _WEDGE_REACHES)
+    # The wedge lies in the open field, whatever heel and halo make of its brightness there; a limb may come near it.
+    bare = _parted(value, about & ~wedge & (value < found.values[0]), about)
+    bare_field = (_shrunk(bare, _EDGE_PX) & ~wedge).view(np.uint8)
     if image.valid is not None:
         bare_field &= cv2.resize(image.valid.view(np.uint8), value.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.resize(bare_field.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA) > 0.99)
+
+
+_WEDGE_REACHES = (5, 12)  # px beyond the wedge: its blurred edge ends, what is taken for the open field around it ends
+_EDGE_PX = 9  # width of the square that keeps the open field clear of edges
+_RELIEF_SHARE = 1 / 64  # of the longer side: less than half of the narrowest kernel, so that a halo has no relief
+_RELIEFS = (0.04, 0.02)  # of the film's span: above a halo's; then for a limb that is faint beside a thick wedge
+_SHARP = 2.5  # border's slope over the field's steepest: through a halo below 1, a limb in it below 1.6, else above 3.7
+
+
+def _widened(region: tuple[int, ...], reach: int, shape: tuple[int, ...]) -> Mask:
+    """The box with so many pixels around it."""
+    row0, column0, row1, column1 = region
+    out = np.zeros(shape, bool)
+    out[max(row0 - reach, 0) : row1 + reach, max(column0 - reach, 0) : column1 + reach] = True
+    return out
+
+
+def _shrunk(mask: Mask, width: int) -> Mask:
+    """The mask without what lies nearer to its edge than half of that; the film's border is no edge."""
+    small = cv2.erode(mask.view(np.uint8), np.ones((width, width), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(small, np.uint8).view(bool)
+
+
+def _parted(value: Brightness, beside: Mask, about: Mask) -> Mask:
+    """Where the beam is bare, by a watershed between it and what lies in it; `beside` the wedge it is.
+
+    Strong scatter off a thin limb darkens the field beside it so much that the field further off looks like a thing.
+    The border then runs through the open, where nothing is steep: things are sought by their relief instead.
+    """
+    slope = np.hypot(cv2.Sobel(value, cv2.CV_32F, 1, 0), cv2.Sobel(value, cv2.CV_32F, 0, 1))
+    bare = float(np.percentile(value, 3))
+    span = float(np.percentile(value, 99)) - bare
+    if span <= 0:
+        return np.zeros(value.shape, bool)
+    first = _flooded(value, slope, (bare, span), _bright(value, bare, span), beside)
+    if _is_edged(first, slope, about):
+        return first
+    others = (_flooded(value, slope, (bare, span), _raised(value, bare, span, relief), beside) for relief in _RELIEFS)
+    return next((other for other in others if _is_edged(other, slope, about)), first)
+
+
+def _flooded(value: Brightness, slope: Brightness, ends: tuple[float, float], things: Mask, beside: Mask) -> Mask:
+    """The watershed's side of what is bare for sure, or lies beside the wedge and is no thing."""
+    bare, span = ends
+    markers = np.select([value < bare + 0.03 * span, things, beside], [1, 2, 1], 0)
+    return np.asarray(watershed(slope, markers) == 1)
+
+
+def _bright(value: Brightness, bare: float, span: float) -> Mask:
+    """What surely is no open field; a limb may be fainter than a wedge, so the lowest of three classes decides."""
+    small = value[:: max(1, value.shape[0] // 200), :: max(1, value.shape[1] // 200)]
+    return np.asarray(value > min(bare + 0.35 * span, float(threshold_multiotsu(small, 3, nbins=128)[0])))
+
+
+def _raised(value: Brightness, bare: float, span: float, relief: float) -> Mask:
+    """What surely is no open field, however deep the halo: the upper side of every edge, and all that is very dense."""
+    around = cv2.GaussianBlur(value, (0, 0), _RELIEF_SHARE * max(value.shape), borderType=cv2.BORDER_REPLICATE)
+    return np.asarray((value - around > relief * span) | (value > bare + 0.5 * span))
+
+
+def _is_edged(bare: Mask, slope: Brightness, about: Mask) -> bool:
+    """Whether the open field is steep all along its border and nowhere else; the wedge's own edge proves nothing."""
+    border, inner = slope[bare & ~_shrunk(bare, 3) & ~about], slope[_shrunk(bare & ~about, _EDGE_PX)]
+    if not border.size or not inner.size:
+        return False
+    return bool(np.percentile(border, 10) > _SHARP * np.percentile(inner, 99))
 
 
 def _some(mask: Mask, most: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
