@@ -24,7 +24,8 @@ from calcimeasure.model.labels import Labels
 LayerData = tuple[Any, dict[str, Any], str]
 Corners = npt.NDArray[np.float64]
 
-#: Key of a layer's metadata under which we keep what we know of it.
+#: Keys of a layer's metadata under which we keep what we know of it, and of our outlines how doubtful each is.
+DOUBTS = "calcimeasure doubts"
 KEY = "calcimeasure"
 #: What stands there on the pictures of a comparison, which are not measured.
 COMPARED = "compared"

@@ -69,7 +69,7 @@ class Sheet:
         self.outlines = Labels(empty, name=f"{picture.name} deposits", **look, **self._placed)
         self.drawing = Drawing(self.outlines)
         self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
-        self.outlines.metadata[_layers.KEY] = self.session.image.spacing
+        self.outlines.metadata |= {_layers.KEY: self.session.image.spacing, _layers.DOUBTS: self.session.state.doubts}
         self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)
         self._lay_down()
         self.session.on_change(self.show)
@@ -95,6 +95,7 @@ class Sheet:
         if event.name == "scale" or event.how == "restore":
             _layers.place(self.layers, self.session.image.spacing)
             self.outlines.metadata[_layers.KEY] = self.session.image.spacing
+        self.outlines.metadata[_layers.DOUBTS] = self.session.state.doubts
         self.outlines.editable = not self.session.is_signed
 
     def show_rows(self) -> None:

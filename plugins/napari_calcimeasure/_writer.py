@@ -1,4 +1,4 @@
-"""A labels layer saved with its physical size, which napari's own writer drops."""
+"""A labels layer saved with its physical size and its doubts, which napari's own writer drops."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import numpy as np
 from calcimeasure.io.masks import write_labels
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from napari_calcimeasure._layers import KEY
+from napari_calcimeasure._layers import DOUBTS, KEY
 
 
 def write_outlines(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write one labels layer as OME-TIFF with millimetres where they are known; gives the path written."""
-    write_labels(Path(path), Labels(np.asarray(data)), _spacing(meta))
+    """Write one labels layer as OME-TIFF; gives the path written.
+
+    With millimetres where they are known, and with the doubts of outlines that only the networks drew: without these
+    the mask would count as a person's, and get a person's error bars.
+    """
+    doubts = meta.get("metadata", {}).get(DOUBTS, {})
+    write_labels(Path(path), Labels(np.asarray(data), (), doubts), _spacing(meta))
     return [path]
 
 

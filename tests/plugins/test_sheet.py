@@ -14,10 +14,12 @@ from napari_calcimeasure._outline import Drawing, outlines
 from napari_calcimeasure._reader import read
 from napari_calcimeasure._record import Source
 from napari_calcimeasure._sheet import Sheet
+from napari_calcimeasure._writer import write_outlines
 from scipy import ndimage as ndi
 
 from calcimeasure.errors import EditRefused, MaskError
 from calcimeasure.io.masks import read_labels
+from calcimeasure.model.labels import Labels as Outlines
 
 CROSS = ndi.generate_binary_structure(2, 1)
 HAND = _sample_data.home() / "hand_dx.dcm"
@@ -63,6 +65,24 @@ def test_every_way_to_edit_reaches_the_session(sheet: Sheet, edit, name: str) ->
     edit(sheet.outlines)
     assert sheet.session.history.names[-1] == name
     assert 9 in sheet.session.rows
+
+
+def test_outlines_that_napari_saves_with_our_writer_stay_as_doubtful_as_they_are(sheet: Sheet, tmp_path: Path) -> None:
+    def saved():
+        data, facts, _ = sheet.outlines.as_layer_data_tuple()
+        (written,) = write_outlines(str(tmp_path / "deposits.tif"), data, facts)
+        return dict(read_labels(Path(written), sheet.session.image.shape).doubts)
+
+    assert saved() == {}
+    drawn = Outlines(sheet.session.labels.copy(), (), {1: 0.2, 2: 0.3})
+    sheet.session.set_labels(Outlines.empty(drawn.shape))
+    sheet.session.set_labels(drawn)
+    assert saved() == {1: 0.2, 2: 0.3}
+    row, column = np.argwhere(sheet.session.labels == 1)[0]
+    sheet.outlines.data_setitem((np.array([row]), np.array([column])), 0)
+    assert saved() == {2: 0.3}
+    sheet.undo()
+    assert saved() == {1: 0.2, 2: 0.3}
 
 
 def test_undo_and_redo_go_there_and_back(sheet: Sheet) -> None:
