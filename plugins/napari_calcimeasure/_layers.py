@@ -25,8 +25,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 Corners = npt.NDArray[np.float64]
 
 #: Keys of a layer's metadata under which we keep what we know of it, and of our outlines how doubtful each is.
-DOUBTS = "calcimeasure doubts"
 KEY = "calcimeasure"
+DOUBTS = "calcimeasure doubts"
 #: What stands there on the pictures of a comparison, which are not measured.
 COMPARED = "compared"
 #: Values between these percentiles are shown when the file names no window.
