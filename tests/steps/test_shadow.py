@@ -89,6 +89,21 @@ def test_calcium_that_is_gone_is_gone() -> None:
     assert found.is_gone(SETTINGS)
 
 
+def beside_bone(one: Reading, edge: int) -> Reading:
+    """The film with a bone whose edge is a slope of 24 pixels, ending in that column."""
+    bone = 0.15 * np.clip((np.arange(SHAPE[1]) - edge) / 24 + 1, 0, 1)
+    return replace(one, image=replace(one.image, pixels=(one.image.pixels + 10_000 * bone).astype(np.uint16)))
+
+
+@pytest.mark.parametrize("edge", [95, 100, 106, 112])
+def test_what_is_gone_over_the_edge_of_a_bone_is_gone(edge: int) -> None:
+    outline = {1: [(100, 100, 9)]}
+    with_, without = film(dome(9, 0.4), outline), film(dome(9, 0.0), outline, seed=1)
+    found = seen(beside_bone(with_, edge), beside_bone(without, edge))
+    assert found.is_clear
+    assert found.is_gone(SETTINGS)
+
+
 def test_tissue_alone_is_not_clear() -> None:
     assert not seen(film(dome(15, 0.0)), film(dome(15, 0.0), seed=1)).is_clear
 

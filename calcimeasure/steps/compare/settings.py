@@ -72,7 +72,7 @@ class CompareSettings:
     clear_mm: float = 2.0
     clear_px: float = 10.0
     clear_share: float = 0.2
-    gone_share: float = 0.12
+    gone_share: float = 0.15
     shadow_sd: float = 0.13
     search_mm: float = 1.0
     search_px: float = 5.0

@@ -34,6 +34,7 @@ _GAP_MM, _RING_MM = 0.5, 1.5  # the ring of tissue begins so far outside the out
 _GAP_PX, _RING_PX = 2, 6
 _GRAIN_MM, _GRAIN_PX = 0.6, 2.5  # texture of tissue and bone errs alike within this distance
 _WIDEST_PX = 600  # a patch larger than this is thinned before the search
+_CALM_PX = 1.0  # noise is smoothed so far before tissue is continued across a deposit
 _CLEAR = 2.0  # times the noise: a sum that is more than chance
 _LEAST_COMMON = 100  # pixels that both films must show to compare their greys
 _STEPS = np.linspace(0.5, 99.5, 67)
@@ -136,8 +137,8 @@ class FilmsTogether:
         ring = _grown(inside, self.reach.gap + self.reach.ring) & ~near & self.known[box]
         if not inside.any() or not ring.any():
             return None
-        here, there = self.films[0][box], self._found(box)
-        return _seen((here - np.median(here[ring]), there - np.median(there[ring])), inside, ring, self.reach.grain)
+        place = _Place(inside, ring, near | ~self.known[box])
+        return place.seen(self.films[0][box], self._found(box), self.reach.grain)
 
     def _box(self, before: Sequence[int], after: Sequence[int]) -> Box | None:
         """Bounds of the labels with the ring around them, where the film goes on."""
@@ -208,13 +209,36 @@ def _toned(film: Floats, its: Floats, mine: Floats) -> Floats | None:
     return np.asarray(out, np.float32)
 
 
-def _seen(patches: tuple[Floats, Floats], inside: Mask, ring: Mask, grain: float) -> Seen:
-    """What two patches of contrast say of the place `inside`."""
-    one, two = patches
-    count = int(np.count_nonzero(inside))
-    alike = math.sqrt(count * min(count, grain))  # pixels of one grain err alike
-    noise, texture = (float(np.std(greys[ring])) * alike for greys in (two - one, one))
-    return Seen(float(one[inside].sum()), float(two[inside].sum()), noise, texture)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A deposit's outline, the ring of tissue around it, and all that must not be asked for tissue."""
+
+    inside: Mask
+    ring: Mask
+    hidden: Mask
+
+    def seen(self, here: Floats, there: Floats, grain: float) -> Seen:
+        """What two patches of film say.
+
+        How much they differ is told by their difference, from which bone is gone; how much calcium they show
+        together, by the tissue that surrounds it, continued across.
+        """
+        change = there - here
+        change -= np.median(change[self.ring])
+        both = (self._excess(here) + self._excess(there)) / 2
+        half = float(change[self.inside].sum()) / 2
+        count = int(np.count_nonzero(self.inside))
+        alike = math.sqrt(count * min(count, grain))  # pixels of one grain err alike
+        noise, texture = (float(np.std(greys[self.ring])) * alike for greys in (change, here))
+        return Seen(both - half, both + half, noise, texture)
+
+    def _excess(self, film: Floats) -> float:
+        """Sum over the outline of what lies above the tissue around, continued smoothly (Navier-Stokes inpainting)."""
+        open_ = (~self.hidden).astype(np.float32)
+        share = cv2.GaussianBlur(open_, (0, 0), _CALM_PX)
+        calm = cv2.GaussianBlur(film * open_, (0, 0), _CALM_PX) / np.maximum(share, 1e-3) * open_
+        tissue = cv2.inpaint(calm.astype(np.float32), self.hidden.astype(np.uint8), 3, cv2.INPAINT_NS)
+        return float((film - tissue)[self.inside].sum())
 
 
 def _away_from(labels: tuple[Numbers, Numbers], distance: int) -> Mask:
