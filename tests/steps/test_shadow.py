@@ -99,7 +99,9 @@ def beside_bone(one: Reading, edge: int) -> Reading:
 def test_what_is_gone_over_the_edge_of_a_bone_is_gone(edge: int) -> None:
     outline = {1: [(100, 100, 9)]}
     with_, without = film(dome(9, 0.4), outline), film(dome(9, 0.0), outline, seed=1)
-    found = seen(beside_bone(with_, edge), beside_bone(without, edge))
+    both = FilmsTogether.of(beside_bone(with_, edge), beside_bone(without, edge), shifted(), SETTINGS)
+    found = both and both.look((1,), ())
+    assert found
     assert found.is_clear
     assert found.is_gone(SETTINGS)
 

@@ -137,9 +137,10 @@ class FilmsTogether:
         ring = _grown(inside, self.reach.gap + self.reach.ring) & ~near & self.known[box]
         if not inside.any() or not ring.any():
             return None
-        hidden = near | ~self.known[box]
-        here, there = (film - _tissue(film, ring, hidden) for film in (self.films[0][box], self._found(box)))
-        return _seen((here, there), inside, ring, self.reach.grain)
+        films = self.films[0][box], self._found(box)
+        place = _Place(inside, ring, near | ~self.known[box])
+        sums = place.contrasts(films) if before and after else place.contrasts_without_bone(films)
+        return Seen(*sums, *place.errors(films, self.reach.grain))
 
     def _box(self, before: Sequence[int], after: Sequence[int]) -> Box | None:
         """Bounds of the labels with the ring around them, where the film goes on."""
@@ -210,26 +211,48 @@ def _toned(film: Floats, its: Floats, mine: Floats) -> Floats | None:
     return np.asarray(out, np.float32)
 
 
-def _tissue(film: Floats, ring: Mask, hidden: Mask) -> Floats:
-    """Greys of the tissue as if no calcium lay there: half-way between the ring's median and what surrounds `hidden`.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A deposit's outline, the ring of tissue around it, and all that must not be asked for tissue."""
 
-    The median errs over the edge of a bone, the greys continued across (Navier-Stokes inpainting) where calcium reaches
-    beyond its outline; on pairs of films with known calcium both together erred least.
-    """
-    open_ = (~hidden).astype(np.float32)
-    share = cv2.GaussianBlur(open_, (0, 0), _CALM_PX)
-    calm = cv2.GaussianBlur(film * open_, (0, 0), _CALM_PX) / np.maximum(share, 1e-3) * open_
-    across = cv2.inpaint(calm.astype(np.float32), hidden.astype(np.uint8), 3, cv2.INPAINT_NS)
-    return np.asarray((across + np.median(film[ring])) / 2, np.float32)
+    inside: Mask
+    ring: Mask
+    hidden: Mask
 
+    def contrasts(self, films: tuple[Floats, Floats]) -> tuple[float, float]:
+        """Sum over the tissue of either film: half-way between the ring's median and the greys continued across.
 
-def _seen(patches: tuple[Floats, Floats], inside: Mask, ring: Mask, grain: float) -> Seen:
-    """What two patches of contrast say of the place `inside`."""
-    one, two = patches
-    count = int(np.count_nonzero(inside))
-    alike = math.sqrt(count * min(count, grain))  # pixels of one grain err alike
-    noise, texture = (float(np.std(greys[ring])) * alike for greys in (two - one, one))
-    return Seen(float(one[inside].sum()), float(two[inside].sum()), noise, texture)
+        The median errs over the edge of a bone, the greys continued across where calcium reaches beyond its outline.
+        """
+        here, there = (film - (self._across(film) + np.median(film[self.ring])) / 2 for film in films)
+        return float(here[self.inside].sum()), float(there[self.inside].sum())
+
+    def contrasts_without_bone(self, films: tuple[Floats, Floats]) -> tuple[float, float]:
+        """The same where one visit alone outlined it, and bone must not pass for calcium that is left.
+
+        How much the films differ is told by their difference, from which bone is gone; how much they show together, by
+        the greys continued across. Where both visits outlined it, a difference in exposure would count as change.
+        """
+        change = films[1] - films[0]
+        half = float((change - np.median(change[self.ring]))[self.inside].sum()) / 2
+        both = float(sum((film - self._across(film))[self.inside].sum() for film in films)) / 2
+        return both - half, both + half
+
+    def errors(self, films: tuple[Floats, Floats], grain: float) -> tuple[float, float]:
+        """Noise and texture of such a sum, by the ring."""
+        count = int(np.count_nonzero(self.inside))
+        alike = math.sqrt(count * min(count, grain))  # pixels of one grain err alike
+        noise, texture = (float(np.std(greys[self.ring])) * alike for greys in (films[1] - films[0], films[0]))
+        return noise, texture
+
+    def _across(self, film: Floats) -> Floats:
+        """The greys around, continued smoothly across what is hidden (Navier-Stokes inpainting)."""
+        open_ = (~self.hidden).astype(np.float32)
+        share = cv2.GaussianBlur(open_, (0, 0), _CALM_PX)
+        calm = cv2.GaussianBlur(film * open_, (0, 0), _CALM_PX) / np.maximum(share, 1e-3) * open_
+        return np.asarray(
+            cv2.inpaint(calm.astype(np.float32), self.hidden.astype(np.uint8), 3, cv2.INPAINT_NS), np.float32
+        )
 
 
 def _away_from(labels: tuple[Numbers, Numbers], distance: int) -> Mask:
