@@ -3,6 +3,7 @@
     python benchmarks/bench_coverage.py readings [--count 500]       outlines drawn by a simulated reader
     python benchmarks/bench_coverage.py visible  [--count 80]        automatic, visible and isolated: 8 on each forearm
     python benchmarks/bench_coverage.py limbs    [--count 120]       automatic, all that the package draws, strands too
+    python benchmarks/bench_coverage.py films    [--count 140]       automatic, calcium drawn into real limbs (train films)
     python benchmarks/bench_coverage.py cases --folder FOLDER        automatic, films of the bench (its `films` folder)
 
 Found deposits are matched with true ones: all outlines that touch the same deposits count as one. What was missed, and
@@ -14,11 +15,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -26,18 +28,25 @@ import numpy as np
 import tifffile
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared")) / "data"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from coverage_scenes import reading, visible_film  # noqa: E402
 
 from calcimeasure import Image, analyse, measure, read_image  # noqa: E402
+from calcimeasure.model.image import Kind, Meaning, Spacing, SpacingOrigin  # noqa: E402
 from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
 from calcimeasure.steps.boundary import doubt  # noqa: E402
+from calcimeasure.training.films import Film, load_films  # noqa: E402
+from calcimeasure.training.scenes import make_scene, whole  # noqa: E402
 
 BANDS_MM = ((0, 2), (2, 5), (5, 10), (10, 1000))
 PIXELS_MM = (0.15, 0.2, 0.25)
 #: Films of the fit (`renew_boundary_error.py`) begin at 21,000; none of these is among them.
-FIRST = {"readings": 0, "visible": 5_000, "limbs": 5_000}
+FIRST = {"readings": 0, "visible": 5_000, "limbs": 5_000, "films": 5_000}
+COUNT = {"readings": 500, "visible": 80, "limbs": 120, "films": 140, "cases": 300}
+#: What nobody could see is no deposit: the contrast over the clutter around it, as the bench counts it.
+VISIBLE = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,13 +79,14 @@ class Score:
 
 def main() -> None:
     args = _arguments()
+    count = args.count or COUNT[args.what]
     if args.what == "readings":
-        tell_all([match for n in range(args.count or 500) for match in _read(n)])
+        tell_all([match for n in range(count) for match in _read(n)])
         return
     if args.what == "cases":
-        scores: Iterable[Score] = (score(image, truth) for image, truth in _bench(args.folder, args.count or 300))
+        scores: Iterable[Score] = (score(image, truth) for image, truth in _bench(args.folder, count))
     else:
-        first, count = FIRST[args.what], args.count or {"visible": 80, "limbs": 120}[args.what]
+        first = FIRST[args.what]
         scores = scored(args.what, range(first, first + count), args.jobs)
     scores = list(scores)
     tell_all([match for one in scores for match in one.matches])
@@ -85,14 +95,34 @@ def main() -> None:
 
 
 def scored(what: str, seeds: Iterable[int], jobs: int) -> Iterator[Score]:
-    """Scores of drawn films, in the order of their seeds."""
+    """Scores of films with drawn calcium, in the order of their seeds."""
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         yield from pool.map(partial(_drawn_score, what), seeds)
 
 
 def _drawn_score(what: str, seed: int) -> Score:
+    if what == "films":
+        return score(*_real_limb(seed))
     phantom = visible_film(seed) if what == "visible" else draw_film(random_film_scene(seed, PIXELS_MM[seed % 3]), seed)
     return score(phantom.image, phantom.truth.array)
+
+
+def _real_limb(seed: int) -> tuple[Image, np.ndarray]:
+    """A limb of the `train` films with the training generator's calcium, every other one exposed anew; visible truth."""
+    limbs = _limbs()
+    film, rng = limbs[seed % len(limbs)], np.random.default_rng([seed, 4242])
+    finest = max(film.mm, 0.13)
+    mm = float(np.exp(rng.uniform(np.log(finest), np.log(max(finest, 0.3)))))
+    scene = make_scene(whole(film, mm), mm, rng, int(rng.integers(2, 8)), plain=seed % 2 == 0)
+    grey = (np.clip(scene.image, 0, 1) * 65535).astype(np.uint16)
+    seen = [n for n, contrast in enumerate(scene.visibility, 1) if contrast >= VISIBLE]
+    truth = np.where(np.isin(scene.labels, seen), scene.labels, 0).astype(np.int32)
+    return Image(grey, Kind.RADIOGRAPH, Meaning.DISPLAY, Spacing.of(mm, mm, SpacingOrigin.USER)), truth
+
+
+@cache
+def _limbs() -> list[Film]:
+    return [film for part in ("validation", "fit") for film in load_films(DATA, part) if not film.hard]
 
 
 def score(image: Image, truth: np.ndarray) -> Score:
@@ -147,7 +177,7 @@ def _bench(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
         stem = folder / "truth" / Path(row["image"]).stem
         seen = json.loads(stem.with_suffix(".json").read_text())["visibility"]
         truth = tifffile.imread(stem.with_suffix(".labels.tif")).astype(np.int32)
-        faint = [n for n, v in enumerate(seen, 1) if v is None or v < 2]
+        faint = [n for n, v in enumerate(seen, 1) if v is None or v < VISIBLE]
         yield (
             read_image(folder / row["image"], spacing=float(row["spacing_mm"])),
             np.where(np.isin(truth, faint), 0, truth),
@@ -156,7 +186,7 @@ def _bench(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
 
 def _arguments() -> argparse.Namespace:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument("what", choices=("readings", "visible", "limbs", "cases"))
+    cli.add_argument("what", choices=tuple(COUNT))
     cli.add_argument("--count", type=int, help="how many outlines or films")
     cli.add_argument("--folder", type=Path, help="the bench's cases")
     cli.add_argument("--jobs", type=int, default=2)

@@ -18,7 +18,7 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.boundary import doubts, with_boundary_error
+from calcimeasure.steps.boundary import doubts, shipped_outline_error, with_boundary_error
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
@@ -80,8 +80,9 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that change when any setting, or the networks it names, change."""
-        facts = [self.as_dict(), self.weights_sha256]
+        """Twelve hexadecimal digits that change when any setting, the networks it names or their error bars change."""
+        learned = self.segment.method == "learned"
+        facts = [self.as_dict(), self.weights_sha256, shipped_outline_error().to_json() if learned else None]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property

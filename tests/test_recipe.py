@@ -1,11 +1,14 @@
 """Settings: read, checked, hashed; and the same image with the same recipe gives the same number."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin, analyse
 from calcimeasure.errors import MaskError, RecipeError
 from calcimeasure.recipe import analyse_mask
+from calcimeasure.steps.boundary import shipped_outline_error
 
 
 def _film() -> Image:
@@ -31,6 +34,15 @@ def test_the_hash_changes_with_any_setting() -> None:
     assert changed.measure.boundary_sd_px == 0.25
     assert changed.hash != Recipe().hash
     assert Recipe().hash == Recipe().hash
+
+
+def test_the_hash_changes_with_the_error_bars_of_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [Recipe.from_toml(f'[segment]\nmethod = "{method}"\n').hash for method in ("learned", "classical")]
+    wider = replace(shipped_outline_error(), factor=2 * shipped_outline_error().factor)
+    monkeypatch.setattr("calcimeasure.recipe.shipped_outline_error", lambda: wider)
+    after = [Recipe.from_toml(f'[segment]\nmethod = "{method}"\n').hash for method in ("learned", "classical")]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
 @pytest.mark.parametrize(

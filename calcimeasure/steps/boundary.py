@@ -3,8 +3,8 @@
 A network that doubts where a deposit ends gives its border probabilities between 0 and 1. Their spread, the sum of
 p (1 - p) over the deposit and the pixels around it, over its area, is the *doubt*: about 0.02 for a large, sharp
 deposit, 0.3 for a faint speck. The error of the area, as a share of it, follows the doubt and the size: of two equally
-doubtful outlines the larger one may lack a whole part. How fast, and how far, is fitted to drawn films that the
-networks never saw (``benchmarks/renew_boundary_error.py``).
+doubtful outlines the larger one may lack a whole part. How fast, and how far, is fitted to films with known calcium,
+drawn ones and real limbs (``benchmarks/renew_boundary_error.py``).
 """
 
 from __future__ import annotations

@@ -220,11 +220,8 @@ class _Place:
     hidden: Mask
 
     def contrasts(self, films: tuple[Floats, Floats]) -> tuple[float, float]:
-        """Sum over the tissue of either film: half-way between the ring's median and the greys continued across.
-
-        The median errs over the edge of a bone, the greys continued across where calcium reaches beyond its outline.
-        """
-        here, there = (film - (self._across(film) + np.median(film[self.ring])) / 2 for film in films)
+        """Sum over the ring's median, on either film."""
+        here, there = (film - np.median(film[self.ring]) for film in films)
         return float(here[self.inside].sum()), float(there[self.inside].sum())
 
     def contrasts_without_bone(self, films: tuple[Floats, Floats]) -> tuple[float, float]:
