@@ -3,7 +3,7 @@
     python benchmarks/bench_coverage.py readings [--count 500]       outlines drawn by a simulated reader
     python benchmarks/bench_coverage.py visible  [--count 80]        automatic, visible and isolated: 8 on each forearm
     python benchmarks/bench_coverage.py limbs    [--count 120]       automatic, all that the package draws, strands too
-    python benchmarks/bench_coverage.py films    [--count 140]       automatic, calcium drawn into real limbs (train films)
+    python benchmarks/bench_coverage.py films    [--count 140]       automatic, calcium drawn into real limbs
     python benchmarks/bench_coverage.py cases --folder FOLDER        automatic, films of the bench (its `films` folder)
 
 Found deposits are matched with true ones: all outlines that touch the same deposits count as one. What was missed, and
@@ -108,7 +108,7 @@ def _drawn_score(what: str, seed: int) -> Score:
 
 
 def _real_limb(seed: int) -> tuple[Image, np.ndarray]:
-    """A limb of the `train` films with the training generator's calcium, every other one exposed anew; visible truth."""
+    """A limb of the `train` films with the training generator's calcium, half of them exposed anew; visible truth."""
     limbs = _limbs()
     film, rng = limbs[seed % len(limbs)], np.random.default_rng([seed, 4242])
     finest = max(film.mm, 0.13)

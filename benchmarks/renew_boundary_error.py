@@ -3,10 +3,10 @@
     python benchmarks/renew_boundary_error.py [--limbs 90] [--visible 60] [--films 280] [--jobs 2]  # after new weights
 
 Films with known areas are outlined by the default recipe: drawn ones, and real limbs of the `train` films with drawn
-calcium, because outlines err most over real bone (--films 0 does without them). The error, as a share of the area found, is taken to
-scale as a power of the doubt and of the size (`calcimeasure.steps.boundary`); the powers come from a regression of the
-95 % quantile, the factor from the errors' quantile of rank 0.95 (n + 1) then, as in split conformal prediction. The
-coverage printed is held out: every fifth film is measured with the fit to the others.
+calcium, because outlines err most over real bone (--films 0 does without them). The error, as a share of the area
+found, is taken to scale as a power of the doubt and of the size (`calcimeasure.steps.boundary`); the powers come from a
+regression of the 95 % quantile, the factor from the errors' quantile of rank 0.95 (n + 1) then, as in split conformal
+prediction. The coverage printed is held out: every fifth film is measured with the fit to the others.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def main() -> None:
     if len(matches) < FEWEST:
         raise SystemExit(f"{len(matches)} deposits are too few, at least {FEWEST} are needed: nothing was written")
     drawn = f"{args.limbs} drawn limbs, {args.visible} drawn forearms and {args.films} real limbs with drawn calcium"
-    origin = f"{len(matches)} deposits of {drawn}, outlined by the default networks {(Recipe().weights_sha256 or '')[:12]}"
-    found = fitted(matches, origin)
+    networks = str(Recipe().weights_sha256)[:12]
+    found = fitted(matches, f"{len(matches)} deposits of {drawn}, outlined by the default networks {networks}")
     write_whole(args.out, json.dumps(found.to_json(), indent=2) + "\n")
     by_doubt, by_size = (
         f"(doubt / {USUAL_DOUBT:g}) ^ {found.power:.3g}",
