@@ -39,14 +39,13 @@ from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
 from calcimeasure.steps.boundary import doubt  # noqa: E402
 from calcimeasure.training.films import Film, load_films  # noqa: E402
 from calcimeasure.training.scenes import make_scene, whole  # noqa: E402
+from calcimeasure.training.validate import COUNTED_VISIBILITY  # noqa: E402
 
 BANDS_MM = ((0, 2), (2, 5), (5, 10), (10, 1000))
 PIXELS_MM = (0.15, 0.2, 0.25)
 #: Films of the fit (`renew_boundary_error.py`) begin at 21,000; none of these is among them.
 FIRST = {"readings": 0, "visible": 5_000, "limbs": 5_000, "films": 5_000}
 COUNT = {"readings": 500, "visible": 80, "limbs": 120, "films": 140, "cases": 300}
-#: What nobody could see is no deposit: the contrast over the clutter around it, as the bench counts it.
-VISIBLE = 2.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _real_limb(seed: int) -> tuple[Image, np.ndarray]:
     mm = float(np.exp(rng.uniform(np.log(finest), np.log(max(finest, 0.3)))))
     scene = make_scene(whole(film, mm), mm, rng, int(rng.integers(2, 8)), plain=seed % 2 == 0)
     grey = (np.clip(scene.image, 0, 1) * 65535).astype(np.uint16)
-    seen = [n for n, contrast in enumerate(scene.visibility, 1) if contrast >= VISIBLE]
+    seen = [n for n, contrast in enumerate(scene.visibility, 1) if contrast >= COUNTED_VISIBILITY]
     truth = np.where(np.isin(scene.labels, seen), scene.labels, 0).astype(np.int32)
     return Image(grey, Kind.RADIOGRAPH, Meaning.DISPLAY, Spacing.of(mm, mm, SpacingOrigin.USER)), truth
 
@@ -177,7 +176,7 @@ def _bench(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
         stem = folder / "truth" / Path(row["image"]).stem
         seen = json.loads(stem.with_suffix(".json").read_text())["visibility"]
         truth = tifffile.imread(stem.with_suffix(".labels.tif")).astype(np.int32)
-        faint = [n for n, v in enumerate(seen, 1) if v is None or v < VISIBLE]
+        faint = [n for n, v in enumerate(seen, 1) if v is None or v < COUNTED_VISIBILITY]
         yield (
             read_image(folder / row["image"], spacing=float(row["spacing_mm"])),
             np.where(np.isin(truth, faint), 0, truth),
