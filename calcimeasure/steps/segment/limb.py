@@ -25,16 +25,14 @@ WORKING_PIXELS = 900_000
 NOMINAL_MM = 220.0
 #: A given scale under which the long side is shorter or longer than this is not believed when choosing a working scale.
 LONG_SIDE_MM = (10.0, 2000.0)
-#: A limb meets the film's border where it is cut off; a body that covers more of the border than this share is a trunk, a
-#: shoulder or a hip, unless the whole film is known to be shorter than `CLOSE_UP_MM`. Of 31 such train films and 70 of
-#: limbs, 16 and 2 pass it.
+#: A limb meets the film's border where it is cut off. A body on more of the border than this share is a trunk, a
+#: shoulder or a hip, unless the whole film is known to be shorter than `CLOSE_UP_MM`. Of the 31 train films that are
+#: no limbs 16 pass it, of the 70 limbs 2.
 TRUNK_BORDER, CLOSE_UP_MM = 0.45, 150.0
 TRUNK = (
-    "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show more"
-    " that are none than on limbs; look at each"
+    "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show"
+    " more that are none than on limbs; look at each"
 )
-#: Share of the darkest and of the brightest pixels that normalising leaves out.
-TAILS = (0.005, 0.005)
 
 
 @dataclass(frozen=True, eq=False)
