@@ -33,6 +33,8 @@ TRUNK = (
     "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show"
     " more that are none than on limbs; look at each"
 )
+#: Share of the darkest and of the brightest pixels that normalising leaves out.
+TAILS = (0.005, 0.005)
 
 
 @dataclass(frozen=True, eq=False)
