@@ -45,13 +45,14 @@ PARTS = {
         "finger",
         "dip-joint",
     ),
-    "toe, foot": ("toe", "metatars", "calcane", "navicular", "lisfranc"),
+    "toe, foot": ("toe", "metatars", "calcane", "navicular", "lisfranc", "base-of-proximal-phala"),
     "wrist, forearm, elbow": ("radial", "radius", "colles", "barton", "die-punch", "forearm", "humerus", "biceps"),
     "ankle": ("ankle", "fibula", "talofibular", "achilles"),
     "knee, leg": ("knee", "cruciate", "patella", "acl-", "tibia"),
-    "hip, thigh": ("trochanter", "femoral", "acetabul", "hip"),
+    "hip, thigh": ("trochant", "femoral", "acetabul", "hip"),
 }
-"""Words in a film's name that tell the part of the body; the first that fits counts, those of feet before hands."""
+"""Words in a film's name, cut at 40 letters by the bench, that tell the part of the body (one film of toes was looked at);
+the first that fits counts, those of feet before hands."""
 
 
 def main() -> None:
