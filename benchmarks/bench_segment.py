@@ -49,9 +49,9 @@ PARTS = {
     "wrist, forearm, elbow": ("radial", "radius", "colles", "barton", "die-punch", "forearm", "humerus", "biceps"),
     "ankle": ("ankle", "fibula", "talofibular", "achilles"),
     "knee, leg": ("knee", "cruciate", "patella", "acl-", "tibia"),
-    "hip, thigh": ("trochant", "femoral", "acetabul", "hip"),
+    "hip, thigh, pelvis": ("trochant", "femoral", "acetabul", "hip"),
 }
-"""Words in a film's name, cut at 40 letters by the bench, that tell the part of the body (one film of toes was looked at);
+"""Words in a film's name, which the bench cuts at 40 letters, that tell the part of the body (of one, a look at its toes);
 the first that fits counts, those of feet before hands."""
 
 
