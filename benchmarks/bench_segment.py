@@ -51,8 +51,10 @@ PARTS = {
     "knee, leg": ("knee", "cruciate", "patella", "acl-", "tibia"),
     "hip, thigh, pelvis": ("trochant", "femoral", "acetabul", "hip"),
 }
-"""Words in a film's name, which the bench cuts at 40 letters, that tell the part of the body; one film of toes was looked
-at. The first that fits counts, those of feet before hands."""
+"""Words in a film's name, cut at 40 letters by the bench: the part of the body. One film of toes was looked at.
+
+The first that fits counts, those of feet before hands.
+"""
 
 
 def main() -> None:
