@@ -1,9 +1,12 @@
 """What a survey of a film tells its reader."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from calcimeasure import Image, Kind, Meaning, Spacing, SpacingOrigin
+from calcimeasure import Image, Kind, Meaning, Spacing, SpacingOrigin, read_image
 from calcimeasure.phantom.film import draw_film, random_film_scene
 from calcimeasure.steps.segment.limb import TRUNK, survey
 
@@ -33,3 +36,12 @@ def test_a_limb_is_no_trunk(part: str) -> None:
     found = survey(draw_film(random_film_scene(4, mm=0.5, part=part), 4).image)
     assert found is not None
     assert TRUNK not in found.warnings
+
+
+@pytest.mark.parametrize(("folder", "told", "films"), [("radiographs", 2, 58), ("radiographs_other", 16, 31)])
+def test_how_many_train_films_are_told(shared: Path, folder: str, told: int, films: int) -> None:
+    with (shared / "data" / "split.csv").open(newline="") as table:
+        names = [row["file"] for row in csv.DictReader(table) if row["split"] == "train"]
+    surveys = [survey(read_image(shared / "data" / name)) for name in names if Path(name).parent.name == folder]
+    assert sum(one is not None and one.trunk for one in surveys) == told
+    assert len(surveys) == films
