@@ -1,16 +1,20 @@
 """What the photo outline must obey: laws, drawn answers, refusals."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.io.read import read_image
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.steps.segment.photo import propose, ranking, segment_photo
 
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 SHAPE = (220, 260)
 BOX = (70, 80, 150, 170)
 #: L*, a*, b* of skin, from about ITA 55 to -40.
@@ -193,6 +197,16 @@ def test_deposits_are_proposed_best_first_with_their_score():
         one.score < 0.5 for one in found.excluded if one.score is not None and one.reason is not Reason.TOO_SMALL
     )
     assert "proposed" in found.warnings[0]
+
+
+def test_every_deposit_of_the_drawn_dark_hand_is_proposed_and_no_cloth():
+    """Two of its deposits are brightest in a spot of their own, and blue cloth shows between the fingers."""
+    found = propose(read_image(SAMPLES / "skin_dark.jpg"))
+    truth = tifffile.imread(SAMPLES / "truth" / "skin_dark.labels.tif")
+    assert set(np.unique(truth[found.labels.array > 0])) == {0, 1, 2, 3, 4}
+    cloth = cv2.inRange(read_image(SAMPLES / "skin_dark.jpg").pixels, (0, 90, 90), (120, 255, 255)) > 0
+    assert cloth.mean() > 0.05
+    assert not cloth[found.labels.array > 0].any()
 
 
 def test_lettering_is_listed_and_not_proposed():

@@ -45,7 +45,7 @@ _REDRAW = 0.4
 #: Smallest colour difference (CIE76) of a deposit from the skin around it that can be told from nothing.
 _LEAST_DIFFERENCE = 0.7
 #: Searching without a prompt: long side of the searched picture in px, and how many places are judged.
-_SEARCH, _PLACES = 640, 60
+_SEARCH, _PLACES = 640, 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -601,13 +601,16 @@ def _texts(lettering: Mask) -> Iterator[Excluded]:
 def _pale_places(image: Image, lettering: Mask) -> list[_Box]:
     """Boxes around the spots that are paler or less red than their surroundings, strongest first."""
     lab, scale = _searched(image)
-    peaks = sorted(peak for pallor in (lab[..., 0] - lab[..., 1], -lab[..., 1]) for peak in _peaks(pallor))
+    # Green or blue cloth is not paler than skin: all that is less red than grey counts as grey.
+    redness = np.maximum(lab[..., 1], 0)
+    warm = _warmth(lab[..., 1], lab[..., 2]) > 0
+    peaks = sorted(peak for pallor in (lab[..., 0] - redness, -redness) for peak in _peaks(pallor) if warm[peak[1:3]])
     boxes: list[_Box] = []
     for _, *peak in peaks:
         row, column, radius = ((peak[0] + 0.5) / scale, (peak[1] + 0.5) / scale, peak[2] / scale)
         box = _box_about(row, column, 2 * radius, image.shape)
         spot = min(int(row), image.shape[0] - 1), min(int(column), image.shape[1] - 1)
-        known = lettering[spot] or any(_overlap(box, other) > 0.5 for other in boxes)
+        known = lettering[spot] or any(_alike(box, other) > 0.3 for other in boxes)
         if min(box.size) >= 8 and not known:
             boxes.append(box)
         if len(boxes) == _PLACES:
@@ -644,6 +647,13 @@ def _overlap(one: _Box, other: _Box) -> float:
     return max(down, 0) * max(across, 0) / smaller
 
 
+def _alike(one: _Box, other: _Box) -> float:
+    """Shared area over all that either covers: boxes of one middle and two sizes are unlike."""
+    areas = [box.size[0] * box.size[1] for box in (one, other)]
+    shared = _overlap(one, other) * min(areas)
+    return shared / (sum(areas) - shared)
+
+
 def _judged(image: Image, place: _Box, lettering: Mask, settings: SegmentSettings) -> _Found | None:
     """The deposit in a place with its score; `None` when nothing lies there."""
     mask = _valid(image, _Region(place).clip(_outline(image, _Region(place), _FIRST, _VIEW // 2)))
@@ -669,10 +679,16 @@ def _evidence(image: Image, mask: Mask) -> dict[Reason, float]:
     return {
         Reason.FAINT: _ramp(unlike / (6 + np.std(around[:, 0] - around[:, 1])), 0.3, 1.8),
         Reason.SHAPE: _ramp(_solidity(mask), 0.6, 0.95),
-        Reason.OUTSIDE_LIMB: _ramp(float(skin_redness + 0.5 * skin_yellowness), 0.0, 6.0)
+        Reason.OUTSIDE_LIMB: _ramp(float(_warmth(skin_redness, skin_yellowness)), 0.0, 6.0)
+        * _ramp(float(_warmth(*np.median(inside[:, 1:], 0))), -2.0, 0.0)
         * _ramp(float(skin_lightness), 3.0, 12.0),
         Reason.TEXT: max(_ramp(texture, 0.5, 2.0), 1 - _ramp(float(np.median(inside[:, 0])), 85.0, 92.0)),
     }
+
+
+def _warmth(redness: Plane, yellowness: Plane) -> Plane:
+    """Above 0 for skin of every tone and for what lies in it, below 0 for cloth of grey, green or blue."""
+    return np.asarray(redness + 0.5 * yellowness, np.float32)
 
 
 def _ramp(value: float, low: float, high: float) -> float:
