@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from calcimeasure.steps.segment.judge import FACTS
 from calcimeasure.steps.segment.learned import Networks
 from calcimeasure.steps.segment.weights import Weights
@@ -22,10 +24,10 @@ from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import export_onnx, load_weights, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
-from calcimeasure.training.network import Finder, Pair
+from calcimeasure.training.network import Finder, Looks
 from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
-from calcimeasure.training.train import Plan, train_finder
+from calcimeasure.training.train import PRETRAINED, Plan, train_finder
 
 SMALL = {"mm": 0.25, "side": 256, "batch": 12, "widths": (16, 32, 96, 160)}
 """What sets the finder of drawn limbs apart."""
@@ -44,23 +46,31 @@ def main() -> None:
 
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
-    finder = train_finder(data, scratch / "films", plan)
-    save_weights(finder, out / "deposits.safetensors")
-    both = Pair(_finder_of_round_before(scratch / "films", plan, finder), finder).eval()
-    save_weights(both.plain, out / "deposits-before.safetensors")
-    export_onnx(both, out / "deposits.onnx", "film")
+    last = train_finder(data, scratch / "films", plan)
+    before = _finder_of_round_before(scratch / "films", plan, last)
+    pretrained = train_finder(data, scratch / "pretrained", _pretrained(plan))
+    for finder, name in ((last, "deposits"), (before, "deposits-before"), (pretrained, "deposits-pretrained")):
+        save_weights(finder, out / f"{name}.safetensors")
+    looks = Looks(pretrained, before, last).eval()
+    export_onnx(looks, out / "deposits.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1)
-    _draw_outlines(both, data, out, scratch / "films", settings)
+    _draw_outlines(looks, data, out, scratch / "films", settings)
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
 
 
-def _finder_of_round_before(scratch: Path, plan: Plan, last: Finder) -> Finder:
+def _finder_of_round_before(scratch: Path, plan: Plan, last: nn.Module) -> nn.Module:
     """What the last round but one ended with; the last one itself where there was one round only."""
     if len(plan.rounds) < 2:
         return last
     before = Finder(plan.widths).eval()
     load_weights(before, scratch / f"round-{len(plan.rounds) - 1}.safetensors")
     return before
+
+
+def _pretrained(plan: Plan) -> Plan:
+    """The run of the pretrained finder, as short as the other's where that was shortened."""
+    rounds = PRETRAINED.rounds if plan.rounds == Plan().rounds else plan.rounds
+    return replace(PRETRAINED, rounds=rounds, seed=PRETRAINED.seed + plan.seed - Plan().seed)
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
@@ -88,15 +98,15 @@ def _write_card(card: Path, plan: OutlinePlan, suffix: str, films: Sequence[Film
 
 
 def _draw_outlines(
-    finder: Finder | Pair, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
+    finder: nn.Module, data: Path | None, out: Path, scratch: Path, plan: OutlinePlan, suffix: str = ""
 ) -> None:
     """Train the outline network on what a finder sees, and write it."""
     outline = _outline(finder, data, scratch, plan)
     save_weights(outline, out / f"outline{suffix}.safetensors")
-    export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint")
+    export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint", 2)
 
 
-def _outline(finder: Finder | Pair, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
+def _outline(finder: nn.Module, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
     spots = scratch / "hotspots.json"
     hot = [Hotspot(**row) for row in json.loads(spots.read_text())] if spots.exists() else []
     fit = make_crops(finder, data, "fit", plan, hot)

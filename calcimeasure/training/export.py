@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from calcimeasure.training.network import Finder, Pair
-
-LARGE = 1000
-"""Tensors of fewer numbers keep single precision."""
+Array = NDArray[np.float32]
+LARGE, HUGE = 1000, 100_000
+"""Tensors of fewer numbers than LARGE keep single precision; from HUGE on eight bits a number are enough."""
 
 
 class Probability(nn.Module):
@@ -29,10 +29,8 @@ class Probability(nn.Module):
         return torch.sigmoid(self.network(x))
 
 
-def export_onnx(network: Finder | Pair, path: Path, name: str) -> None:
-    """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W; weights in half precision."""
-    inner = network.plain if isinstance(network, Pair) else network
-    inputs = inner.stem.convolution.in_channels // 4
+def export_onnx(network: nn.Module, path: Path, name: str, inputs: int = 1) -> None:
+    """One self-contained file, opset 17, input `name` (N, C, H, W) with free N, H and W; weights in 16 or 8 bits."""
     plain = Probability(network.to(memory_format=torch.contiguous_format).float()).eval()  # type: ignore[call-overload]
     free = {name: {0: "n", 2: "h", 3: "w"}, "probability": {0: "n", 2: "h", 3: "w"}}
     example = torch.zeros(1, inputs, 256, 256)
@@ -46,22 +44,40 @@ def export_onnx(network: Finder | Pair, path: Path, name: str) -> None:
         opset_version=17,
         dynamo=False,
     )
-    onnx.save(_halved(onnx.load(str(path))), str(path))
+    onnx.save(_smaller(onnx.load(str(path))), str(path))
 
 
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its large tensors stored as half precision and turned back to single when it is loaded."""
-    graph, casts = model.graph, []
-    for tensor in graph.initializer:
+def _smaller(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its large tensors stored in fewer bits and turned back to single precision when it is loaded."""
+    graph, nodes = model.graph, []
+    for tensor in list(graph.initializer):
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size >= LARGE:
-            name, tensor.name = tensor.name, f"{tensor.name}.half"
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), tensor.name))
-            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
+            stored, unpacking = (_bytes if values.size >= HUGE else _halves)(values, tensor.name)
+            graph.initializer.remove(tensor)
+            graph.initializer.extend(stored)
+            nodes.extend(unpacking)
+    nodes.extend(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
     return model
+
+
+def _halves(values: Array, name: str) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """Half precision under another name, and what brings it back."""
+    half = f"{name}.half"
+    cast = helper.make_node("Cast", [half], [name], to=TensorProto.FLOAT)
+    return [numpy_helper.from_array(values.astype(np.float16), half)], [cast]
+
+
+def _bytes(values: Array, name: str) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """Whole numbers of -127 to 127 and a step for each output channel, and what brings them back."""
+    whole, step, plain = f"{name}.whole", f"{name}.step", f"{name}.plain"
+    steps = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True).astype(np.float32) / 127
+    counts = np.round(values / np.maximum(steps, 1e-20)).astype(np.int8)
+    stored = [numpy_helper.from_array(counts, whole), numpy_helper.from_array(steps, step)]
+    cast = helper.make_node("Cast", [whole], [plain], to=TensorProto.FLOAT)
+    return stored, [cast, helper.make_node("Mul", [plain, step], [name])]
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

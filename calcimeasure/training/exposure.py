@@ -44,6 +44,12 @@ def process(film: Array, rng: np.random.Generator) -> Array:
     return np.clip(film, 0, 1).astype(np.float32)
 
 
+def grain(film: Array, rng: np.random.Generator) -> Array:
+    """The film as it is, but for a little noise."""
+    noise = rng.standard_normal(film.shape, dtype=np.float32) * rng.uniform(0, 0.006)
+    return np.clip(film + noise, 0, 1).astype(np.float32)
+
+
 def _resolution(film: Array, rng: np.random.Generator) -> Array:
     """Taken at a coarser pixel and enlarged again."""
     k = rng.uniform(0.55, 0.95)

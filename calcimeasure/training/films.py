@@ -16,6 +16,8 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 FILM_MM = 220.0
 """Nominal length of a film's long side: the true size of these films is unknown."""
+OTHERS, OTHER_MM = "radiographs_other", 0.15
+"""Films that are no limbs, and about what a stored pixel of theirs is."""
 VALIDATION_EVERY = 6
 
 
@@ -23,7 +25,8 @@ VALIDATION_EVERY = 6
 class Film:
     """A film stored as uint8; `hard` marks the hard negatives, `answer` the calcium it shows already (1, 2 ...).
 
-    `share` is how often it is taken, against a limb film's 1.
+    `share` is how often it is taken, against a limb film's 1; `calm` how often it is shown unchanged but for a
+    little noise.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Film:
     hard: bool
     answer: NDArray[np.uint8] | None = None
     share: float = 1.0
+    calm: float = 0.0
 
     def at(self, mm: float) -> Array:
         """The film resampled to `mm` per pixel, 0..1."""
@@ -42,14 +46,23 @@ class Film:
 
 def load_films(data: Path, part: str, long_side: int = 1400) -> list[Film]:
     """Films of `part`: `fit`, `validation` (both carved from the rows marked train) or `test`."""
+    return [read_film(path, long_side) for path in _paths(data, part)]
+
+
+def load_others(data: Path, long_side: int = 2300) -> list[Film]:
+    """Films of `fit` that are no limbs, at `OTHER_MM` a pixel as they are stored."""
+    paths = [path for path in _paths(data, "fit") if path.parent.name == OTHERS]
+    return [read_film(path, long_side, OTHER_MM) for path in paths]
+
+
+def _paths(data: Path, part: str) -> list[Path]:
     with (data / "split.csv").open(newline="") as table:
-        rows = [(r["file"], r["split"]) for r in csv.DictReader(table)]
+        rows = [(data / r["file"], r["split"]) for r in csv.DictReader(table)]
     if part == "test":
-        return [read_film(data / f, long_side) for f, s in rows if s == "test"]
+        return [f for f, s in rows if s == "test"]
     train = [f for f, s in rows if s == "train"]
     held = [f for k, f in enumerate(train) if k % VALIDATION_EVERY == 2]
-    chosen = held if part == "validation" else [f for f in train if f not in held]
-    return [read_film(data / f, long_side) for f in chosen]
+    return held if part == "validation" else [f for f in train if f not in held]
 
 
 def limb_of(film: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -64,18 +77,19 @@ def limb_of(film: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(np.isin(parts, large))
 
 
-def read_film(path: Path, long_side: int) -> Film:
-    """One film reduced to `long_side` px at most; `long_side` px always stand for FILM_MM."""
+def read_film(path: Path, long_side: int, stored_mm: float | None = None) -> Film:
+    """One film reduced to `long_side` px at most, its stored pixels `stored_mm` large; FILM_MM long when None."""
     stored = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
     grey = np.asarray(stored / 255, np.float32)
     grey = stretched(resampled(grey, min(1.0, long_side / max(grey.shape))))
     limb = limb_of(grey)
     soft = limb & (grey < np.percentile(grey[limb], 50)) if limb.any() else limb
-    hard = path.parent.name == "radiographs_other"
+    hard = path.parent.name == OTHERS
+    length = FILM_MM if stored_mm is None else stored_mm * max(stored.shape)
     return Film(
         path.stem,
         np.round(grey * 255).astype(np.uint8),
-        FILM_MM / max(grey.shape),
+        length / max(grey.shape),
         limb.astype(np.uint8),
         soft.astype(np.uint8),
         hard,

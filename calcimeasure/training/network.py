@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDE = 16
-MARGIN = 176
-"""Pixels a tile needs around it: the receptive field (154 px each side) rounded up to STRIDE."""
+MARGIN = 240
+"""Pixels a tile needs around it: the pretrained finder's receptive field (226 px each side) rounded up to STRIDE."""
 
 
 class Layer(nn.Module):
@@ -74,19 +74,19 @@ class Finder(nn.Module):
         return functional.pixel_shuffle(self.head(x), 2)
 
 
-class Pair(nn.Module):
-    """Two finders: one looks at the film, the other at its mirror image; logits of the mean probability.
+class Looks(nn.Module):
+    """Several finders, in turn at the film and at its mirror image; logits of their mean probability.
 
-    What only one of the two looks shows is mostly noise. Both may be the same network.
+    What only one of the looks shows is mostly noise. Some or all may be the same network.
     """
 
-    def __init__(self, plain: Finder, mirrored: Finder) -> None:
+    def __init__(self, *finders: nn.Module) -> None:
         super().__init__()
-        self.plain, self.mirrored = plain, mirrored
+        self.finders = nn.ModuleList(finders)
 
     def forward(self, film: Tensor) -> Tensor:
         """Logits, as of one finder."""
-        looks = self.plain(film), self.mirrored(film.flip(3)).flip(3)
+        looks = [one(film.flip(3)).flip(3) if k % 2 else one(film) for k, one in enumerate(self.finders)]
         return torch.logit(torch.stack([torch.sigmoid(look.float()) for look in looks]).mean(0), 1e-6)
 
 

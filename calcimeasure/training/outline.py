@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import nn
 
 from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, resampled, sized
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films
-from calcimeasure.training.network import Finder, Pair
+from calcimeasure.training.network import Finder
 from calcimeasure.training.scenes import Hotspot, Scene, cut_patch, make_scene
 from calcimeasure.training.train import follow, probability_map, rate_at
 
@@ -56,7 +57,7 @@ def outline_network() -> Finder:
 
 
 def make_crops(
-    finder: Finder | Pair, data: Path | None, part: str, plan: OutlinePlan, hotspots: Sequence[Hotspot]
+    finder: nn.Module, data: Path | None, part: str, plan: OutlinePlan, hotspots: Sequence[Hotspot]
 ) -> Bytes:
     """Crops (n, 4, CROP, CROP): film, hint, truth, weight, each 0..255; `hotspots` count films as the finder does."""
     sizes = [_backgrounds(data, part, plan, side) for side in LONG_SIDES]
@@ -98,7 +99,7 @@ def _crops_of_scene(
     return [_cut(stack, y, x) for y, x in spots]
 
 
-def hint_of(finder: Finder | Pair, image: Array, factors: Sequence[float]) -> Array:
+def hint_of(finder: nn.Module, image: Array, factors: Sequence[float]) -> Array:
     """Finder's probability at the image's own pixel: the mean of its looks at the image enlarged by each factor."""
     looks = [probability_map(finder, resampled(image, factor)) for factor in factors]
     return np.asarray(np.mean([sized(chance, image.shape) for chance in looks], axis=0), np.float32)

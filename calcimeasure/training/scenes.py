@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calcimeasure.training.deposits import FOOT, draw_deposit
 from calcimeasure.training.distractors import add_distractors, add_gas
-from calcimeasure.training.exposure import insert, process
+from calcimeasure.training.exposure import grain, insert, process
 from calcimeasure.training.films import Film
 
 Array = NDArray[np.float32]
@@ -39,6 +39,7 @@ class Patch:
     soft: Mask
     hard: bool
     answer: NDArray[np.uint8] | None = None
+    calm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _warp(film: Film, columns: Array, rows: Array) -> Patch:
     grey = cv2.remap(film.grey, columns, rows, cv2.INTER_LINEAR).astype(np.float32) / 255
     masks = (film.limb, film.soft) if film.answer is None else (film.limb, film.soft, film.answer)
     limb, soft, *answer = (cv2.remap(m, columns, rows, cv2.INTER_NEAREST) for m in masks)
-    return Patch(grey, np.asarray(limb > 0), np.asarray(soft > 0), film.hard, np.asarray(answer[0]) if answer else None)
+    own = np.asarray(answer[0]) if answer else None
+    return Patch(grey, np.asarray(limb > 0), np.asarray(soft > 0), film.hard, own, film.calm)
 
 
 def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -139,7 +141,8 @@ def make_scene(
     if deposits:
         image = insert(film, np.max(deposits, axis=0), mm, rng)
         image = np.where(covered, np.maximum(film, image * 0.3), image).astype(np.float32)
-    image = process(image, rng)
+    calm = patch.calm > 0 and rng.random() < patch.calm
+    image = grain(image, rng) if calm else process(image, rng)
     scene = _label(film, image, deposits, covered, mm)
     return scene if patch.answer is None else _with_answer(scene, patch.answer, covered)
 

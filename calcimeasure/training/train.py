@@ -22,8 +22,9 @@ from torch.utils.data import DataLoader
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights, save_weights
 from calcimeasure.training.feed import Scenes
-from calcimeasure.training.films import Film, load_films
-from calcimeasure.training.network import STRIDE, Finder, Pair, loss_of
+from calcimeasure.training.films import Film, load_films, load_others
+from calcimeasure.training.network import STRIDE, Finder, loss_of
+from calcimeasure.training.pretrained import PretrainedFinder, from_photographs
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.validate import figures, validation_scenes
 
@@ -33,7 +34,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Settings of one run of the finder; the rate begins anew with every round of so many steps."""
+    """Settings of one run of the finder; the rate begins anew with every round of so many steps.
+
+    `pretrained` takes the finder that has seen photographs, whose encoder learns at `encoder_rate` of the rate; `calm`
+    is the share of scenes that are left unchanged but for a little noise.
+    """
 
     rounds: tuple[int, ...] = (7700, 10_500, 7500)
     batch: int = 8
@@ -47,6 +52,10 @@ class Plan:
     average: float = 0.998
     warm_up: int = 300
     drawn: int = 72
+    pretrained: bool = False
+    encoder_rate: float = 0.35
+    decay: float = 1e-3
+    calm: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -59,15 +68,20 @@ class Plan:
         return tuple(accumulate(self.rounds))
 
 
-def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> Finder:
+PRETRAINED = Plan(rounds=(4000,), seed=151, warm_up=200, pretrained=True, decay=1e-2, calm=0.35)
+"""The run of the pretrained finder, the third beside the last two rounds of `Plan()`."""
+
+
+def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> nn.Module:
     """Averaged network after `plan.steps`; continues from scratch/finder.pt, or begins at `start`.
 
     Without a data folder it sees drawn limbs alone. What every round ends with is kept in scratch/round-N.safetensors.
     """
     torch.manual_seed(plan.seed)
-    films = [*load_films(data, "fit"), *drawn_films(plan.drawn, 1000)] if data else drawn_films(3 * plan.drawn, 1000)
+    films = _films(data, plan)
     held = load_films(data, "validation") if data else [f for f in drawn_films(45, 1) if f.answer is None]
-    model = Finder(plan.widths).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    begun = from_photographs() if plan.pretrained else Finder(plan.widths)
+    model = begun.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
         load_weights(model, start)
     run = _Run(model, scratch, plan)
@@ -85,6 +99,17 @@ def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | Non
             report(run.averaged, held, plan.mm, run.step)
     run.save()
     return run.averaged
+
+
+def _films(data: Path | None, plan: Plan) -> list[Film]:
+    """Backgrounds of a run; a pretrained finder also sees the films that are no limbs at their own size."""
+    if data is None:
+        return drawn_films(3 * plan.drawn, 1000)
+    films = [*load_films(data, "fit"), *drawn_films(plan.drawn, 1000)]
+    if plan.pretrained:
+        films = [replace(f, share=0.3) if f.hard else f for f in films]
+        films += [replace(f, share=0.4) for f in load_others(data)]
+    return [replace(f, calm=plan.calm) for f in films]
 
 
 class Schedule(Protocol):
@@ -106,10 +131,10 @@ class Schedule(Protocol):
 class _Run:
     """A network, its optimiser, its running average and its place in the plan."""
 
-    def __init__(self, model: Finder, scratch: Path, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, scratch: Path, plan: Plan) -> None:
         self.model, self.plan, self.path = model, plan, scratch / "finder.pt"
         self.averaged, self.step = copy.deepcopy(model).eval(), 0
-        self.optimiser = torch.optim.AdamW(model.parameters(), plan.rate, weight_decay=1e-3)
+        self.optimiser = torch.optim.AdamW(parameter_groups(model, plan), plan.rate, weight_decay=plan.decay)
         self.clock, self.mean, self.begun = time.monotonic(), 0.0, 0
         scratch.mkdir(parents=True, exist_ok=True)
 
@@ -117,7 +142,7 @@ class _Run:
         """One step."""
         self.model.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_of_round(self.step, self.plan)
+            group["lr"] = rate_of_round(self.step, self.plan) * group["share"]
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.model(image.contiguous(memory_format=torch.channels_last))
         loss = loss_of(logits.float(), truth, weight)
@@ -157,6 +182,15 @@ class _Run:
         self.step = self.begun = int(parts["step"])
 
 
+def parameter_groups(model: nn.Module, plan: Plan) -> list[dict[str, object]]:
+    """Parameters with the share of the rate they learn at: what is known already is changed more slowly."""
+    known = list(model.encoder.parameters()) if isinstance(model, PretrainedFinder) else []
+    ids = {id(p) for p in known}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    groups: list[dict[str, object]] = [{"params": rest, "share": 1.0}]
+    return [*groups, {"params": known, "share": plan.encoder_rate}] if known else groups
+
+
 def rate_of_round(step: int, plan: Plan) -> float:
     """Rate of a run of several rounds."""
     for length in plan.rounds:
@@ -185,7 +219,7 @@ def follow(averaged: nn.Module, model: nn.Module, keep: float) -> None:
 
 
 @torch.no_grad()
-def probability_map(model: Finder | Pair, film: Array) -> Array:
+def probability_map(model: nn.Module, film: Array) -> Array:
     """Whole-film probabilities; the film is padded with air to a multiple of STRIDE."""
     h, w = film.shape
     padded = np.pad(film, ((0, -h % STRIDE), (0, -w % STRIDE)))
@@ -194,7 +228,7 @@ def probability_map(model: Finder | Pair, film: Array) -> Array:
     return np.asarray(torch.sigmoid(logits.float())[0, 0, :h, :w].numpy(), np.float32)
 
 
-def write_hotspots(model: Finder, films: Sequence[Film], mm: float, path: Path) -> None:
+def write_hotspots(model: nn.Module, films: Sequence[Film], mm: float, path: Path) -> None:
     """Where the network sees deposits on clean training films."""
     clean = [(k, film) for k, film in enumerate(films) if film.answer is None]
     spots = [s for k, film in clean for s in hotspots_of(model, film, k, mm)]
@@ -203,7 +237,7 @@ def write_hotspots(model: Finder, films: Sequence[Film], mm: float, path: Path) 
     log.info("hotspots: %d on %d clean training films", len(spots), len(clean))
 
 
-def hotspots_of(model: Finder, film: Film, index: int, mm: float) -> list[Hotspot]:
+def hotspots_of(model: nn.Module, film: Film, index: int, mm: float) -> list[Hotspot]:
     """Components over 0.3 and 1 mm2 on one clean film."""
     chance = probability_map(model, film.at(mm))
     parts, count = ndimage.label(chance > 0.3, np.ones((3, 3)))
@@ -214,7 +248,7 @@ def hotspots_of(model: Finder, film: Film, index: int, mm: float) -> list[Hotspo
     return [Hotspot(index, y * mm, x * mm, float(t)) for (y, x), t in zip(centres, tops, strict=True)]
 
 
-def report(model: Finder, films: Sequence[Film], mm: float, step: int) -> None:
+def report(model: nn.Module, films: Sequence[Film], mm: float, step: int) -> None:
     """Log the validation figures at a few thresholds."""
     scenes = validation_scenes(films, mm, 3, 77)
     maps = [probability_map(model, s.image) for s in scenes]

@@ -7,13 +7,14 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra: trai
 pytest.importorskip("safetensors", reason="safetensors is not installed (extra: train)")
 
 from calcimeasure.training.export import load_weights, save_weights
-from calcimeasure.training.network import MARGIN, STRIDE, Finder, Pair, loss_of
+from calcimeasure.training.network import MARGIN, STRIDE, Finder, Looks, loss_of
+from calcimeasure.training.pretrained import PretrainedFinder
 
 
-@pytest.fixture
-def finder():
+@pytest.fixture(params=[Finder, PretrainedFinder])
+def finder(request):
     torch.manual_seed(0)
-    return Finder().eval()
+    return request.param().eval()
 
 
 def test_the_map_is_as_large_as_the_film(finder):
@@ -30,10 +31,17 @@ def test_nothing_beyond_the_margin_matters(finder):
 
 
 def test_a_film_and_its_mirror_image_have_the_same_deposits(finder):
-    film, both = torch.rand(1, 1, 4 * STRIDE, 4 * STRIDE), Pair(finder, finder).eval()
+    film, both = torch.rand(1, 1, 4 * STRIDE, 4 * STRIDE), Looks(finder, finder).eval()
     assert torch.allclose(both(film), both(film.flip(3)).flip(3), atol=1e-5)
     low, high = (torch.sigmoid(found) for found in (finder(film), finder(film.flip(3)).flip(3)))
     assert torch.allclose(torch.sigmoid(both(film)), (low + high) / 2, atol=1e-5)
+
+
+def test_an_odd_look_counts_with_the_others(finder):
+    film = torch.rand(1, 1, 4 * STRIDE, 4 * STRIDE)
+    low, high = (torch.sigmoid(found) for found in (finder(film), finder(film.flip(3)).flip(3)))
+    three = torch.sigmoid(Looks(finder, finder, finder).eval()(film))
+    assert torch.allclose(three, (2 * low + high) / 3, atol=1e-5)
 
 
 def test_the_loss_likes_the_truth():
@@ -50,7 +58,7 @@ def test_ignored_pixels_cost_nothing():
 
 def test_weights_come_back(finder, tmp_path):
     save_weights(finder, tmp_path / "w.safetensors")
-    copy = Finder().eval()
+    copy = type(finder)().eval()
     load_weights(copy, tmp_path / "w.safetensors")
     film = torch.rand(1, 1, 64, 64)
     assert np.allclose(finder(film).detach().numpy(), copy(film).detach().numpy(), atol=0.02)

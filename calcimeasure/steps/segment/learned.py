@@ -31,7 +31,7 @@ from calcimeasure.steps.segment.weights import Finder, Weights
 Map = npt.NDArray[np.float32]
 
 #: Working pixels: the finder's stride, its receptive margin, and the core of one tile (a multiple of the stride).
-STRIDE, MARGIN, TILE = 16, 176, 1024
+STRIDE, MARGIN, TILE = 16, 240, 832
 #: Pixels: core and margin of one block of the outline network.
 BLOCK, BLOCK_MARGIN = 128, 48
 #: Pixel sizes that the outline network was trained for; other films are resampled to the nearer one.
