@@ -57,6 +57,14 @@ def test_a_film_that_shows_nothing_has_no_deposit(shape: tuple[int, int]) -> Non
         assert found.labels.shape == shape
 
 
+def test_a_long_straight_strand_in_the_limb_is_no_edge_of_the_field() -> None:
+    film = replace(read_image(SAMPLES / "forearm.jpg"), spacing=Spacing.of(0.25, 0.25, SpacingOrigin.USER))
+    strand = read_labels(SAMPLES / "truth" / "forearm.labels.tif", film.shape).array == 3
+    assert np.ptp(np.nonzero(strand)[0]) * 0.25 > 20
+    found = segment(film, SETTINGS).labels.array > 0
+    assert (found & strand).sum() > 0.6 * strand.sum()
+
+
 def test_an_unknown_scale_is_told_and_never_reported(film: Image) -> None:
     found = segment_learned(film.with_spacing(None), SETTINGS)
     assert any("scale unknown" in warning for warning in found.warnings)

@@ -24,6 +24,8 @@ HARD_FLAT, HARD_STEP = 0.4, 0.5
 STROKE_MM, GLYPH_MM = 4.0, 20.0
 #: A collimation edge or a cassette line is at least this long, and this much longer than wide.
 LINE_MM, LINE_ELONGATION = 20.0, 8.0
+#: A strand as long as that is calcium when it lies in the limb and the method is that sure of it.
+STRAND_INSIDE, STRAND_SCORE = 0.9, 0.8
 _BLOCK = 64  # pixels; see `_islands`
 
 
@@ -226,15 +228,22 @@ def _parts(
 
 def _foreign(candidate: Candidate, grounds: Grounds) -> Reason | None:
     """What people and machines put on films: marks, metal, edges; or something beside the limb."""
-    length = float(np.hypot(*candidate.mask.shape)) * grounds.mm
     in_limb = candidate.share(grounds.limb) > 0.5
-    if length >= LINE_MM and elongation(candidate.mask) >= LINE_ELONGATION:
+    if _is_line(candidate, grounds):
         return Reason.COLLIMATION
     if _is_hard(candidate, grounds):
         return Reason.TEXT if _is_glyph(candidate, grounds.mm) else Reason.METAL
     if _touches_border(candidate, grounds.valid):
         return Reason.BORDER
     return None if in_limb else Reason.OUTSIDE_LIMB
+
+
+def _is_line(candidate: Candidate, grounds: Grounds) -> bool:
+    """Whether it is long and straight as a field's edge is, and no strand of calcium along a fascia."""
+    length = float(np.hypot(*candidate.mask.shape)) * grounds.mm
+    if length < LINE_MM or elongation(candidate.mask) < LINE_ELONGATION:
+        return False
+    return candidate.score < STRAND_SCORE or candidate.share(grounds.limb) < STRAND_INSIDE
 
 
 def _unlikely(candidate: Candidate, grounds: Grounds) -> Reason | None:
