@@ -68,7 +68,7 @@ class Plan:
         return tuple(accumulate(self.rounds))
 
 
-PRETRAINED = Plan(rounds=(4000,), seed=151, warm_up=200, pretrained=True, decay=1e-2, calm=0.35)
+PRETRAINED = Plan(rounds=(4000,), seed=151, warm_up=200, check_every=1000, pretrained=True, decay=1e-2, calm=0.35)
 """The run of the pretrained finder, the third beside the last two rounds of `Plan()`."""
 
 
