@@ -1,6 +1,6 @@
 """Train the weights: python -m calcimeasure.training DATA_FOLDER --out weights.
 
-Trains the finder on films and drawn limbs, then the outline network on what the finder sees, then fits the judge on
+Trains the finders on films and drawn limbs, then the outline network on what they see, then fits the judge on
 held-back films, and writes both ONNX files, their safetensors and deposits.json, which tells how they are used. With
 --drawn-only it sees drawn limbs alone and writes deposits-free and outline-free. Interrupted, the same command goes on
 from the last checkpoint in the scratch folder.
