@@ -18,7 +18,7 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.boundary import doubts, shipped_outline_error, with_boundary_error
+from calcimeasure.steps.boundary import Unseen, doubts, is_unread, shipped_outline_error, with_boundary_error
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
@@ -200,8 +200,11 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
     if image.kind is Kind.RADIOGRAPH:
         known = found.labels.doubts or outline_doubts(image, found, numbers.deposits, recipe)
+        rows = numbers.deposits
+        alone = is_unread(rows, known) or (not rows and is_automatic(image, found, recipe))
         found = replace(found, labels=replace(found.labels, doubts=known))
-        numbers = _with_density(with_boundary_error(numbers, known), image, found, wedge)
+        numbers = with_boundary_error(numbers, known, unseen_on(image) if alone else None)
+        numbers = _with_density(numbers, image, found, wedge)
     elif image.kind is Kind.PHOTO and found.labels.count and image.pixels.ndim == 3:
         numbers = numbers.with_colours(_colours(image, found.labels))
     return Analysis(image, found, numbers, recipe, wedge.calibration)
@@ -209,9 +212,22 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
 
 def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, float]:
     """How much the networks doubted each outline they drew, by number; empty for photos and other methods."""
-    if image.kind is not Kind.RADIOGRAPH or found.probability is None or recipe.segment.method != "learned":
+    if found.probability is None or not is_automatic(image, found, recipe):
         return {}
     return doubts(rows, found.labels, found.probability)
+
+
+def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:
+    """Whether the networks drew these outlines on a film, and nobody else."""
+    return image.kind is Kind.RADIOGRAPH and found.probability is not None and recipe.segment.method == "learned"
+
+
+def unseen_on(image: Image) -> Unseen:
+    """What the total of an automatic search errs by besides its outlines; of a film of unknown scale, as assumed."""
+    from calcimeasure.steps.segment.limb import NOMINAL_MM
+
+    assumed = (NOMINAL_MM / max(image.shape)) ** 2
+    return Unseen.at(assumed if image.spacing is None else image.spacing.pixel_mm2)
 
 
 def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge: _Wedge) -> Measurement:

@@ -3,8 +3,9 @@
 A network that doubts where a deposit ends gives its border probabilities between 0 and 1. Their spread, the sum of
 p (1 - p) over the deposit and the pixels around it, over its area, is the *doubt*: about 0.02 for a large, sharp
 deposit, 0.3 for a faint speck. The error of the area, as a share of it, follows the doubt and the size: of two equally
-doubtful outlines the larger one may lack a whole part. How fast, and how far, is fitted to films with known calcium,
-drawn ones and real limbs (``benchmarks/renew_boundary_error.py``).
+doubtful outlines the larger one may lack a whole part. A total errs by what was missed, or is no calcium at all, too:
+its bar holds a further part, the same for every film, as long as no person went through the outlines. How fast, and how
+far, is fitted to films with known calcium, drawn ones and real limbs (``benchmarks/renew_boundary_error.py``).
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ MOST = 1.0
 #: Doubt, and area in pixels, for which `OutlineError.factor` is the error.
 USUAL_DOUBT, USUAL_PX = 0.1, 300.0
 
-_FORMAT = "calcimeasure outline error 2"
-_RANGES = {"factor": (1e-6, 100.0), "power": (-2.0, 5.0), "size_power": (-2.0, 2.0)}
+_FORMAT = "calcimeasure outline error 3"
+_RANGES = {"factor": (1e-6, 100.0), "power": (-2.0, 5.0), "size_power": (-2.0, 2.0), "unseen_mm2": (0.0, 10_000.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class OutlineError:
         Above 0.
     power, size_power : float
         How fast the error changes with the doubt, and with the area in pixels.
+    unseen_mm2 : float
+        Standard deviation that a film's automatic total has besides: calcium that was missed, and what is none.
     origin : str
         What they were fitted to, in words.
     """
@@ -59,6 +62,7 @@ class OutlineError:
     factor: float
     power: float
     size_power: float
+    unseen_mm2: float
     origin: str
 
     @classmethod
@@ -72,8 +76,8 @@ class OutlineError:
         """
         if not isinstance(facts, Mapping) or facts.get("format") != _FORMAT or not isinstance(facts.get("origin"), str):
             raise MeasurementRefused(f"this is no '{_FORMAT}': make it anew with renew_boundary_error.py")
-        factor, power, size_power = (_number(facts, name) for name in _RANGES)
-        return cls(factor, power, size_power, facts["origin"])
+        factor, power, size_power, unseen = (_number(facts, name) for name in _RANGES)
+        return cls(factor, power, size_power, unseen, facts["origin"])
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and texts, ready for `json.dumps`."""
@@ -127,8 +131,32 @@ def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
     return float(np.sum(chance[own] * (1 - chance[own]), dtype=np.float64)) / row.area_px.value
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What the total of an automatic search of a film errs by besides its outlines: standard deviations.
+
+    Parameters
+    ----------
+    px : float
+        In pixels of the film.
+    mm2 : float
+    """
+
+    px: float
+    mm2: float
+
+    @classmethod
+    def at(cls, pixel_mm2: float, error: OutlineError | None = None) -> Unseen:
+        """For a film of that pixel size, known or assumed; by the shipped error when none is given."""
+        mm2 = (error or shipped_outline_error()).unseen_mm2
+        return cls(mm2 / pixel_mm2, mm2)
+
+
 def with_boundary_error(
-    measurement: Measurement, doubted: Mapping[int, float], error: OutlineError | None = None
+    measurement: Measurement,
+    doubted: Mapping[int, float],
+    unseen: Unseen | None = None,
+    error: OutlineError | None = None,
 ) -> Measurement:
     """The measurement with error bars that follow the segmenter's own doubt; values stay as they are.
 
@@ -138,16 +166,17 @@ def with_boundary_error(
         With the geometric error bars of `calcimeasure.measure`.
     doubted : mapping of int to float
         The doubt of every outline that no person drew or accepted; the bars of the others stay.
+    unseen : Unseen, optional
+        What the total may lack besides, or hold too much; `None` where a person went through the outlines.
     error : OutlineError, optional
         The shipped one when left out.
 
     Notes
     -----
-    The error bar is never narrower than the geometric one. In the total those of automatic outlines are added up, not
-    in squares: networks err alike on all deposits of a film. What was missed, or is no calcium at all, is not in it.
+    The error bar is never narrower than the geometric one.
     """
     rows = tuple(widened(row, doubted.get(row.label), error) for row in measurement.deposits)
-    return summed(replace(measurement, deposits=rows), doubted)
+    return summed(replace(measurement, deposits=rows), doubted, unseen)
 
 
 def widened(row: Deposit, doubted: float | None, error: OutlineError | None = None) -> Deposit:
@@ -157,33 +186,42 @@ def widened(row: Deposit, doubted: float | None, error: OutlineError | None = No
     px, mm2 = row.area_px, row.area_mm2
     share = (error or shipped_outline_error()).relative_sd(doubted, px.value)
     sd = max(share * px.value, px.sd or 0.0)
-    area = None if mm2 is None else _with(mm2, sd * mm2.value / px.value, mm2.value)
-    return replace(row, area_px=_with(px, sd, px.value), area_mm2=area)
+    area = None if mm2 is None else _with(mm2, {"outline": sd * mm2.value / px.value})
+    return replace(row, area_px=_with(px, {"outline": sd}), area_mm2=area)
 
 
-def summed(measurement: Measurement, doubted: Mapping[int, float]) -> Measurement:
-    """The totals of rows that are `widened` already: automatic outlines err together, a person's each for itself."""
-    if doubted.keys().isdisjoint(row.label for row in measurement.deposits):
+def summed(measurement: Measurement, doubted: Mapping[int, float], unseen: Unseen | None = None) -> Measurement:
+    """The totals of rows that are `widened` already, each outline for itself, and what is `unseen` besides.
+
+    Without a doubted outline and without anything unseen they stay as they are.
+    """
+    rows = measurement.deposits
+    if unseen is None and not is_unread(rows, doubted):
         return measurement
     px, mm2 = measurement.area_px, measurement.area_mm2
-    sd_px = _together({row.label: row.area_px.sd or 0.0 for row in measurement.deposits}, doubted)
+    outlines = math.hypot(*(row.area_px.sd or 0.0 for row in rows))
+    px = _with(px, _parts(outlines, None if unseen is None else unseen.px))
     if mm2 is None:
-        return replace(measurement, area_px=_with(px, sd_px, px.value))
-    outlines = {row.label: _outline(row.area_mm2) for row in measurement.deposits if row.area_mm2}
-    total = _with(mm2, _together(outlines, doubted), mm2.value)
-    return replace(measurement, area_px=_with(px, sd_px, px.value), area_mm2=total)
+        return replace(measurement, area_px=px)
+    outlines = math.hypot(*(_outline(row.area_mm2) for row in rows if row.area_mm2))
+    parts = _parts(outlines, None if unseen is None else unseen.mm2)
+    return replace(measurement, area_px=px, area_mm2=_with(mm2, parts))
 
 
-def _together(sds: Mapping[int, float], doubted: Mapping[int, float]) -> float:
-    automatic = math.fsum(sd for number, sd in sds.items() if number in doubted)
-    return math.hypot(automatic, *(sd for number, sd in sds.items() if number not in doubted))
+def is_unread(rows: Iterable[Deposit], doubted: Mapping[int, float]) -> bool:
+    """Whether one of these outlines is the networks' alone."""
+    return any(row.label in doubted for row in rows)
+
+
+def _parts(outlines: float, unseen: float | None) -> dict[str, float]:
+    return {"outline": outlines} if unseen is None else {"outline": outlines, "unseen": unseen}
 
 
 def _outline(area: Quantity) -> float:
     return dict(area.components).get("outline", 0.0)
 
 
-def _with(area: Quantity, outline: float, value: float) -> Quantity:
-    """The area with another error of its outline; its scale's error stays."""
-    parts = {**dict(area.components), "outline": outline}
-    return Quantity(value, math.hypot(*parts.values()), area.unit, tuple(parts.items()))
+def _with(area: Quantity, parts: Mapping[str, float]) -> Quantity:
+    """The area with other parts of its error; those of its scale stay."""
+    every = {**dict(area.components), **parts}
+    return Quantity(area.value, math.hypot(*every.values()), area.unit, tuple(every.items()))

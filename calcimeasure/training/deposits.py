@@ -8,7 +8,8 @@ deposit gets its own edge (steep to soft), texture and height.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -167,31 +168,39 @@ def dust(canvas: Canvas, rng: np.random.Generator) -> Array:
 
 
 def _path(canvas: Canvas, rng: np.random.Generator, bend: float) -> NDArray[np.float64]:
-    """A wandering line about as long as the deposit, centred in the window."""
-    steps = 24
-    heading = canvas.angle + np.cumsum(rng.normal(0, bend, steps))
+    """A line about as long as the deposit, centred in the window: it wanders, or it has sharp bends, or waves."""
+    steps, kind = 24, rng.random()
+    turns = rng.normal(0, bend, steps)
+    if kind < 0.25:
+        turns = np.where(rng.random(steps) < 0.1, rng.normal(0, 1, steps), 0.3 * turns)
+    elif kind < 0.4:
+        phase = rng.uniform(0, 6.3) + np.linspace(0, rng.uniform(3, 15), steps)
+        turns = 0.3 * turns + rng.uniform(0.1, 0.5) * np.cos(phase)
+    heading = canvas.angle + np.cumsum(turns)
     walk = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0) * (2 * canvas.radius / steps)
     return np.asarray(walk - walk.mean(0) + canvas.middle)
 
 
 def strand(canvas: Canvas, rng: np.random.Generator) -> Array:
-    """A thread or chain along fascia, vessel or tendon, with changing width and gaps."""
-    out = canvas.blank()
-    points, gaps = _path(canvas, rng, rng.uniform(0.03, 0.3)), float(rng.choice([0.0, 0.0, 0.15]))
+    """A thread or chain along fascia, vessel or tendon, with changing width and gaps; one in seven forks."""
+    bend, gaps = rng.uniform(0.03, 0.3), float(rng.choice([0.0, 0.0, 0.15]))
     width = np.exp(rng.uniform(np.log(0.3), np.log(2.6))) / canvas.mm / 2
-    for k in range(len(points) - 1):
+    points = _path(canvas, rng, bend)
+    out = _thread(canvas.blank(), points, width, gaps, rng)
+    if rng.random() < 0.15:
+        branch = _path(replace(canvas, angle=canvas.angle + rng.uniform(0.4, 1.4)), rng, bend)[: rng.integers(6, 20)]
+        _thread(out, branch - branch[0] + points[rng.integers(len(points))], width, gaps, rng)
+    return out
+
+
+def _thread(out: Array, points: NDArray[np.float64], width: float, gaps: float, rng: np.random.Generator) -> Array:
+    """Raise a row of ellipsoids along a line on `out`, in place."""
+    for here, there in pairwise(points):
         if rng.random() < gaps:
             continue
-        delta = points[k + 1] - points[k]
-        a = max(width * rng.uniform(0.6, 1.3), float(np.hypot(*delta)))
-        _bump(
-            out,
-            points[k],
-            (a, width * rng.uniform(0.5, 1.1)),
-            float(np.arctan2(delta[1], delta[0])),
-            rng.uniform(0.4, 1),
-            0.5,
-        )
+        delta = there - here
+        axes = (max(width * rng.uniform(0.6, 1.3), float(np.hypot(*delta))), width * rng.uniform(0.5, 1.1))
+        _bump(out, here, axes, float(np.arctan2(delta[1], delta[0])), rng.uniform(0.4, 1), 0.5)
     return out
 
 
@@ -265,7 +274,7 @@ FAMILIES: dict[str, Family] = {
     "dust": dust,
     "lobulated": lobulated,
 }
-_SHARES = (0.14, 0.13, 0.25, 0.06, 0.08, 0.11, 0.07, 0.05, 0.04, 0.07)
+_SHARES = (0.12, 0.13, 0.28, 0.07, 0.08, 0.11, 0.07, 0.05, 0.03, 0.06)
 SIZES_MM = {
     "nodule": (1.0, 22.0),
     "cluster": (2.0, 16.0),

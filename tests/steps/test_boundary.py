@@ -7,10 +7,10 @@ import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingOrigin, measure
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.boundary import OutlineError, doubt, doubts, shipped_outline_error, with_boundary_error
+from calcimeasure.steps.boundary import OutlineError, Unseen, doubt, doubts, shipped_outline_error, with_boundary_error
 
 SIDE = 60
-ERROR = OutlineError(0.25, 1.5, 0.5, "a test")
+ERROR = OutlineError(0.25, 1.5, 0.5, 8.0, "a test")
 
 
 def film(mm: float | None = 0.5) -> tuple[Image, Labels]:
@@ -27,10 +27,10 @@ def chance(labels: Labels, width: float) -> np.ndarray:
     return sure
 
 
-def doubted(width: float, mm: float | None = 0.5):
+def doubted(width: float, mm: float | None = 0.5, unseen: Unseen | None = None):
     image, labels = film(mm)
     found = measure(image, labels)
-    return with_boundary_error(found, doubts(found.deposits, labels, chance(labels, width)), ERROR)
+    return with_boundary_error(found, doubts(found.deposits, labels, chance(labels, width)), unseen, ERROR)
 
 
 def test_doubt_widens_the_bar_and_leaves_the_value() -> None:
@@ -49,23 +49,33 @@ def test_doubt_is_a_share_of_the_area_and_stops_at_the_neighbour() -> None:
     assert doubt(second, labels, chance(labels, 0.6)) == 0
 
 
-def test_millimetres_follow_pixels_and_the_total_adds_up() -> None:
+def test_millimetres_follow_pixels_and_squares_add_up_in_the_total() -> None:
     found = doubted(0.6)
     assert found.area_mm2 is not None
     assert found.area_mm2.sd == pytest.approx(0.25 * (found.area_px.sd or 0))
-    assert found.area_px.sd == pytest.approx(sum(d.area_px.sd or 0 for d in found.deposits))
+    assert found.area_px.sd == pytest.approx(np.hypot(*(d.area_px.sd or 0 for d in found.deposits)))
 
 
-def test_in_a_total_automatic_outlines_err_together_and_a_persons_each_for_itself() -> None:
+def test_a_persons_outline_keeps_its_bar() -> None:
     image, labels = film()
     plain = measure(image, labels)
     first, second = (d.area_px.sd or 0 for d in plain.deposits)
-    found = with_boundary_error(plain, {1: 0.2}, ERROR)
+    found = with_boundary_error(plain, {1: 0.2}, None, ERROR)
     wide = found.deposits[0].area_px.sd or 0
     assert wide > first
     assert found.deposits[1] == plain.deposits[1]
     assert found.area_px.sd == pytest.approx(np.hypot(wide, second))
-    assert with_boundary_error(plain, {}, ERROR) == with_boundary_error(plain, {7: 0.2}, ERROR) == plain
+    assert with_boundary_error(plain, {}, None, ERROR) == with_boundary_error(plain, {7: 0.2}, None, ERROR) == plain
+
+
+def test_what_is_unseen_widens_the_total_alone() -> None:
+    plain, wide = doubted(0.6), doubted(0.6, unseen=Unseen.at(0.25, ERROR))
+    assert wide.deposits == plain.deposits
+    assert wide.area_px.sd == pytest.approx(np.hypot(plain.area_px.sd or 0, 8 / 0.25))
+    assert wide.area_mm2 is not None
+    assert plain.area_mm2 is not None
+    assert wide.area_mm2.sd == pytest.approx(np.hypot(plain.area_mm2.sd or 0, 8))
+    assert dict(wide.area_mm2.components)["unseen"] == 8
 
 
 def test_no_scale_no_millimetres() -> None:
@@ -87,6 +97,7 @@ def test_the_shipped_error_round_trips_and_says_where_it_comes_from() -> None:
         ({"factor": 0}, "'factor' is no number in range"),
         ({"power": "steep"}, "'power' is no number in range"),
         ({"size_power": 9}, "'size_power' is no number in range"),
+        ({"unseen_mm2": -1}, "'unseen_mm2' is no number in range"),
     ],
 )
 def test_a_strange_file_is_refused(change: dict[str, object], message: str) -> None:
