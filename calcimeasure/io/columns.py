@@ -52,7 +52,7 @@ _DENSITY = (
 
 _AREA_SD = (
     _number("area_mm2_sd_outline", "the outline's part of area_mm2_sd (its place, and the pixel grid)", "mm2"),
-    _number("area_mm2_sd_scale", "the scale's part of area_mm2_sd; the squares of both add up", "mm2"),
+    _number("area_mm2_sd_scale", "the scale's part of area_mm2_sd; the squares of all parts add up", "mm2"),
 )
 
 _WHITENESS = (
@@ -76,7 +76,7 @@ IMAGES = (
     _integer("deposits", "number of deposits"),
     _integer("area_px", "total deposit area in pixels", "px"),
     _number("area_mm2", "total deposit area; empty when the scale is unknown", "mm2"),
-    _number("area_mm2_sd", "standard deviation of area_mm2 (outline and scale)", "mm2"),
+    _number("area_mm2_sd", "standard deviation of area_mm2 (outline, scale and what is unseen)", "mm2"),
     _number(
         "contrast_mean", "mean brightness of deposit pixels over local soft tissue; empty on photos", "pixel value"
     ),
@@ -103,6 +103,12 @@ IMAGES = (
     *_DENSITY,
     _text("hydroxyapatite_source", "where the factor for hydroxyapatite comes from, in the user's words"),
     *_AREA_SD,
+    _number(
+        "area_mm2_sd_unseen",
+        "the part of area_mm2_sd for what an automatic search misses, or takes for calcium; empty once a person went "
+        "through all outlines",
+        "mm2",
+    ),
     _number("spacing_sd_mm", "standard deviation of the spacing, along rows and columns alike", "mm"),
     _number("tilt_degrees", "angle between the marker's plane and the sensor; areas are measured in it", "degree"),
     *_WHITENESS,
@@ -115,7 +121,7 @@ DEPOSITS = (
     _integer("label", "number of the deposit in the label image"),
     _integer("area_px", "area in pixels", "px"),
     _number("area_mm2", "area; empty when the scale is unknown", "mm2"),
-    _number("area_mm2_sd", "standard deviation of area_mm2 (outline and scale)", "mm2"),
+    _number("area_mm2_sd", "standard deviation of area_mm2 (outline, scale and what is unseen)", "mm2"),
     _number("diameter_mm", "diameter of the disc of equal area", "mm"),
     _number("feret_mm", "largest distance between two corners of the deposit's pixels", "mm"),
     _number("perimeter_mm", "length of the outline", "mm"),

@@ -51,6 +51,7 @@ def image_row(analysis: Analysis) -> Row:
         "hydroxyapatite_source": numbers.density.hydroxyapatite_source if numbers.density else None,
         **_colour_cells(numbers.colours),
         **_area_sd_cells(numbers.area_mm2),
+        "area_mm2_sd_unseen": dict(numbers.area_mm2.components).get("unseen") if numbers.area_mm2 else None,
         "spacing_sd_mm": image.spacing.sd_mm if image.spacing else None,
         "tilt_degrees": image.plane.tilt_degrees if image.plane else None,
     }
