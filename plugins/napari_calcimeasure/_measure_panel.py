@@ -642,9 +642,8 @@ class MeasurePanel(QWidget):
 
     def _lists(self) -> QWidget:
         self.total = QLabel("–", objectName="total")
-        self.total.setToolTip(
-            "Sum of all deposits with its 95 % interval: outline, scale and, until you went through all outlines, what is missed"
-        )
+        parts = "outline, scale and, until you went through all outlines, what is missed"
+        self.total.setToolTip(f"Sum of all deposits with its 95 % interval: {parts}")
         font = self.total.font()
         font.setPointSizeF(font.pointSizeF() * 1.2)
         font.setBold(True)
