@@ -21,7 +21,7 @@ from calcimeasure.steps.segment.judge import FACTS
 from calcimeasure.steps.segment.learned import Networks
 from calcimeasure.steps.segment.weights import Weights
 from calcimeasure.training.drawn import drawn_films
-from calcimeasure.training.export import export_onnx, load_weights, save_weights
+from calcimeasure.training.export import export_onnx, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
 from calcimeasure.training.network import Finder, Looks
@@ -47,24 +47,14 @@ def main() -> None:
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     last = train_finder(data, scratch / "films", plan)
-    before = _finder_of_round_before(scratch / "films", plan, last)
     pretrained = train_finder(data, scratch / "pretrained", _pretrained(plan))
-    for finder, name in ((last, "deposits"), (before, "deposits-before"), (pretrained, "deposits-pretrained")):
+    for finder, name in ((last, "deposits"), (pretrained, "deposits-pretrained")):
         save_weights(finder, out / f"{name}.safetensors")
-    looks = Looks(pretrained, before, last).eval()
+    looks = Looks(pretrained, last).eval()
     export_onnx(looks, out / "deposits.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1)
     _draw_outlines(looks, data, out, scratch / "films", settings)
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
-
-
-def _finder_of_round_before(scratch: Path, plan: Plan, last: nn.Module) -> nn.Module:
-    """What the last round but one ended with; the last one itself where there was one round only."""
-    if len(plan.rounds) < 2:
-        return last
-    before = Finder(plan.widths).eval()
-    load_weights(before, scratch / f"round-{len(plan.rounds) - 1}.safetensors")
-    return before
 
 
 def _pretrained(plan: Plan) -> Plan:

@@ -22,7 +22,7 @@ COUNTED_VISIBILITY = 2.0
 INSIDE = 0.1
 """Share of a finding that lies in deposits, from which on it counts as one."""
 LEAST_MM2 = 0.5
-FALSE_PER_FILM = 0.85
+FALSE_PER_FILM = 1.05
 PRIOR = 1.0
 """Weight of the prior that keeps the weights small; facts are scaled to deviation 1 before."""
 

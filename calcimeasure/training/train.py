@@ -68,8 +68,8 @@ class Plan:
         return tuple(accumulate(self.rounds))
 
 
-PRETRAINED = Plan(rounds=(4000,), seed=151, warm_up=200, check_every=1000, pretrained=True, decay=1e-2, calm=0.35)
-"""The run of the pretrained finder, the third beside the last two rounds of `Plan()`."""
+PRETRAINED = Plan(rounds=(4000, 4500), seed=151, warm_up=200, check_every=1500, pretrained=True, decay=1e-2, calm=0.35)
+"""The run of the pretrained finder, the second beside the last round of `Plan()`."""
 
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> nn.Module:

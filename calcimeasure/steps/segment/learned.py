@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -242,14 +243,21 @@ def _enlarged_by(factor: float, grey: Map, finder: Any, tile: int) -> Map:
 def _tiled(padded: Map, finder: Any, tile: int) -> Map:
     """The finder over the whole film, tile by tile; margins end at the film's own border."""
     out = np.zeros_like(padded)
-    for row in range(0, padded.shape[0], tile):
-        for column in range(0, padded.shape[1], tile):
-            top, left = max(0, row - MARGIN), max(0, column - MARGIN)
-            part = np.ascontiguousarray(padded[top : row + tile + MARGIN, left : column + tile + MARGIN])
-            chance = finder.run(None, {"film": part[None, None]})[0][0, 0]
-            core = out[row : row + tile, column : column + tile]
-            core[:] = chance[row - top :, column - left :][: core.shape[0], : core.shape[1]]
+    down, across = (_spans(side, tile) for side in padded.shape)
+    for rows, columns in product(down, across):
+        top, left = max(0, rows.start - MARGIN), max(0, columns.start - MARGIN)
+        part = np.ascontiguousarray(padded[top : rows.stop + MARGIN, left : columns.stop + MARGIN])
+        chance = finder.run(None, {"film": part[None, None]})[0][0, 0]
+        out[rows, columns] = chance[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return out
+
+
+def _spans(side: int, tile: int) -> list[slice]:
+    """The cores along one side: `tile` long, those at the film's ends by the margin that they do not need longer."""
+    if side <= tile + 2 * MARGIN:
+        return [slice(0, side)]
+    inner = range(tile + MARGIN, side - MARGIN, tile)
+    return [slice(start, stop) for start, stop in pairwise((0, *inner, side))]
 
 
 def _outline_blocks(grey: Map, hint: Map, network: Any) -> Map:
