@@ -112,7 +112,7 @@ def main() -> None:
         tell_all([match for n in range(count) for match in _read(n)])
         return
     if args.what == "cases":
-        scores: Iterable[Score] = (score(image, truth) for image, truth in _bench(args.folder, count))
+        scores: Iterable[Score] = (score(image, truth) for image, truth in bench_films(args.folder, count))
     else:
         first = FIRST[args.what]
         scores = scored(args.what, range(first, first + count), args.jobs)
@@ -214,7 +214,7 @@ def tell(what: str, matches: list[Match]) -> None:
     print(f"{what:42} n {len(matches):4} coverage {share:.3f} half-width {half:.3f} error {error:.3f}", flush=True)
 
 
-def _bench(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
+def bench_films(folder: Path, count: int) -> Iterator[tuple[Image, np.ndarray]]:
     """Bench films with the numbers of their deposits, those too faint to count negative."""
     with (folder / "spacing.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))[:count]

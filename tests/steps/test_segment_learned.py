@@ -11,7 +11,16 @@ from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, r
 from calcimeasure.io.masks import read_labels
 from calcimeasure.io.tables import read_spacings
 from calcimeasure.phantom.film import draw_film, random_film_scene
-from calcimeasure.steps.segment.learned import STRIDE, Networks, finder_map, segment_learned, stretched
+from calcimeasure.steps.segment.learned import (
+    MARGIN,
+    STRIDE,
+    TILE,
+    Networks,
+    _spans,
+    finder_map,
+    segment_learned,
+    stretched,
+)
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
@@ -28,6 +37,14 @@ def test_the_map_does_not_depend_on_the_tiling(film: Image) -> None:
     whole = finder_map(grey, 0.5, networks)
     for tile in (STRIDE * 15, STRIDE * 24):
         assert abs(finder_map(grey, 0.5, networks, tile) - whole).max() < 1e-3
+
+
+@pytest.mark.parametrize("side", [16, 1312, 1328, 2144, 2160, 5008])
+def test_the_cores_of_tiles_cover_a_side_once_and_their_parts_are_no_larger_than_said(side: int) -> None:
+    cores = _spans(side, TILE)
+    assert [n for core in cores for n in range(core.start, core.stop)] == list(range(side))
+    parts = [min(side, core.stop + MARGIN) - max(0, core.start - MARGIN) for core in cores]
+    assert max(parts) <= TILE + 2 * MARGIN
 
 
 def test_the_same_film_gives_the_same_mask_whatever_the_threads(film: Image) -> None:
