@@ -121,7 +121,7 @@ DEPOSITS = (
     _integer("label", "number of the deposit in the label image"),
     _integer("area_px", "area in pixels", "px"),
     _number("area_mm2", "area; empty when the scale is unknown", "mm2"),
-    _number("area_mm2_sd", "standard deviation of area_mm2 (outline, scale and what is unseen)", "mm2"),
+    _number("area_mm2_sd", "standard deviation of area_mm2 (outline and scale)", "mm2"),
     _number("diameter_mm", "diameter of the disc of equal area", "mm"),
     _number("feret_mm", "largest distance between two corners of the deposit's pixels", "mm"),
     _number("perimeter_mm", "length of the outline", "mm"),
