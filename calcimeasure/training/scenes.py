@@ -64,7 +64,7 @@ def cut_patch(
     spot = hotspots[int(rng.integers(len(hotspots)))] if hotspots and rng.random() < 0.3 else None
     film = films[spot.film if spot else _pick(films, rng)]
     y, x = (spot.y_mm / film.mm, spot.x_mm / film.mm) if spot else _somewhere(film, rng)
-    zoom = mm / film.mm * float(np.exp(rng.uniform(-0.3, 0.3)))
+    zoom = mm / film.mm * _nearness(rng)
     turn = float(rng.choice([0, 90, 180, 270])) + float(rng.normal(0, 8))
     matrix = _view(y, x, zoom, turn, rng.random() < 0.5, side, rng.uniform(-side / 4, side / 4, 2))
     return _warp(film, *_bent(matrix, side, rng))
@@ -85,6 +85,12 @@ def _somewhere(film: Film, rng: np.random.Generator) -> tuple[float, float]:
         if film.limb[y, x] or rng.random() < 0.08:
             break
     return float(y), float(x)
+
+
+def _nearness(rng: np.random.Generator) -> float:
+    """Factor on the film's pixels; one view in four shows an enlarged part: the true size of these films is unknown."""
+    low, high = (-0.8, -0.3) if rng.random() < 0.25 else (-0.3, 0.3)
+    return float(np.exp(rng.uniform(low, high)))
 
 
 def _view(

@@ -68,7 +68,16 @@ class Plan:
         return tuple(accumulate(self.rounds))
 
 
-PRETRAINED = Plan(rounds=(4000, 4500), seed=151, warm_up=200, check_every=1500, pretrained=True, decay=1e-2, calm=0.35)
+PRETRAINED = Plan(
+    rounds=(4000, 4500, 4500),
+    seed=151,
+    warm_up=200,
+    check_every=1500,
+    drawn=36,
+    pretrained=True,
+    decay=1e-2,
+    calm=0.35,
+)
 """The run of the pretrained finder, the second beside the last round of `Plan()`."""
 
 
