@@ -9,6 +9,7 @@ from the last checkpoint in the scratch folder.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import logging
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from calcimeasure.steps.segment.judge import FACTS
 from calcimeasure.steps.segment.learned import Networks
 from calcimeasure.steps.segment.weights import Weights
 from calcimeasure.training.drawn import drawn_films
-from calcimeasure.training.export import export_onnx, save_weights
+from calcimeasure.training.export import export_onnx, load_weights, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
 from calcimeasure.training.network import Finder, Looks
@@ -47,14 +48,25 @@ def main() -> None:
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     last = train_finder(data, scratch / "films", plan)
-    pretrained = train_finder(data, scratch / "pretrained", _pretrained(plan))
-    for finder, name in ((last, "deposits"), (pretrained, "deposits-pretrained")):
+    again = _pretrained(plan)
+    pretrained = train_finder(data, scratch / "pretrained", again)
+    before = _round_before(pretrained, scratch / "pretrained", again)
+    finders = {"deposits-pretrained": pretrained, "deposits-pretrained-before": before, "deposits": last}
+    for name, finder in finders.items():
         save_weights(finder, out / f"{name}.safetensors")
-    looks = Looks(pretrained, last).eval()
+    looks = Looks(*finders.values()).eval()
     export_onnx(looks, out / "deposits.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1)
     _draw_outlines(looks, data, out, scratch / "films", settings)
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
+
+
+def _round_before(finder: nn.Module, scratch: Path, plan: Plan) -> nn.Module:
+    """What the last round but one ended with; the finder itself where there was one round only."""
+    before = copy.deepcopy(finder)
+    if len(plan.rounds) > 1:
+        load_weights(before, scratch / f"round-{len(plan.rounds) - 1}.safetensors")
+    return before
 
 
 def _pretrained(plan: Plan) -> Plan:

@@ -78,7 +78,7 @@ PRETRAINED = Plan(
     decay=1e-2,
     calm=0.35,
 )
-"""The run of the pretrained finder, the second beside the last round of `Plan()`."""
+"""The run of the pretrained finder, whose last two rounds stand beside the last one of `Plan()`."""
 
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> nn.Module:
