@@ -1,5 +1,8 @@
-"""What is dropped as an edge of the field, and what is a strand of calcium."""
+"""What is dropped as an edge of the field or as metal, and what is calcium all the same."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
@@ -34,3 +37,19 @@ def test_a_long_straight_thing_is_an_edge_unless_it_is_surely_calcium(
 ) -> None:
     one = Candidate(20, column, np.ones((rows, width), bool), score)
     assert verdict(one, grounds()) is reason
+
+
+@pytest.mark.parametrize(
+    ("around", "blur_px", "reason"),
+    [(0.3, 0.0, Reason.METAL), (0.6, 0.0, Reason.METAL), (0.6, 4.0, None), (0.8, 0.0, None)],
+    ids=["steel in soft tissue", "steel over bone", "calcium over bone", "calcium on an overexposed bone"],
+)
+def test_what_is_at_the_ceiling_from_rim_to_rim_is_metal(around: float, blur_px: float, reason: Reason | None) -> None:
+    inside = np.zeros(SHAPE, np.float32)
+    inside[100:140, 40:70] = 1
+    rounded = cv2.GaussianBlur(inside, (0, 0), blur_px) if blur_px else inside
+    film = np.clip(around + 0.7 * rounded, 0, 1)
+    found = rounded > 0.1
+    one = Candidate(80, 20, found[80:160, 20:90], 0.9)
+    ground = grounds()
+    assert verdict(one, replace(ground, film=film.astype(np.float32))) is reason

@@ -20,6 +20,8 @@ from calcimeasure.steps.segment.settings import SegmentSettings
 SKIN_MM = 3.0
 #: A lead or burnt-in mark: its top is flat at the film's brightest value, and its rim falls this much within 2 px.
 HARD_FLAT, HARD_STEP = 0.4, 0.5
+#: Over bone, which is bright itself, the rim falls less; but calcium is not at the ceiling from rim to rim.
+WHOLLY_FLAT, WHOLLY_STEP = 0.95, 0.35
 #: Letters are drawn with strokes thinner than this and stand no taller than this.
 STROKE_MM, GLYPH_MM = 4.0, 20.0
 #: A collimation edge or a cassette line is at least this long, and this much longer than wide.
@@ -264,11 +266,12 @@ def _is_hard(candidate: Candidate, grounds: Grounds) -> bool:
     """Whether it is flat at the film's ceiling with a razor-sharp rim, as lead, steel and burnt-in letters are."""
     window, mask = _padded(candidate, grounds.film.shape, 3)
     grey = grounds.film[window]
-    if (grey[mask > 0] >= 0.985).mean() < HARD_FLAT:
+    flat = (grey[mask > 0] >= 0.985).mean()
+    if flat < HARD_FLAT:
         return False
     rim = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
     step = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
-    return bool(np.median(step[rim]) >= HARD_STEP)
+    return bool(np.median(step[rim]) >= (WHOLLY_STEP if flat >= WHOLLY_FLAT else HARD_STEP))
 
 
 def _is_glyph(candidate: Candidate, mm: float) -> bool:
