@@ -48,9 +48,9 @@ def main() -> None:
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     last = train_finder(data, scratch / "films", plan)
-    again = _pretrained(plan)
-    pretrained = train_finder(data, scratch / "pretrained", again)
-    before = _round_before(pretrained, scratch / "pretrained", again)
+    second = _pretrained(plan)
+    pretrained = train_finder(data, scratch / "pretrained", second)
+    before = _round_before(pretrained, scratch / "pretrained", second)
     finders = {"deposits-pretrained": pretrained, "deposits-pretrained-before": before, "deposits": last}
     for name, finder in finders.items():
         save_weights(finder, out / f"{name}.safetensors")
