@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -26,7 +26,7 @@ class Film:
     """A film stored as uint8; `hard` marks the hard negatives, `answer` the calcium it shows already (1, 2 ...).
 
     `share` is how often it is taken, against a limb film's 1; `calm` how often it is shown unchanged but for a
-    little noise.
+    little noise; `subtle` how many of its deposits are hard to see, on bone.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Film:
     answer: NDArray[np.uint8] | None = None
     share: float = 1.0
     calm: float = 0.0
+    subtle: float = 0.0
 
     def at(self, mm: float) -> Array:
         """The film resampled to `mm` per pixel, 0..1."""
@@ -52,7 +53,8 @@ def load_films(data: Path, part: str, long_side: int = 1400) -> list[Film]:
 def load_others(data: Path, long_side: int = 2300) -> list[Film]:
     """Films of `fit` that are no limbs, at `OTHER_MM` a pixel as they are stored."""
     paths = [path for path in _paths(data, "fit") if path.parent.name == OTHERS]
-    return [read_film(path, long_side, OTHER_MM) for path in paths]
+    films = [read_film(path, long_side, OTHER_MM) for path in paths]
+    return [replace(film, name=f"{film.name} at its own size") for film in films]
 
 
 def _paths(data: Path, part: str) -> list[Path]:

@@ -59,7 +59,7 @@ def outline_network() -> Finder:
 def make_crops(
     finder: nn.Module, data: Path | None, part: str, plan: OutlinePlan, hotspots: Sequence[Hotspot]
 ) -> Bytes:
-    """Crops (n, 4, CROP, CROP): film, hint, truth, weight, each 0..255; `hotspots` count films as the finder does."""
+    """Crops (n, 4, CROP, CROP): film, hint, truth, weight, each 0..255."""
     sizes = [_backgrounds(data, part, plan, side) for side in LONG_SIDES]
     crops: list[Bytes] = []
     for k in range(plan.scenes):

@@ -18,13 +18,15 @@ Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 IGNORED_BELOW = 1.2
 """Deposits fainter than this (contrast over clutter) are held neither for nor against."""
+SUBTLE, SUBTLE_HEIGHT = (1.2, 5.0), (0.06, 0.9)
+"""Contrast over clutter of a deposit that is hard to see, and how high it may be to reach that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """A place on a clean film where the network saw a deposit; mm from the film's corner."""
+    """A place on a clean film, by the film's name, where the network saw a deposit; mm from the film's corner."""
 
-    film: int
+    film: str
     y_mm: float
     x_mm: float
     score: float
@@ -40,6 +42,7 @@ class Patch:
     hard: bool
     answer: NDArray[np.uint8] | None = None
     calm: float = 0.0
+    subtle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +65,24 @@ def cut_patch(
 ) -> Patch:
     """A turned, mirrored, rescaled view of a random place of a random film."""
     spot = hotspots[int(rng.integers(len(hotspots)))] if hotspots and rng.random() < 0.3 else None
-    film = films[spot.film if spot else _pick(films, rng)]
-    y, x = (spot.y_mm / film.mm, spot.x_mm / film.mm) if spot else _somewhere(film, rng)
+    film, (y, x) = (_mined(films, spot) if spot else None) or _random(films, rng)
     zoom = mm / film.mm * _nearness(rng)
     turn = float(rng.choice([0, 90, 180, 270])) + float(rng.normal(0, 8))
     matrix = _view(y, x, zoom, turn, rng.random() < 0.5, side, rng.uniform(-side / 4, side / 4, 2))
     return _warp(film, *_bent(matrix, side, rng))
 
 
-def _pick(films: Sequence[Film], rng: np.random.Generator) -> int:
-    """Index of a film, by its share."""
+def _mined(films: Sequence[Film], spot: Hotspot) -> tuple[Film, tuple[float, float]] | None:
+    """The film of a hotspot and its row and column; `None` where another list of films was mined."""
+    return next(((f, (spot.y_mm / f.mm, spot.x_mm / f.mm)) for f in films if f.name == spot.film), None)
+
+
+def _random(films: Sequence[Film], rng: np.random.Generator) -> tuple[Film, tuple[float, float]]:
+    """A film, by its share, and a place on it."""
     while True:
-        k = int(rng.integers(len(films)))
-        if rng.random() < films[k].share:
-            return k
+        film = films[int(rng.integers(len(films)))]
+        if rng.random() < film.share:
+            return film, _somewhere(film, rng)
 
 
 def _somewhere(film: Film, rng: np.random.Generator) -> tuple[float, float]:
@@ -109,7 +116,7 @@ def _warp(film: Film, columns: Array, rows: Array) -> Patch:
     masks = (film.limb, film.soft) if film.answer is None else (film.limb, film.soft, film.answer)
     limb, soft, *answer = (cv2.remap(m, columns, rows, cv2.INTER_NEAREST) for m in masks)
     own = np.asarray(answer[0]) if answer else None
-    return Patch(grey, np.asarray(limb > 0), np.asarray(soft > 0), film.hard, own, film.calm)
+    return Patch(grey, np.asarray(limb > 0), np.asarray(soft > 0), film.hard, own, film.calm, film.subtle)
 
 
 def _bent(matrix: NDArray[np.float64], side: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -171,14 +178,24 @@ def _pre_expose(grey: Array, rng: np.random.Generator) -> Array:
 
 def _deposit(patch: Patch, mm: float, rng: np.random.Generator) -> Array | None:
     """Thickness map over the patch of one deposit, or None where there is no limb."""
-    spot = _place(patch, mm, rng)
+    subtle = patch.subtle > 0 and rng.random() < patch.subtle
+    spot = _anywhere(patch.limb & ~patch.soft, rng) if subtle else _place(patch, mm, rng)
     if spot is None:
         return None
     _, relief = draw_deposit(mm, rng, _plane(patch.grey, *spot, mm))
     out = np.zeros(patch.grey.shape, np.float32)
     _paste(out, relief, *spot)
     out *= _skin(patch.limb, rng)
-    return out if (out > FOOT).sum() > 5 else None
+    if (out > FOOT).sum() <= 5:
+        return None
+    return _hard_to_see(out, patch.grey, mm, rng) if subtle else out
+
+
+def _hard_to_see(one: Array, clean: Array, mm: float, rng: np.random.Generator) -> Array:
+    """The deposit as thick as a random contrast over the clutter around it wants."""
+    wanted = float(np.exp(rng.uniform(*np.log(SUBTLE)))) / max(visibility(clean, [one], mm)[0], 1e-3)
+    height = float(one.max())
+    return np.asarray(one * (np.clip(height * wanted, *SUBTLE_HEIGHT) / height), np.float32)
 
 
 def _skin(limb: Mask, rng: np.random.Generator) -> Mask:
@@ -197,6 +214,10 @@ def _place(patch: Patch, mm: float, rng: np.random.Generator) -> tuple[int, int]
     if kind > 0.88:
         width = 2 * int(3 / mm) + 1
         area = patch.limb & (cv2.erode(patch.limb.astype(np.uint8), np.ones((width, width), np.uint8)) == 0)
+    return _anywhere(area, rng)
+
+
+def _anywhere(area: Mask, rng: np.random.Generator) -> tuple[int, int] | None:
     spots = np.flatnonzero(area)
     if not len(spots):
         return None

@@ -37,7 +37,7 @@ class Plan:
     """Settings of one run of the finder; the rate begins anew with every round of so many steps.
 
     `pretrained` takes the finder that has seen photographs, whose encoder learns at `encoder_rate` of the rate; `calm`
-    is the share of scenes that are left unchanged but for a little noise.
+    is the share of scenes that are left unchanged but for a little noise, `subtle` that of deposits hard to see.
     """
 
     rounds: tuple[int, ...] = (7700, 10_500, 7500)
@@ -56,6 +56,7 @@ class Plan:
     encoder_rate: float = 0.35
     decay: float = 1e-3
     calm: float = 0.0
+    subtle: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -69,7 +70,7 @@ class Plan:
 
 
 PRETRAINED = Plan(
-    rounds=(4000, 4500, 4500),
+    rounds=(4000, 4500, 4500, 4000),
     seed=151,
     warm_up=200,
     check_every=1500,
@@ -77,6 +78,7 @@ PRETRAINED = Plan(
     pretrained=True,
     decay=1e-2,
     calm=0.35,
+    subtle=0.5,
 )
 """The run of the pretrained finder, whose last two rounds stand beside the last one of `Plan()`."""
 
@@ -118,7 +120,7 @@ def _films(data: Path | None, plan: Plan) -> list[Film]:
     if plan.pretrained:
         films = [replace(f, share=0.3) if f.hard else f for f in films]
         films += [replace(f, share=0.4) for f in load_others(data)]
-    return [replace(f, calm=plan.calm) for f in films]
+    return [replace(f, calm=plan.calm, subtle=plan.subtle) for f in films]
 
 
 class Schedule(Protocol):
@@ -239,14 +241,14 @@ def probability_map(model: nn.Module, film: Array) -> Array:
 
 def write_hotspots(model: nn.Module, films: Sequence[Film], mm: float, path: Path) -> None:
     """Where the network sees deposits on clean training films."""
-    clean = [(k, film) for k, film in enumerate(films) if film.answer is None]
-    spots = [s for k, film in clean for s in hotspots_of(model, film, k, mm)]
+    clean = [film for film in films if film.answer is None]
+    spots = [spot for film in clean for spot in hotspots_of(model, film, mm)]
     path.with_suffix(".new").write_text(json.dumps([asdict(s) for s in spots]))
     path.with_suffix(".new").replace(path)
     log.info("hotspots: %d on %d clean training films", len(spots), len(clean))
 
 
-def hotspots_of(model: nn.Module, film: Film, index: int, mm: float) -> list[Hotspot]:
+def hotspots_of(model: nn.Module, film: Film, mm: float) -> list[Hotspot]:
     """Components over 0.3 and 1 mm2 on one clean film."""
     chance = probability_map(model, film.at(mm))
     parts, count = ndimage.label(chance > 0.3, np.ones((3, 3)))
@@ -254,7 +256,7 @@ def hotspots_of(model: nn.Module, film: Film, index: int, mm: float) -> list[Hot
     large = [n for n in range(1, count + 1) if sizes[n] * mm * mm >= 1.0]
     centres = ndimage.center_of_mass(parts > 0, parts, large)
     tops = ndimage.maximum(chance, parts, large)
-    return [Hotspot(index, y * mm, x * mm, float(t)) for (y, x), t in zip(centres, tops, strict=True)]
+    return [Hotspot(film.name, y * mm, x * mm, float(t)) for (y, x), t in zip(centres, tops, strict=True)]
 
 
 def report(model: nn.Module, films: Sequence[Film], mm: float, step: int) -> None:

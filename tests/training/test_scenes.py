@@ -1,5 +1,7 @@
 """Scenes: the truth sits on the foot of what was inserted, and on nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from calcimeasure.training.deposits import draw_deposit
 from calcimeasure.training.distractors import DRAWERS, add_distractors
 from calcimeasure.training.exposure import insert, process
 from calcimeasure.training.films import Film
-from calcimeasure.training.scenes import Patch, cut_patch, make_scene, visibility
+from calcimeasure.training.scenes import SUBTLE, Hotspot, Patch, cut_patch, make_scene, visibility
 
 SIDE, MM = 160, 0.25
 
@@ -68,6 +70,42 @@ def test_thicker_is_more_visible():
     body[70:90, 70:90] = 1
     faint, strong = visibility(flat, [0.05 * body, 0.4 * body], MM)
     assert strong > 4 * faint
+
+
+def test_subtle_deposits_lie_on_bone_and_are_hard_to_see():
+    rng = np.random.default_rng(3)
+    bone = np.zeros((SIDE, SIDE), np.float32)
+    bone[:, 60:100] = 0.2 + 0.05 * rng.standard_normal((SIDE, 40), np.float32)
+    patch = forearm()
+    bright = Patch(patch.grey + bone, patch.limb, patch.soft & (bone == 0), False, subtle=1.0)
+    scenes = [make_scene(bright, MM, np.random.default_rng(seed), 1, plain=True) for seed in range(60)]
+    seen = np.array([scene.visibility[0] for scene in scenes if scene.visibility])
+    assert len(seen) > 40
+    assert (seen < SUBTLE[1] * 1.5).mean() > 0.9  # the clutter that counts is that of the film as it is exposed
+    middle = [np.argwhere(scene.truth).mean(0)[1] for scene in scenes if scene.truth.any()]
+    assert np.mean([50 < column < 110 for column in middle]) > 0.9
+
+
+def test_a_saturated_film_shows_no_deposit_and_stops_nothing():
+    patch = forearm(1.0)
+    make_scene(
+        Patch(patch.grey, patch.limb, np.zeros_like(patch.soft), False, subtle=1.0), MM, np.random.default_rng(0), 3
+    )
+
+
+def test_a_hotspot_is_looked_for_on_the_film_it_names():
+    pale, other = replace(film(), name="pale", grey=np.full_like(film().grey, 200)), film()
+    taken = next(seed for seed in range(20) if np.random.default_rng(seed).random() < 0.3)
+    spot = Hotspot("pale", 40.0, 40.0, 0.9)
+    for films in ([pale, other], [other, pale]):
+        view = cut_patch(films, [spot], 64, MM, np.random.default_rng(taken))
+        assert view.grey[32, 32] == pytest.approx(200 / 255)
+
+
+def test_hotspots_of_another_list_of_films_are_passed_over():
+    spot = Hotspot("no film of these", 40.0, 20.0, 0.9)
+    for seed in range(20):
+        assert cut_patch([film()], [spot], 64, MM, np.random.default_rng(seed)).grey.shape == (64, 64)
 
 
 @pytest.mark.parametrize("seed", range(6))
