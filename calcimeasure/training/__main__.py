@@ -50,8 +50,8 @@ def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     last = train_finder(data, scratch / "films", plan)
     second = _pretrained(plan)
     pretrained = train_finder(data, scratch / "pretrained", second)
-    before = _round_before(pretrained, scratch / "pretrained", second)
-    finders = {"deposits-pretrained": pretrained, "deposits-pretrained-before": before, "deposits": last}
+    earlier = _earlier_rounds(pretrained, scratch / "pretrained", second)
+    finders = {"deposits-pretrained": pretrained, "deposits": last, **earlier}
     for name, finder in finders.items():
         save_weights(finder, out / f"{name}.safetensors")
     looks = Looks(*finders.values()).eval()
@@ -61,12 +61,12 @@ def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
 
 
-def _round_before(finder: nn.Module, scratch: Path, plan: Plan) -> nn.Module:
-    """What the last round but one ended with; the finder itself where there was one round only."""
-    before = copy.deepcopy(finder)
-    if len(plan.rounds) > 1:
-        load_weights(before, scratch / f"round-{len(plan.rounds) - 1}.safetensors")
-    return before
+def _earlier_rounds(finder: nn.Module, scratch: Path, plan: Plan) -> dict[str, nn.Module]:
+    """What the two rounds before the last one ended with, the later one first, by the name of its file."""
+    earlier = {n: copy.deepcopy(finder) for n in range(len(plan.rounds) - 1, 0, -1)[:2]}
+    for n, network in earlier.items():
+        load_weights(network, scratch / f"round-{n}.safetensors")
+    return {f"deposits-pretrained-{n}": network for n, network in earlier.items()}
 
 
 def _pretrained(plan: Plan) -> Plan:

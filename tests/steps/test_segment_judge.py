@@ -26,6 +26,12 @@ def test_a_judge_weighs_every_fact():
         Judge(0.0, (1.0,))
 
 
+def test_on_a_trunk_the_same_facts_are_a_third_as_likely_calcium():
+    judge = Judge(0.3, (0.1,) * len(FACTS))
+    limb, trunk = (one.score((1.0,) * len(FACTS)) for one in (judge, judge.on_trunk()))
+    assert (limb / (1 - limb)) / (trunk / (1 - trunk)) == pytest.approx(3, rel=0.01)
+
+
 @pytest.mark.parametrize("name", ["deposits", "deposits-free"])
 def test_the_shipped_judges_like_what_both_networks_are_sure_of(name):
     judge = Weights.named(name).judge

@@ -17,10 +17,12 @@ from calcimeasure.steps.segment.learned import (
     TILE,
     Networks,
     _spans,
+    find_learned,
     finder_map,
     segment_learned,
     stretched,
 )
+from calcimeasure.steps.segment.limb import Survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
@@ -45,6 +47,14 @@ def test_the_cores_of_tiles_cover_a_side_once_and_their_parts_are_no_larger_than
     assert [n for core in cores for n in range(core.start, core.stop)] == list(range(side))
     parts = [min(side, core.stop + MARGIN) - max(0, core.start - MARGIN) for core in cores]
     assert max(parts) <= TILE + 2 * MARGIN
+
+
+def test_on_a_trunk_every_finding_scores_lower(film: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    limb = [one.score for one in find_learned(film, SETTINGS).candidates]
+    monkeypatch.setattr(Survey, "trunk", property(lambda self: True))
+    trunk = [one.score for one in find_learned(film, SETTINGS).candidates]
+    assert len(limb) == len(trunk) > 0
+    assert all(less < more for less, more in zip(trunk, limb, strict=True))
 
 
 def test_the_same_film_gives_the_same_mask_whatever_the_threads(film: Image) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from calcimeasure.training.__main__ import _earlier_rounds
+from calcimeasure.training.export import save_weights
 from calcimeasure.training.network import Finder
 from calcimeasure.training.pretrained import PretrainedFinder
 from calcimeasure.training.train import PRETRAINED, Plan, parameter_groups, rate_of_round
@@ -20,6 +22,15 @@ def test_the_rate_falls_to_nothing_and_begins_anew():
 def test_a_run_of_one_round_ends_with_it():
     plan = Plan(rounds=(500,), warm_up=100, rate=1e-3)
     assert rate_of_round(499, plan) < 2e-5
+
+
+def test_the_two_rounds_before_the_last_are_kept_by_number(tmp_path):
+    finder = Finder((4, 8, 8, 8))
+    for n in (2, 3):
+        save_weights(finder, tmp_path / f"round-{n}.safetensors")
+    earlier = _earlier_rounds(finder, tmp_path, Plan(rounds=(1, 1, 1, 1)))
+    assert list(earlier) == ["deposits-pretrained-3", "deposits-pretrained-2"]
+    assert _earlier_rounds(finder, tmp_path, Plan(rounds=(1,))) == {}
 
 
 def test_every_round_has_an_end():

@@ -86,12 +86,10 @@ def _seen(image: Image, settings: SegmentSettings) -> Findings:
         return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
     grounds = Grounds.of(image, seen, settings, None)
     networks = Networks.named(settings.weights)
+    judge = networks.judge.on_trunk() if seen.trunk else networks.judge
     maps = Maps.of(stretched(image.pixels, image.valid), seen.native_mm, networks)
     return Findings(
-        tuple(
-            networks.judge.judged(part, maps.finder, maps.outline, seen.native_mm)
-            for part in maps.parts(seen.native_mm)
-        ),
+        tuple(judge.judged(part, maps.finder, maps.outline, seen.native_mm) for part in maps.parts(seen.native_mm)),
         grounds,
         f"learned: {settings.weights}",
         limb=seen.enlarged(seen.limb),
