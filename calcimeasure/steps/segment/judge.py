@@ -22,7 +22,7 @@ Map = npt.NDArray[np.float32]
 FACTS = ("finder_high", "finder_middle", "outline_high", "outline_middle", "size")
 
 #: On a trunk, shoulder or hip, what looks like calcium is so much less often calcium (log odds; three times): the
-#: networks learnt on limbs, and on five held-back films that are none they find several times as much that is not there.
+#: networks learnt on limbs, and on five held-back films that are none they find several times as much that is none.
 TRUNK_ODDS = 1.1
 
 
