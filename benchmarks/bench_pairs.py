@@ -4,7 +4,7 @@ python benchmarks/bench_pairs.py [--shared DIR] [--pairs 60] [--seed 1] [--no-fi
 
 Scores as the bench's own score_pairs.py does: fate of the deposits that count, direction of the total where the truth
 changed by over 25 %, and pairs with truth "same" that were called improved or worse. Cases, automatic outlines and
-alignments go to .benchmarks/ (ignored by git), so that a second run only matches and compares.
+alignments go to .benchmarks/ (ignored by git), each recipe's apart, so that a second run only matches and compares.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Reading, Verdict
-from calcimeasure.recipe import analyse
+from calcimeasure.recipe import Recipe, analyse
 from calcimeasure.steps.compare import compare
 from calcimeasure.steps.match import match
 from calcimeasure.steps.measure import measure
@@ -62,7 +62,7 @@ def main() -> None:
     for outlines in args.outlines:
         score = Score()
         for case in sorted(path for path in (folder / "pairs").iterdir() if path.is_dir()):
-            scored(case, folder / "made", outlines, score)
+            scored(case, folder / f"made-{Recipe().hash}", outlines, score)
         told(outlines, args, score)
 
 
