@@ -59,10 +59,11 @@ def main() -> None:
     args = _arguments()
     folder = ROOT / ".benchmarks" / f"pairs-{args.pairs}-{args.seed}{'-alone' * args.no_films}"
     make_cases(args, folder)
+    made = folder / f"made-{Recipe().hash}"
     for outlines in args.outlines:
         score = Score()
         for case in sorted(path for path in (folder / "pairs").iterdir() if path.is_dir()):
-            scored(case, folder / f"made-{Recipe().hash}", outlines, score)
+            scored(case, made, outlines, score)
         told(outlines, args, score)
 
 

@@ -80,7 +80,7 @@ PRETRAINED = Plan(
     calm=0.35,
     subtle=0.5,
 )
-"""The run of the pretrained finder, whose last two rounds stand beside the last one of `Plan()`."""
+"""The run of the pretrained finder, whose last three rounds stand beside the last one of `Plan()`."""
 
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> nn.Module:
