@@ -25,7 +25,7 @@ from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.steps.segment.candidates import Candidate, Grounds
 from calcimeasure.steps.segment.findings import Findings
 from calcimeasure.steps.segment.judge import Judge
-from calcimeasure.steps.segment.limb import survey
+from calcimeasure.steps.segment.limb import scaled, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 from calcimeasure.steps.segment.weights import Finder, Weights
 
@@ -193,7 +193,7 @@ def finder_map(grey: Map, mm: float, networks: Networks, tile: int = TILE) -> Ma
 def outline_map(grey: Map, hint: Map, mm: float, networks: Networks) -> Map:
     """The outline network's probability, as large as the film; 0 away from what the finder saw."""
     factor = mm / float(np.clip(mm, FINEST_MM, COARSEST_MM))
-    shape = _scaled(grey.shape, factor)
+    shape = scaled(grey.shape, factor)
     return sized(_outline_blocks(sized(grey, shape), sized(hint, shape), networks.outline), grey.shape)
 
 
@@ -216,11 +216,7 @@ def _trimmed(box: tuple[slice, slice], inside: Mask) -> Candidate:
 
 def resampled(image: Map, factor: float) -> Map:
     """The map enlarged by a factor."""
-    return sized(image, _scaled(image.shape, factor))
-
-
-def _scaled(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
-    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+    return sized(image, scaled(image.shape, factor))
 
 
 def sized(image: Map, shape: tuple[int, ...]) -> Map:

@@ -33,6 +33,11 @@ TRUNK = (
     "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show"
     " more that are none than on limbs; look at each"
 )
+#: A strip of lead, a splint or a cassette's edge is narrower than any limb that is so long, and straight: most of what
+#: is so narrow (`STRIP_SHARE`) lies in straight lines of that length. Looked for at `STRIP_STEP_MM` a pixel.
+STRIP_WIDTH_MM, STRIP_LENGTH_MM, STRIP_SHARE, STRIP_STEP_MM, STRIP_TURNS = 20.0, 130.0, 0.5, 1.0, range(0, 180, 3)
+#: A film on which strips would be more than this share of the body shows a thin limb.
+MOSTLY = 0.5
 #: Share of the darkest and of the brightest pixels that normalising leaves out.
 TAILS = (0.005, 0.005)
 
@@ -126,16 +131,59 @@ def normalised(image: Image) -> Grey | None:
 
 
 def limb_of(grey: Grey, valid: Mask, mm: float) -> Mask:
-    """Bodies brighter than air: thin things opened away, holes filled, small pieces left out."""
+    """Bodies brighter than air: thin things opened away, no strips, holes filled, small pieces left out."""
     smooth = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.8 / mm))
     body = ((smooth > air_level(smooth[valid])) & valid).astype(np.uint8)
     body = cv2.morphologyEx(body, cv2.MORPH_OPEN, disc(4.0 / mm))
+    body = _without_strips(body, mm)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
     if count < 2:
         return np.zeros(grey.shape, bool)
     areas = stats[1:, cv2.CC_STAT_AREA]
     large = np.concatenate([[False], areas >= max(0.2 * areas.max(), 0.01 * grey.size)])
+    largest = 1 + int(areas.argmax())
+    large[[n for n in np.flatnonzero(large) if n != largest and _is_strip(parts == n, mm)]] = False
     return filled(large[parts])
+
+
+def strips_of(body: npt.NDArray[np.uint8], step: float) -> npt.NDArray[np.uint8]:
+    """Long straight strips that are too narrow to be a limb, at `step` mm per pixel."""
+    thin = body - cv2.morphologyEx(body, cv2.MORPH_OPEN, disc(STRIP_WIDTH_MM / step))
+    lines = np.zeros_like(thin)
+    for turn in STRIP_TURNS:
+        line = _line(STRIP_LENGTH_MM / step, np.radians(turn))
+        lines |= cv2.morphologyEx(thin, cv2.MORPH_OPEN, line, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    count, parts = cv2.connectedComponents(thin, connectivity=8)
+    straight = np.bincount(parts.ravel(), lines.ravel(), count) >= STRIP_SHARE * np.bincount(parts.ravel())
+    return np.asarray(lines & straight[parts], np.uint8)
+
+
+def _is_strip(part: Mask, mm: float) -> bool:
+    """Whether a piece apart from the limb is as long and narrow as a strip, though not quite straight."""
+    sides = cv2.minAreaRect(np.argwhere(part).astype(np.float32))[1]
+    length = max(sides) * mm
+    return bool(length >= STRIP_LENGTH_MM and np.count_nonzero(part) * mm**2 <= STRIP_WIDTH_MM * length)
+
+
+def _without_strips(body: npt.NDArray[np.uint8], mm: float) -> npt.NDArray[np.uint8]:
+    """The body without strips, and without their rims of 1 mm; as it is where it would hardly be left."""
+    step = max(mm, STRIP_STEP_MM)
+    small = resized(body, scaled(body.shape, mm / step), cv2.INTER_AREA)
+    strips = strips_of(small, step)
+    if not strips.any() or strips.sum() > MOSTLY * small.sum():
+        return body
+    wide = resized(cv2.dilate(strips, disc(3.0)), body.shape, cv2.INTER_NEAREST)
+    return np.asarray(cv2.morphologyEx(body & ~wide & 1, cv2.MORPH_OPEN, disc(4.0 / mm)), np.uint8)
+
+
+def _line(length: float, turn: float) -> npt.NDArray[np.uint8]:
+    """A straight structuring element, the same seen from both ends."""
+    half = length / 2
+    reach = int(np.ceil(half))
+    across, up = round(float(np.cos(turn)) * half), round(float(np.sin(turn)) * half)
+    element = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
+    cv2.line(element, (reach, reach), (reach + across, reach + up), 1)
+    return np.ascontiguousarray(element | element[::-1, ::-1])
 
 
 def air_level(values: Grey) -> float:
@@ -188,6 +236,11 @@ def disc(diameter: float) -> npt.NDArray[np.uint8]:
 def resized(array: npt.NDArray[_Value], shape: tuple[int, ...], how: int) -> npt.NDArray[_Value]:
     """The array at another size."""
     return array if array.shape == shape else cv2.resize(array, (shape[1], shape[0]), interpolation=how)
+
+
+def scaled(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
+    """Rows and columns times a factor, at least one each."""
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
 def _valid(image: Image) -> Mask:
