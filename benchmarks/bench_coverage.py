@@ -38,8 +38,9 @@ from coverage_scenes import reading, visible_film  # noqa: E402
 from calcimeasure import Image, analyse, measure, read_image  # noqa: E402
 from calcimeasure.model.deposit import Deposit  # noqa: E402
 from calcimeasure.model.image import Kind, Meaning, Spacing, SpacingOrigin  # noqa: E402
+from calcimeasure.model.labels import Doubt  # noqa: E402
 from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
-from calcimeasure.steps.boundary import doubt, shipped_outline_error  # noqa: E402
+from calcimeasure.steps.boundary import doubt, shipped_outline_error, strays_of  # noqa: E402
 from calcimeasure.training.films import Film, load_films  # noqa: E402
 from calcimeasure.training.scenes import make_scene, whole  # noqa: E402
 from calcimeasure.training.validate import COUNTED_VISIBILITY  # noqa: E402
@@ -55,13 +56,15 @@ COUNT = {"readings": 500, "visible": 80, "limbs": 120, "films": 140, "cases": 30
 
 @dataclass(frozen=True)
 class Match:
-    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share; pixels."""
+    """Found and true area of what touches, and the claimed sd, in mm2; the segmenter's doubt, as a share; pixels; how
+    likely it is no calcium."""
 
     found: float
     sd: float
     true: float
     doubt: float = 0.0
     pixels: float = 0.0
+    stray: float = 0.0
 
     @property
     def covered(self) -> bool:
@@ -170,14 +173,18 @@ def score(image: Image, truth: np.ndarray) -> Score:
     matches = tuple(_matched(some, truth, ids, px, doubt_of) for ids, some in groups.items() if ids)
     lost = len(set(np.unique(truth[truth > 0]).tolist()) - {n for ids in groups for n in ids})
     counted = [one for one in outlines if not one.idle]
-    bars = [Match(one.mm2, one.sd, 0.0, doubt_of(one.row), one.mm2 / px) for one in counted]
+    strays = done.segmentation.strays
+    bars = [
+        Match(one.mm2, one.sd, 0.0, doubt_of(one.row), one.mm2 / px, strays.get(one.row.label, 0.0)) for one in counted
+    ]
     total = total_of(bars, shipped_outline_error().unseen_mm2, float((truth > 0).sum() * px))
     return Score(matches, tuple(bars), total, lost)
 
 
 def total_of(outlines: Sequence[Match], unseen: float, true: float) -> Match:
     """A film's total with the error bar that the package gives it."""
-    return Match(sum(one.found for one in outlines), math.hypot(unseen, *(one.sd for one in outlines)), true)
+    strays = strays_of((one.found, Doubt(one.doubt, one.stray)) for one in outlines)
+    return Match(sum(one.found for one in outlines), math.hypot(unseen, strays, *(one.sd for one in outlines)), true)
 
 
 def _found(row: Deposit, inside: np.ndarray) -> Found:

@@ -20,6 +20,7 @@ from napari_calcimeasure._session import Session
 from skimage.measure import regionprops_table
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
+from calcimeasure.model.labels import Doubt
 from calcimeasure.steps.boundary import with_boundary_error
 from calcimeasure.steps.measure import measure
 
@@ -63,7 +64,9 @@ def scene() -> tuple[Image, Labels]:
         centre = int(rng.integers(SHAPE[1])), int(rng.integers(SHAPE[0]))
         axes = tuple(int(axis) for axis in 2 + rng.lognormal(2, 0.7, 2))
         cv2.ellipse(labels, centre, axes, float(rng.integers(180)), 0, 360, number, -1)
-    doubts = {number: float(rng.uniform(0.02, 0.3)) for number in range(1, DEPOSITS + 1)}
+    doubts = {
+        number: Doubt(float(rng.uniform(0.02, 0.3)), float(rng.uniform(0, 0.4))) for number in range(1, DEPOSITS + 1)
+    }
     spacing = Spacing.of(0.1, 0.1, SpacingOrigin.USER)
     return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels, doubts=doubts)
 

@@ -6,9 +6,10 @@ Films with known areas are outlined by the default recipe: drawn ones, and real 
 calcium, because outlines err most over real bone (--films 0 does without them). The error, as a share of the area
 found, is taken to scale as a power of the doubt and of the size (`calcimeasure.steps.boundary`); the powers come from a
 regression of the 95 % quantile, the factor from the errors' quantile of rank 0.95 (n + 1) then, as in split conformal
-prediction. What totals err by besides is fitted to the shared bench's films on limbs that the networks were not trained
-on: the least that lets the bars of 95 % of their totals hold the truth (the package's own calcium is harder to see than
-a reader's worklist). The coverage printed is held out: every fifth film is measured with the fit to the others.
+prediction. What totals err by besides, strays aside, is fitted to the shared bench's films on limbs that the networks
+were not trained on: the least that lets the bars of 95 % of their totals hold the truth (the package's own calcium is
+harder to see than a reader's worklist). The coverage printed is held out: every fifth film is measured with the fit to
+the others.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from calcimeasure.model.colour import Colours
 from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
-from calcimeasure.model.labels import Labels
+from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.steps.boundary import Unseen, doubts, is_unread, shipped_outline_error, with_boundary_error
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
@@ -210,11 +210,11 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
     return Analysis(image, found, numbers, recipe, wedge.calibration)
 
 
-def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, float]:
+def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, Doubt]:
     """How much the networks doubted each outline they drew, by number; empty for photos and other methods."""
     if found.probability is None or not is_automatic(image, found, recipe):
         return {}
-    return doubts(rows, found.labels, found.probability)
+    return doubts(rows, found.labels, found.probability, found.strays)
 
 
 def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:

@@ -105,8 +105,8 @@ IMAGES = (
     *_AREA_SD,
     _number(
         "area_mm2_sd_unseen",
-        "the part of area_mm2_sd for what an automatic search misses, or takes for calcium; empty once a person went "
-        "through all outlines",
+        "the part of area_mm2_sd for what an automatic search misses, or takes for calcium (by the score of each "
+        "outline); empty once a person went through all outlines",
         "mm2",
     ),
     _number("spacing_sd_mm", "standard deviation of the spacing, along rows and columns alike", "mm"),

@@ -17,12 +17,12 @@ from PIL import Image as PillowImage
 from calcimeasure.errors import MaskError
 from calcimeasure.io.files import write_whole
 from calcimeasure.model.image import Mask, Spacing
-from calcimeasure.model.labels import MOST_DOUBT, Labels
+from calcimeasure.model.labels import Doubt, Labels
 
 SUFFIX = ".labels.tif"
-#: How the doubt of each outline stands in the file: its number, the doubt, and the pixels that it had then.
+#: How the doubt of each outline stands in the file: its number, both parts, and the pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
-_DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (\d{1,12})</M>')
+_DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) ([0-9.e+-]{1,30}) (\d{1,12})</M>')
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -48,7 +48,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, doubts: Mapping[int, float]) -> str:
+def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, doubts: Mapping[int, Doubt]) -> str:
     """Minimal OME-XML; written here because tifffile's own carries a random identifier."""
     size = {"SizeX": array.shape[1], "SizeY": array.shape[0], "SizeC": 1, "SizeZ": 1, "SizeT": 1}
     scale = {"PhysicalSizeX": spacing.column_mm, "PhysicalSizeY": spacing.row_mm} if spacing else {}
@@ -62,16 +62,20 @@ def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, doubts: Mapping[i
     )
 
 
-def _annotation(array: npt.NDArray[Any], doubts: Mapping[int, float]) -> str:
+def _annotation(array: npt.NDArray[Any], doubts: Mapping[int, Doubt]) -> str:
     """The doubts as an OME map annotation; nothing when there are none."""
     if not doubts:
         return ""
     pixels = _pixels_of(array)
-    told = "".join(f'<M K="{n}">{float(doubts[n])!r} {pixels[n]}</M>' for n in sorted(doubts) if n in pixels)
+    told = "".join(f'<M K="{n}">{_told(doubts[n])} {pixels[n]}</M>' for n in sorted(doubts) if n in pixels)
     return (
         f'<StructuredAnnotations><MapAnnotation ID="Annotation:0" Namespace="{_DOUBTS}"><Value>{told}</Value>'
         "</MapAnnotation></StructuredAnnotations>"
     )
+
+
+def _told(doubt: Doubt) -> str:
+    return " ".join(repr(float(part)) for part in doubt)
 
 
 def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
@@ -96,24 +100,24 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(path, array))
 
 
-def _doubts_in(path: Path, array: npt.NDArray[Any]) -> dict[int, float]:
+def _doubts_in(path: Path, array: npt.NDArray[Any]) -> dict[int, Doubt]:
     """The doubts that stand in the file, of deposits that still have as many pixels as when they were written."""
     if path.suffix.lower() == ".png":
         return {}
     with tifffile.TiffFile(path) as tiff:
         _, _, told = tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')
-    found = {int(number): (_share(doubt), int(count)) for number, doubt, count in _DOUBT.findall(told)}
+    found = {int(number): (_doubt(rim, stray), int(count)) for number, rim, stray, count in _DOUBT.findall(told)}
     pixels = _pixels_of(array) if found else {}
     return {n: doubt for n, (doubt, count) in found.items() if doubt is not None and pixels.get(n) == count}
 
 
-def _share(text: str) -> float | None:
+def _doubt(rim: str, stray: str) -> Doubt | None:
     """A doubt as written; `None` when it is none."""
     try:
-        doubt = float(text)
+        doubt = Doubt(float(rim), float(stray))
     except ValueError:
         return None
-    return doubt if 0 <= doubt <= MOST_DOUBT else None
+    return doubt if doubt.possible else None
 
 
 def find_region(folder: Path, name: str) -> Path:

@@ -73,6 +73,8 @@ class Segmentation:
         Probability of deposit per pixel; `None` when the method has none.
     warnings : tuple of str
         What a reader of the number ought to know.
+    scores : tuple of (row, column, score)
+        The method's confidence in each deposit, 0-1, at a pixel of it; empty when it has none.
     """
 
     labels: Labels
@@ -81,6 +83,13 @@ class Segmentation:
     bone: npt.NDArray[np.bool_] | None = None
     probability: npt.NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
+    scores: tuple[tuple[int, int, float], ...] = ()
+
+    @property
+    def strays(self) -> dict[int, float]:
+        """The chance that a deposit is none, by number: what its highest score lacks of 1."""
+        told = sorted((score, int(self.labels.array[row, column])) for row, column, score in self.scores)
+        return {number: 1 - score for score, number in told if number}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,26 @@ from calcimeasure.model.image import frozen_array
 
 #: No outline is more doubtful than this: a single pixel that is as unsure as all around it comes to 20.
 MOST_DOUBT = 100.0
+
+
+class Doubt(NamedTuple):
+    """How much the networks doubted an outline of theirs that no person has looked at.
+
+    Parameters
+    ----------
+    rim : float
+        Where it ends (`calcimeasure.steps.boundary`), 0 to `MOST_DOUBT`.
+    stray : float
+        The chance that it is no calcium, 0-1: what its score lacks of 1.
+    """
+
+    rim: float
+    stray: float = 0.0
+
+    @property
+    def possible(self) -> bool:
+        """Whether both are in range; what stands in a file may not be."""
+        return 0 <= self.rim <= MOST_DOUBT and 0 <= self.stray <= 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,14 +45,13 @@ class Labels:
         Made read-only here; numbers need not be consecutive.
     history : tuple of str
         What was done to arrive here, oldest first.
-    doubts : mapping of int to float
-        How much the network doubted where a deposit ends (`calcimeasure.steps.boundary`), by number; an outline that a
-        person drew or accepted has none.
+    doubts : mapping of int to Doubt
+        How much the networks doubted a deposit, by number; an outline that a person drew or accepted has none.
     """
 
     array: npt.NDArray[np.int32]
     history: tuple[str, ...] = ()
-    doubts: Mapping[int, float] = field(default_factory=dict)
+    doubts: Mapping[int, Doubt] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

@@ -3,9 +3,10 @@
 A network that doubts where a deposit ends gives its border probabilities between 0 and 1. Their spread, the sum of
 p (1 - p) over the deposit and the pixels around it, over its area, is the *doubt*: about 0.02 for a large, sharp
 deposit, 0.3 for a faint speck. The error of the area, as a share of it, follows the doubt and the size: of two equally
-doubtful outlines the larger one may lack a whole part. A total errs by what was missed, or is no calcium at all, too:
-its bar holds a further part, the same for every film, as long as no person went through the outlines. How fast, and how
-far, is fitted to films with known calcium, drawn ones and real limbs (``benchmarks/renew_boundary_error.py``).
+doubtful outlines the larger one may lack a whole part. A total errs by what is no calcium at all, and by what was
+missed, too: as long as no person went through the outlines, its bar holds every outline's whole area by the chance that
+it is a stray, and a further part, the same for every film. How fast, and how far, is fitted to films with known
+calcium, drawn ones and real limbs (``benchmarks/renew_boundary_error.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.deposit import Deposit, Measurement
-from calcimeasure.model.labels import Labels
+from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.model.quantity import Quantity
 
 Map = npt.NDArray[np.float32]
@@ -54,7 +55,7 @@ class OutlineError:
     power, size_power : float
         How fast the error changes with the doubt, and with the area in pixels.
     unseen_mm2 : float
-        Standard deviation that a film's automatic total has besides: calcium that was missed, and what is none.
+        Standard deviation that a film's automatic total has besides: calcium that was missed above all.
     origin : str
         What they were fitted to, in words.
     """
@@ -105,7 +106,9 @@ def shipped_outline_error() -> OutlineError:
     return OutlineError.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
-def doubts(rows: Iterable[Deposit], labels: Labels, probability: Map) -> dict[int, float]:
+def doubts(
+    rows: Iterable[Deposit], labels: Labels, probability: Map, strays: Mapping[int, float] | None = None
+) -> dict[int, Doubt]:
     """The doubt of each deposit, by number.
 
     Parameters
@@ -116,12 +119,15 @@ def doubts(rows: Iterable[Deposit], labels: Labels, probability: Map) -> dict[in
         As the segmenter drew them; outlines of a person have no probabilities.
     probability : float32 array, shape of the labels
         Chance of deposit at every pixel.
+    strays : mapping of int to float, optional
+        The chance that a deposit is no calcium, by number; 0 where nobody says.
     """
-    return {row.label: doubt(row, labels, probability) for row in rows}
+    strays = strays or {}
+    return {row.label: Doubt(doubt(row, labels, probability), strays.get(row.label, 0.0)) for row in rows}
 
 
 def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
-    """Sum of p (1 - p) in and around a deposit, over its area in pixels."""
+    """Where a deposit ends: the sum of p (1 - p) in and around it, over its area in pixels."""
     top, left, bottom, right = row.bbox
     window = np.s_[max(0, top - REACH_PX) : bottom + REACH_PX, max(0, left - REACH_PX) : right + REACH_PX]
     part, chance = labels.array[window], probability[window]
@@ -154,7 +160,7 @@ class Unseen:
 
 def with_boundary_error(
     measurement: Measurement,
-    doubted: Mapping[int, float],
+    doubted: Mapping[int, Doubt],
     unseen: Unseen | None = None,
     error: OutlineError | None = None,
 ) -> Measurement:
@@ -164,7 +170,7 @@ def with_boundary_error(
     ----------
     measurement : Measurement
         With the geometric error bars of `calcimeasure.measure`.
-    doubted : mapping of int to float
+    doubted : mapping of int to Doubt
         The doubt of every outline that no person drew or accepted; the bars of the others stay.
     unseen : Unseen, optional
         What the total may lack besides, or hold too much; `None` where a person went through the outlines.
@@ -179,19 +185,19 @@ def with_boundary_error(
     return summed(replace(measurement, deposits=rows), doubted, unseen)
 
 
-def widened(row: Deposit, doubted: float | None, error: OutlineError | None = None) -> Deposit:
+def widened(row: Deposit, doubted: Doubt | None, error: OutlineError | None = None) -> Deposit:
     """A row with the error bar of so doubtful an outline; `None`, a person's outline, changes nothing."""
     if doubted is None:
         return row
     px, mm2 = row.area_px, row.area_mm2
-    share = (error or shipped_outline_error()).relative_sd(doubted, px.value)
+    share = (error or shipped_outline_error()).relative_sd(doubted.rim, px.value)
     sd = max(share * px.value, px.sd or 0.0)
     area = None if mm2 is None else _with(mm2, {"outline": sd * mm2.value / px.value})
     return replace(row, area_px=_with(px, {"outline": sd}), area_mm2=area)
 
 
-def summed(measurement: Measurement, doubted: Mapping[int, float], unseen: Unseen | None = None) -> Measurement:
-    """The totals of rows that are `widened` already, each outline for itself, and what is `unseen` besides.
+def summed(measurement: Measurement, doubted: Mapping[int, Doubt], unseen: Unseen | None = None) -> Measurement:
+    """The totals of rows that are `widened` already, each outline for itself, what may be a stray and what is `unseen`.
 
     Without a doubted outline and without anything unseen they stay as they are.
     """
@@ -200,15 +206,22 @@ def summed(measurement: Measurement, doubted: Mapping[int, float], unseen: Unsee
         return measurement
     px, mm2 = measurement.area_px, measurement.area_mm2
     outlines = math.hypot(*(row.area_px.sd or 0.0 for row in rows))
-    px = _with(px, _parts(outlines, None if unseen is None else unseen.px))
+    strays = strays_of((row.area_px.value, doubted.get(row.label)) for row in rows)
+    px = _with(px, _parts(outlines, None if unseen is None else math.hypot(unseen.px, strays)))
     if mm2 is None:
         return replace(measurement, area_px=px)
     outlines = math.hypot(*(_outline(row.area_mm2) for row in rows if row.area_mm2))
-    parts = _parts(outlines, None if unseen is None else unseen.mm2)
+    strays *= mm2.value / px.value if px.value else 0.0
+    parts = _parts(outlines, None if unseen is None else math.hypot(unseen.mm2, strays))
     return replace(measurement, area_px=px, area_mm2=_with(mm2, parts))
 
 
-def is_unread(rows: Iterable[Deposit], doubted: Mapping[int, float]) -> bool:
+def strays_of(areas: Iterable[tuple[float, Doubt | None]]) -> float:
+    """How far a total may be off because some of these areas are no calcium: each is wrong by itself, or not at all."""
+    return math.hypot(*(area * math.sqrt(doubted.stray) for area, doubted in areas if doubted))
+
+
+def is_unread(rows: Iterable[Deposit], doubted: Mapping[int, Doubt]) -> bool:
     """Whether one of these outlines is the networks' alone."""
     return any(row.label in doubted for row in rows)
 

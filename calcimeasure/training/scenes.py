@@ -24,16 +24,12 @@ SUBTLE, SUBTLE_HEIGHT = (1.2, 5.0), (0.06, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """A place on a clean film, by the film's name, where the network saw a deposit; mm from the film's corner.
-
-    `nearness` is the film's pixels under one of the view it was seen in: below 1 the view was enlarged.
-    """
+    """A place on a clean film, by the film's name, where the network saw a deposit; mm from the film's corner."""
 
     film: str
     y_mm: float
     x_mm: float
     score: float
-    nearness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ def cut_patch(
     """A turned, mirrored, rescaled view of a random place of a random film."""
     spot = hotspots[int(rng.integers(len(hotspots)))] if hotspots and rng.random() < 0.3 else None
     film, (y, x) = (_mined(films, spot) if spot else None) or _random(films, rng)
-    zoom = mm / film.mm * (_as_seen(spot, rng) if spot else _nearness(rng))
+    zoom = mm / film.mm * _nearness(rng)
     turn = float(rng.choice([0, 90, 180, 270])) + float(rng.normal(0, 8))
     matrix = _view(y, x, zoom, turn, rng.random() < 0.5, side, rng.uniform(-side / 4, side / 4, 2))
     return _warp(film, *_bent(matrix, side, rng))
@@ -102,11 +98,6 @@ def _nearness(rng: np.random.Generator) -> float:
     """Factor on the film's pixels; one view in four shows an enlarged part: the true size of these films is unknown."""
     low, high = (-0.8, -0.3) if rng.random() < 0.25 else (-0.3, 0.3)
     return float(np.exp(rng.uniform(low, high)))
-
-
-def _as_seen(spot: Hotspot, rng: np.random.Generator) -> float:
-    """Factor on the film's pixels that shows a hotspot about as large as it was when it was mined."""
-    return spot.nearness * float(np.exp(rng.uniform(-0.2, 0.2)))
 
 
 def _view(

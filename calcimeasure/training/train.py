@@ -30,8 +30,6 @@ from calcimeasure.training.validate import figures, validation_scenes
 
 Array = NDArray[np.float32]
 log = logging.getLogger(__name__)
-NEARNESS = (1.0, 0.6)
-"""Clean films are mined as they are and enlarged: the bones of an enlarged forefoot look like calcium."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Plan:
 
 
 PRETRAINED = Plan(
-    rounds=(4000, 4500, 4500, 4000, 3000),
+    rounds=(4000, 4500, 4500, 4000),
     seed=151,
     warm_up=200,
     check_every=1500,
@@ -82,7 +80,7 @@ PRETRAINED = Plan(
     calm=0.35,
     subtle=0.5,
 )
-"""The run of the pretrained finder, whose last rounds stand beside the last one of `Plan()`."""
+"""The run of the pretrained finder, whose last three rounds stand beside the last one of `Plan()`."""
 
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> nn.Module:
@@ -244,22 +242,21 @@ def probability_map(model: nn.Module, film: Array) -> Array:
 def write_hotspots(model: nn.Module, films: Sequence[Film], mm: float, path: Path) -> None:
     """Where the network sees deposits on clean training films."""
     clean = [film for film in films if film.answer is None]
-    spots = [spot for film in clean for near in NEARNESS for spot in hotspots_of(model, film, mm, near)]
+    spots = [spot for film in clean for spot in hotspots_of(model, film, mm)]
     path.with_suffix(".new").write_text(json.dumps([asdict(s) for s in spots]))
     path.with_suffix(".new").replace(path)
     log.info("hotspots: %d on %d clean training films", len(spots), len(clean))
 
 
-def hotspots_of(model: nn.Module, film: Film, mm: float, near: float) -> list[Hotspot]:
-    """Components over 0.3 and 1 mm2 of view on one clean film."""
-    chance = probability_map(model, film.at(mm * near))
+def hotspots_of(model: nn.Module, film: Film, mm: float) -> list[Hotspot]:
+    """Components over 0.3 and 1 mm2 on one clean film."""
+    chance = probability_map(model, film.at(mm))
     parts, count = ndimage.label(chance > 0.3, np.ones((3, 3)))
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     large = [n for n in range(1, count + 1) if sizes[n] * mm * mm >= 1.0]
     centres = ndimage.center_of_mass(parts > 0, parts, large)
     tops = ndimage.maximum(chance, parts, large)
-    step = mm * near
-    return [Hotspot(film.name, y * step, x * step, float(t), near) for (y, x), t in zip(centres, tops, strict=True)]
+    return [Hotspot(film.name, y * mm, x * mm, float(t)) for (y, x), t in zip(centres, tops, strict=True)]
 
 
 def report(model: nn.Module, films: Sequence[Film], mm: float, step: int) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import MOST_DOUBT
+from calcimeasure.model.labels import Doubt
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure._patch import Patch
@@ -202,15 +202,16 @@ def _set_from_json(told: Mapping[str, Any], before: frozenset[int]) -> frozenset
     return (before | add) - drop
 
 
-def _doubts_to_json(before: Mapping[int, float], after: Mapping[int, float]) -> Json:
+def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> Json:
     """What to set and what to drop; numbers are texts, as JSON has it."""
     fresh = {str(n): doubt for n, doubt in after.items() if before.get(n) != doubt}
     return {"set": fresh, "drop": sorted(before.keys() - after.keys())}
 
 
-def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, float]) -> dict[int, float]:
-    fresh, drop = {int(n): float(doubt) for n, doubt in told["set"].items()}, {int(n) for n in told["drop"]}
-    if not all(0 <= doubt <= MOST_DOUBT for doubt in fresh.values()):
+def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, Doubt]) -> dict[int, Doubt]:
+    fresh = {int(n): Doubt(*(float(part) for part in doubt)) for n, doubt in told["set"].items()}
+    drop = {int(n) for n in told["drop"]}
+    if not all(doubt.possible for doubt in fresh.values()):
         raise ValueError("no outline is so doubtful")
     return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image
-from calcimeasure.model.labels import Labels
+from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.steps.boundary import widened
 from calcimeasure.steps.measure import MeasureSettings, Window, measure, measure_some, reach_px
 from napari_calcimeasure._patch import Array, Box, Patch
@@ -26,7 +26,7 @@ class Live:
     """Rows of every deposit of a label image that its owner keeps changing."""
 
     rows: dict[int, Deposit] = field(default_factory=dict)
-    _shown: dict[int, tuple[Deposit, float | None, Deposit]] = field(default_factory=dict)
+    _shown: dict[int, tuple[Deposit, Doubt | None, Deposit]] = field(default_factory=dict)
 
     def renew(self, labels: Array, image: Image, settings: MeasureSettings) -> frozenset[int]:
         """Measure everything again; gives the numbers of the deposits."""
@@ -58,7 +58,7 @@ class Live:
         self.rows.update((row.label, row) for row in fresh)
         return frozenset(near)
 
-    def shown(self, doubts: Mapping[int, float]) -> dict[int, Deposit]:
+    def shown(self, doubts: Mapping[int, Doubt]) -> dict[int, Deposit]:
         """The rows with the error bars of outlines so doubtful; worked out anew only for what changed."""
         kept = self._shown
         self._shown = {n: _bar(row, doubts.get(n), kept.get(n)) for n, row in self.rows.items()}
@@ -82,8 +82,8 @@ class Live:
 
 
 def _bar(
-    row: Deposit, doubt: float | None, known: tuple[Deposit, float | None, Deposit] | None
-) -> tuple[Deposit, float | None, Deposit]:
+    row: Deposit, doubt: Doubt | None, known: tuple[Deposit, Doubt | None, Deposit] | None
+) -> tuple[Deposit, Doubt | None, Deposit]:
     """A row, its doubt, and the row as shown: the known one where neither has changed."""
     same = known is not None and known[0] is row and known[1] == doubt
     return known if known is not None and same else (row, doubt, widened(row, doubt))

@@ -67,7 +67,7 @@ from calcimeasure.io.masks import read_labels
 from calcimeasure.io.read import read_image
 from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Labels
+from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, outline_doubts, unseen_on
 from calcimeasure.steps.boundary import is_unread, summed
@@ -141,7 +141,7 @@ class Laid:
 
     mask: Array
     measurement: Measurement
-    doubts: Mapping[int, float]
+    doubts: Mapping[int, Doubt]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -930,7 +930,7 @@ class Session:
         name: str,
         state: State | None = None,
         *,
-        doubts: Mapping[int, float] | None = None,
+        doubts: Mapping[int, Doubt] | None = None,
         measured: Measurement | None = None,
     ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""

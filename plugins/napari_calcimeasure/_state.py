@@ -9,6 +9,7 @@ import numpy as np
 
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Doubt
 from calcimeasure.recipe import Recipe
 
 
@@ -71,7 +72,7 @@ class State:
         What the segmentation said of itself.
     wedge : tuple of int or None
         (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
-    doubts : mapping of int to float
+    doubts : mapping of int to Doubt
         How much the networks doubted each outline that no person drew or accepted.
     """
 
@@ -84,7 +85,7 @@ class State:
     accepted: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
-    doubts: Mapping[int, float] = field(default_factory=dict)
+    doubts: Mapping[int, Doubt] = field(default_factory=dict)
 
     def seen_by_person(self, numbers: Collection[int]) -> State:
         """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
@@ -123,5 +124,5 @@ class State:
         return (*excluded, *deleted)
 
 
-def _without(doubts: Mapping[int, float], numbers: Collection[int]) -> dict[int, float]:
+def _without(doubts: Mapping[int, Doubt], numbers: Collection[int]) -> dict[int, Doubt]:
     return {number: doubt for number, doubt in doubts.items() if number not in numbers}

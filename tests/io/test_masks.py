@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 from calcimeasure.errors import MaskError
 from calcimeasure.io.masks import find_region, read_labels, read_region, write_labels
 from calcimeasure.model.image import Spacing, SpacingOrigin
-from calcimeasure.model.labels import Labels
+from calcimeasure.model.labels import Doubt, Labels
 
 LABELS = Labels(np.array([[0, 1, 1], [2, 0, 0]]))
 SPACING = Spacing.of(0.2, 0.1, SpacingOrigin.USER)
@@ -44,17 +44,17 @@ def test_large_numbers_get_32_bits(tmp_path: Path) -> None:
 
 
 def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_it(tmp_path: Path) -> None:
-    path, doubts = tmp_path / "a.labels.tif", {1: 0.1 + 0.2, 2: 0.0, 9: 0.5}
+    path, doubts = tmp_path / "a.labels.tif", {1: Doubt(0.1 + 0.2, 0.25), 2: Doubt(0.0), 9: Doubt(0.5)}
     write_labels(path, replace(LABELS, doubts=doubts), SPACING)
-    assert read_labels(path, (2, 3)).doubts == {1: 0.1 + 0.2, 2: 0.0}
+    assert read_labels(path, (2, 3)).doubts == {1: Doubt(0.1 + 0.2, 0.25), 2: Doubt(0.0)}
     with tifffile.TiffFile(path) as tiff:
         told = tiff.ome_metadata
     tifffile.imwrite(path, np.array([[0, 0, 1], [2, 0, 0]], np.uint16), metadata=None, description=told)
-    assert read_labels(path, (2, 3)).doubts == {2: 0.0}
+    assert read_labels(path, (2, 3)).doubts == {2: Doubt(0.0)}
 
 
 def test_a_doubt_that_is_no_number_is_none(tmp_path: Path) -> None:
-    told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">1e307 2</M><M K="2">.-. 1</M>'
+    told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">1e307 0 2</M><M K="2">.-. 0 1</M>'
     tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
     assert read_labels(tmp_path / "a.tif", (2, 3)).doubts == {}
 

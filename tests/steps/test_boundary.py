@@ -7,6 +7,7 @@ import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingOrigin, measure
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.labels import Doubt
 from calcimeasure.steps.boundary import OutlineError, Unseen, doubt, doubts, shipped_outline_error, with_boundary_error
 
 SIDE = 60
@@ -60,12 +61,14 @@ def test_a_persons_outline_keeps_its_bar() -> None:
     image, labels = film()
     plain = measure(image, labels)
     first, second = (d.area_px.sd or 0 for d in plain.deposits)
-    found = with_boundary_error(plain, {1: 0.2}, None, ERROR)
+    found = with_boundary_error(plain, {1: Doubt(0.2, 0.4)}, None, ERROR)
     wide = found.deposits[0].area_px.sd or 0
     assert wide > first
     assert found.deposits[1] == plain.deposits[1]
     assert found.area_px.sd == pytest.approx(np.hypot(wide, second))
-    assert with_boundary_error(plain, {}, None, ERROR) == with_boundary_error(plain, {7: 0.2}, None, ERROR) == plain
+    assert (
+        with_boundary_error(plain, {}, None, ERROR) == with_boundary_error(plain, {7: Doubt(0.2)}, None, ERROR) == plain
+    )
 
 
 def test_what_is_unseen_widens_the_total_alone() -> None:
@@ -76,6 +79,18 @@ def test_what_is_unseen_widens_the_total_alone() -> None:
     assert plain.area_mm2 is not None
     assert wide.area_mm2.sd == pytest.approx(np.hypot(plain.area_mm2.sd or 0, 8))
     assert dict(wide.area_mm2.components)["unseen"] == 8
+
+
+def test_what_may_be_no_calcium_widens_the_total_alone() -> None:
+    image, labels = film()
+    plain, unseen = measure(image, labels), Unseen.at(0.25, ERROR)
+    sure, stray = (
+        with_boundary_error(plain, {1: Doubt(0.1), 2: Doubt(0.1, chance)}, unseen, ERROR) for chance in (0.0, 0.36)
+    )
+    assert stray.deposits == sure.deposits
+    assert dict(stray.area_px.components)["unseen"] == pytest.approx(np.hypot(32, 0.6 * 150))
+    assert stray.area_mm2 is not None
+    assert dict(stray.area_mm2.components)["unseen"] == pytest.approx(np.hypot(8, 0.6 * 37.5))
 
 
 def test_no_scale_no_millimetres() -> None:

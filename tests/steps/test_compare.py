@@ -12,6 +12,7 @@ from pair_scenes import MM, Disc, drawn, reading, shifted, turned
 from calcimeasure.errors import RecipeError
 from calcimeasure.model.density import DepositDensity
 from calcimeasure.model.image import Meaning, Spacing, SpacingOrigin
+from calcimeasure.model.labels import Doubt
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Status, Verdict, Visit
@@ -484,9 +485,9 @@ def test_turned_alignment_leads_back() -> None:
     assert turned(there).followup_of([[10, 10]]) == pytest.approx(there.baseline_of([[10, 10]]))
 
 
-@pytest.mark.parametrize(("doubts", "mine"), [({}, True), ({1: 0.1}, False)])
+@pytest.mark.parametrize(("doubts", "mine"), [({}, True), ({1: Doubt(0.1)}, False)])
 def test_outlines_that_nobody_looked_at_are_no_persons_though_read_from_a_file(
-    doubts: dict[int, float], mine: bool
+    doubts: dict[int, Doubt], mine: bool
 ) -> None:
     film = reading({1: [ONE]})
     labels = replace(film.labels, history=("read from a.labels.tif",), doubts=doubts)

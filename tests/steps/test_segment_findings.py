@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
+from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Meaning
+from calcimeasure.model.labels import Labels
+from calcimeasure.phantom.film import draw_film, random_film_scene
 from calcimeasure.steps.segment import SegmentSettings, find, segment
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, in_reading_order
+from calcimeasure.steps.segment.candidates import Candidate, Grounds, in_reading_order, scores_on
 from calcimeasure.steps.segment.findings import Findings
 
 METHODS = ("classical", "learned")
@@ -75,3 +78,20 @@ def _finding(size):
     mask.ravel()[:size] = True
     grounds = Grounds(field.astype(np.float32), field, field, ~field, 0.2, None, 1, 0.5, None)
     return Findings((Candidate(30, 30, mask, 0.9),) if size else (), grounds, "drawn", ~field)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5])
+def test_every_deposit_tells_how_likely_it_is_none(threshold):
+    film = draw_film(random_film_scene(5, mm=0.25, part="hand"), 5).image
+    found = segment(film, SegmentSettings(threshold=threshold))
+    assert found.labels.count
+    assert set(found.strays) == set(found.labels.numbers.tolist())
+    assert all(0 <= stray <= 1 - threshold for stray in found.strays.values())
+
+
+def test_a_deposit_of_two_candidates_is_as_likely_as_the_likelier():
+    labels = np.zeros((4, 9), np.int32)
+    labels[1, 1:5], labels[3, 7:] = 1, 2
+    parts = [Candidate(1, 1, np.ones((1, 2), bool), 0.6), Candidate(1, 3, np.ones((1, 2), bool), 0.9)]
+    parts += [Candidate(3, 7, np.ones((1, 2), bool), 0.75), Candidate(0, 0, np.ones((1, 3), bool), 0.2)]
+    assert Segmentation(Labels(labels), scores=scores_on(labels, parts)).strays == pytest.approx({1: 0.1, 2: 0.25})

@@ -131,6 +131,18 @@ def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDA
     return labels, tuple(sorted(dropped, key=lambda e: (e.row, e.column)))
 
 
+def scores_on(labels: npt.NDArray[np.int32], candidates: Iterable[Candidate]) -> tuple[tuple[int, int, float], ...]:
+    """Row and column of a pixel of every deposit with the score of its candidate."""
+    found = []
+    for candidate in candidates:
+        own = np.where(candidate.mask, labels[candidate.window], 0)
+        numbers, firsts = np.unique(own, return_index=True)
+        for first in firsts[numbers > 0].tolist():
+            row, column = divmod(first, own.shape[1])
+            found.append((candidate.row + row, candidate.column + column, candidate.score))
+    return tuple(found)
+
+
 def specks_joined(
     numbered: npt.NDArray[np.int32], candidates: Iterable[Candidate], least_px: float
 ) -> npt.NDArray[np.int32]:

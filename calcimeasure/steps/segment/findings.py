@@ -11,7 +11,7 @@ import numpy.typing as npt
 from calcimeasure.model.deposit import Excluded, Segmentation
 from calcimeasure.model.image import Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, limited_to, sort_out
+from calcimeasure.steps.segment.candidates import Candidate, Grounds, limited_to, scores_on, sort_out
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 Place = tuple[tuple[int, int, int, int], int, int]
@@ -97,6 +97,7 @@ class Findings:
             bone=self.grounds.bone,
             probability=self.probability,
             warnings=self.warnings,
+            scores=scores_on(labels, self.candidates),
         )
 
 
