@@ -20,9 +20,10 @@ from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import Doubt, Labels
 
 SUFFIX = ".labels.tif"
-#: How the doubt of each outline stands in the file: its number, both parts, and the pixels that it had then.
+#: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
+#: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
-_DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) ([0-9.e+-]{1,30}) (\d{1,12})</M>')
+_DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -114,7 +115,7 @@ def _doubts_in(path: Path, array: npt.NDArray[Any]) -> dict[int, Doubt]:
 def _doubt(rim: str, stray: str) -> Doubt | None:
     """A doubt as written; `None` when it is none."""
     try:
-        doubt = Doubt(float(rim), float(stray))
+        doubt = Doubt(float(rim), float(stray or 0))
     except ValueError:
         return None
     return doubt if doubt.possible else None

@@ -209,7 +209,7 @@ def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> 
 
 
 def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, Doubt]) -> dict[int, Doubt]:
-    fresh = {int(n): Doubt(*(float(part) for part in doubt)) for n, doubt in told["set"].items()}
+    fresh = {int(n): Doubt(*map(float, doubt)) for n, doubt in told["set"].items()}
     drop = {int(n) for n in told["drop"]}
     if not all(doubt.possible for doubt in fresh.values()):
         raise ValueError("no outline is so doubtful")

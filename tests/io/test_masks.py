@@ -53,6 +53,12 @@ def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_i
     assert read_labels(path, (2, 3)).doubts == {2: Doubt(0.0)}
 
 
+def test_a_file_of_old_tells_where_its_outlines_are_doubtful_only(tmp_path: Path) -> None:
+    told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">0.25 2</M></A></M>'
+    tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
+    assert read_labels(tmp_path / "a.tif", (2, 3)).doubts == {1: Doubt(0.25)}
+
+
 def test_a_doubt_that_is_no_number_is_none(tmp_path: Path) -> None:
     told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">1e307 0 2</M><M K="2">.-. 0 1</M>'
     tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)

@@ -19,6 +19,7 @@ from scipy import ndimage as ndi
 
 from calcimeasure.errors import EditRefused, MaskError
 from calcimeasure.io.masks import read_labels
+from calcimeasure.model.labels import Doubt
 from calcimeasure.model.labels import Labels as Outlines
 
 CROSS = ndi.generate_binary_structure(2, 1)
@@ -74,15 +75,16 @@ def test_outlines_that_napari_saves_with_our_writer_stay_as_doubtful_as_they_are
         return dict(read_labels(Path(written), sheet.session.image.shape).doubts)
 
     assert saved() == {}
-    drawn = Outlines(sheet.session.labels.copy(), (), {1: 0.2, 2: 0.3})
+    both = {1: Doubt(0.2, 0.1), 2: Doubt(0.3)}
+    drawn = Outlines(sheet.session.labels.copy(), (), both)
     sheet.session.set_labels(Outlines.empty(drawn.shape))
     sheet.session.set_labels(drawn)
-    assert saved() == {1: 0.2, 2: 0.3}
+    assert saved() == both
     row, column = np.argwhere(sheet.session.labels == 1)[0]
     sheet.outlines.data_setitem((np.array([row]), np.array([column])), 0)
-    assert saved() == {2: 0.3}
+    assert saved() == {2: both[2]}
     sheet.undo()
-    assert saved() == {1: 0.2, 2: 0.3}
+    assert saved() == both
 
 
 def test_undo_and_redo_go_there_and_back(sheet: Sheet) -> None:
