@@ -37,7 +37,7 @@ TRUNK = (
 #: is so narrow (`STRIP_SHARE`) lies in straight lines of that length. Looked for at `STRIP_STEP_MM` a pixel.
 STRIP_WIDTH_MM, STRIP_LENGTH_MM, STRIP_SHARE, STRIP_STEP_MM, STRIP_TURNS = 20.0, 130.0, 0.5, 1.0, range(0, 180, 3)
 #: A film on which strips would be more than this share of the body shows a thin limb.
-MOSTLY = 0.5
+STRIPS_AT_MOST = 0.5
 #: Share of the darkest and of the brightest pixels that normalising leaves out.
 TAILS = (0.005, 0.005)
 
@@ -170,7 +170,7 @@ def _without_strips(body: npt.NDArray[np.uint8], mm: float) -> npt.NDArray[np.ui
     step = max(mm, STRIP_STEP_MM)
     small = resized(body, scaled(body.shape, mm / step), cv2.INTER_AREA)
     strips = strips_of(small, step)
-    if not strips.any() or strips.sum() > MOSTLY * small.sum():
+    if not strips.any() or strips.sum() > STRIPS_AT_MOST * small.sum():
         return body
     wide = resized(cv2.dilate(strips, disc(3.0)), body.shape, cv2.INTER_NEAREST)
     return np.asarray(cv2.morphologyEx(body & ~wide & 1, cv2.MORPH_OPEN, disc(4.0 / mm)), np.uint8)
