@@ -205,11 +205,13 @@ def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) 
     """
     measured, seen = _measured(pair, row, before, after), pair.seen(row)
     joined = _joined(pair, row)
-    if joined or seen is None or seen.is_gone(pair.error.settings):
+    if seen is None or seen.is_gone(pair.error.settings):
         return replace(measured, fate=joined or _by_size(pair, measured))
     outlined, shown = pair.error.ratio(before, after), seen.ratio(pair.error.settings)
     estimate = seen.estimate(pair.error.settings)
     contradiction = outlined.contradicts(estimate)
+    if joined and not contradiction:
+        return replace(measured, fate=joined)
     both = shown if contradiction else outlined.joined(shown)
     told = _told(pair, replace(measured, contrast_percent=seen.percent), both)
     same = told.fate is _by_size(pair, measured)
