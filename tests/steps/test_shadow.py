@@ -143,6 +143,23 @@ def test_the_fate_rests_on_both_witnesses(before: tuple, after: tuple, fate: Fat
     assert fate is Fate.STABLE or (change > 0) is (fate is Fate.GROWN)
 
 
+ENDS = {1: [(100, 89, 6)], 2: [(100, 111, 6)]}
+
+
+def ends(height: float) -> np.ndarray:
+    """What is left of a dome once its middle is gone."""
+    return dome(15, height) * (drawn(ENDS) > 0)
+
+
+@pytest.mark.parametrize(("after", "fate"), [(dome(15, 0.6), Fate.STABLE), (ends(0.6), Fate.SPLIT)], ids=["no", "yes"])
+def test_two_outlined_ends_are_a_split_where_what_lay_between_is_gone(after: np.ndarray, fate: Fate) -> None:
+    one, two = film(dome(15, 0.6)), film(after, ENDS, 1)
+    change = compare(one, two, shifted(), match(one, two, shifted()))
+    assert [row.fate for row in change.deposits] == [fate]
+    assert change.percent is not None
+    assert abs(change.percent) < 10 if fate is Fate.STABLE else change.percent < -40
+
+
 def test_the_areas_of_the_outlines_stand_where_they_tell_the_same() -> None:
     one, two = film(dome(15, 0.6)), film(dome(15, 0.6), {1: [(100, 100, 14.5)]}, 1)
     row = compare(one, two, shifted(), match(one, two, shifted())).deposits[0]
