@@ -100,12 +100,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Score:
-    """Matches, every outline that counts (without truth), the film's total and the number of missed deposits."""
+    """Matches, every outline that counts (without truth), the film's total and the number of missed deposits; and what
+    was passed over, in mm2 (`steps.boundary`)."""
 
     matches: tuple[Match, ...]
     outlines: tuple[Match, ...]
     total: Match
     missed: int
+    passed_over: float
 
 
 def main() -> None:
@@ -177,8 +179,9 @@ def score(image: Image, truth: np.ndarray) -> Score:
     bars = [
         Match(one.mm2, one.sd, 0.0, doubt_of(one.row), one.mm2 / px, strays.get(one.row.label, 0.0)) for one in counted
     ]
-    total = total_of(bars, shipped_outline_error().unseen_mm2, float((truth > 0).sum() * px))
-    return Score(matches, tuple(bars), total, lost)
+    passed = done.segmentation.labels.passed_over_px * px
+    unseen = math.hypot(shipped_outline_error().unseen_mm2, passed)
+    return Score(matches, tuple(bars), total_of(bars, unseen, float((truth > 0).sum() * px)), lost, passed)
 
 
 def total_of(outlines: Sequence[Match], unseen: float, true: float) -> Match:

@@ -6,10 +6,10 @@ Films with known areas are outlined by the default recipe: drawn ones, and real 
 calcium, because outlines err most over real bone (--films 0 does without them). The error, as a share of the area
 found, is taken to scale as a power of the doubt and of the size (`calcimeasure.steps.boundary`); the powers come from a
 regression of the 95 % quantile, the factor from the errors' quantile of rank 0.95 (n + 1) then, as in split conformal
-prediction. What totals err by besides, strays aside, is fitted to the shared bench's films on limbs that the networks
-were not trained on: the least that lets the bars of 95 % of their totals hold the truth (the package's own calcium is
-harder to see than a reader's worklist). The coverage printed is held out: every fifth film is measured with the fit to
-the others.
+prediction. What totals err by besides, strays and findings passed over aside, is fitted to the shared bench's films on
+limbs that the networks were not trained on: the least that lets the bars of 95 % of their totals hold the truth (the
+package's own calcium is harder to see than a reader's worklist). The coverage printed is held out: every fifth film is
+measured with the fit to the others.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def unseen_besides(scores: Sequence[Score], error: OutlineError) -> float:
     """The least sd besides the outlines' with which 1.96 times the total's holds 95 % of these totals."""
     lacking = []
     for one in scores:
-        total = total_of(_bars(one, error), 0.0, one.total.true)
+        total = total_of(_bars(one, error), one.passed_over, one.total.true)
         lacking.append(math.sqrt(max(0.0, ((total.found - total.true) / 1.96) ** 2 - total.sd**2)))
     rank = min(len(lacking), math.ceil(LEVEL * (len(lacking) + 1)))
     return sorted(lacking)[rank - 1]
@@ -104,7 +104,7 @@ def totals_held_out(scores: Sequence[Score], error: OutlineError) -> list[Match]
     for fold in range(FOLDS):
         unseen = unseen_besides([one for k, one in enumerate(scores) if k % FOLDS != fold], error)
         mine = [one for k, one in enumerate(scores) if k % FOLDS == fold]
-        out += [total_of(_bars(one, error), unseen, one.total.true) for one in mine]
+        out += [total_of(_bars(one, error), math.hypot(unseen, one.passed_over), one.total.true) for one in mine]
     return [total for total in out if total.true > 0]
 
 

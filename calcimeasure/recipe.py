@@ -18,7 +18,14 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Doubt, Labels
-from calcimeasure.steps.boundary import Unseen, doubts, is_unread, shipped_outline_error, with_boundary_error
+from calcimeasure.steps.boundary import (
+    Unseen,
+    doubts,
+    is_unread,
+    passed_over,
+    shipped_outline_error,
+    with_boundary_error,
+)
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
@@ -199,15 +206,23 @@ class _Wedge:
 def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) -> Analysis:
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
     if image.kind is Kind.RADIOGRAPH:
-        known = found.labels.doubts or outline_doubts(image, found, numbers.deposits, recipe)
-        rows = numbers.deposits
-        alone = is_unread(rows, known) or (not rows and is_automatic(image, found, recipe))
-        found = replace(found, labels=replace(found.labels, doubts=known))
-        numbers = with_boundary_error(numbers, known, unseen_on(image) if alone else None)
+        rows, labels = numbers.deposits, _doubted(image, found, numbers, recipe)
+        alone = is_unread(rows, labels.doubts) or (not rows and is_automatic(image, found, recipe))
+        found = replace(found, labels=labels)
+        unseen = unseen_on(image, labels.passed_over_px) if alone else None
+        numbers = with_boundary_error(numbers, labels.doubts, unseen)
         numbers = _with_density(numbers, image, found, wedge)
     elif image.kind is Kind.PHOTO and found.labels.count and image.pixels.ndim == 3:
         numbers = numbers.with_colours(_colours(image, found.labels))
     return Analysis(image, found, numbers, recipe, wedge.calibration)
+
+
+def _doubted(image: Image, found: Segmentation, numbers: Measurement, recipe: Recipe) -> Labels:
+    """The labels with what the networks doubted; what stands in them already is kept."""
+    if found.labels.doubts or not is_automatic(image, found, recipe):
+        return found.labels
+    known = outline_doubts(image, found, numbers.deposits, recipe)
+    return replace(found.labels, doubts=known, passed_over_px=passed_over(found.excluded))
 
 
 def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, Doubt]:
@@ -222,12 +237,13 @@ def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:
     return image.kind is Kind.RADIOGRAPH and found.probability is not None and recipe.segment.method == "learned"
 
 
-def unseen_on(image: Image) -> Unseen:
+def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:
     """What the total of an automatic search errs by besides its outlines; of a film of unknown scale, as assumed."""
     from calcimeasure.steps.segment.limb import NOMINAL_MM
 
     assumed = (NOMINAL_MM / max(image.shape)) ** 2
-    return Unseen.at(assumed if image.spacing is None else image.spacing.pixel_mm2)
+    mm2 = assumed if image.spacing is None else image.spacing.pixel_mm2
+    return Unseen.at(mm2, passed_over_px=passed_over_px)
 
 
 def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge: _Wedge) -> Measurement:

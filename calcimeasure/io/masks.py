@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -17,12 +16,13 @@ from PIL import Image as PillowImage
 from calcimeasure.errors import MaskError
 from calcimeasure.io.files import write_whole
 from calcimeasure.model.image import Mask, Spacing
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
 
 SUFFIX = ".labels.tif"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
 #: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
+_PASSED_OVER = re.compile(r'<M K="passed-over">([0-9.e+-]{1,30})</M>')
 _DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
@@ -41,7 +41,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
         compression="zlib",
         photometric="minisblack",
         metadata=None,
-        description=_ome_xml(array, spacing, labels.doubts),
+        description=_ome_xml(array, spacing, labels),
         software="calcimeasure",
         resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
         resolutionunit="CENTIMETER" if spacing else None,
@@ -49,7 +49,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, doubts: Mapping[int, Doubt]) -> str:
+def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, labels: Labels) -> str:
     """Minimal OME-XML; written here because tifffile's own carries a random identifier."""
     size = {"SizeX": array.shape[1], "SizeY": array.shape[0], "SizeC": 1, "SizeZ": 1, "SizeT": 1}
     scale = {"PhysicalSizeX": spacing.column_mm, "PhysicalSizeY": spacing.row_mm} if spacing else {}
@@ -59,16 +59,17 @@ def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, doubts: Mapping[i
     return (
         '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
         f'<Image ID="Image:0" Name="labels"><Pixels {pixels}><Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
-        f'<TiffData IFD="0" PlaneCount="1"/></Pixels></Image>{_annotation(array, doubts)}</OME>'
+        f'<TiffData IFD="0" PlaneCount="1"/></Pixels></Image>{_annotation(array, labels)}</OME>'
     )
 
 
-def _annotation(array: npt.NDArray[Any], doubts: Mapping[int, Doubt]) -> str:
+def _annotation(array: npt.NDArray[Any], labels: Labels) -> str:
     """The doubts as an OME map annotation; nothing when there are none."""
-    if not doubts:
+    if not labels.doubts and not labels.passed_over_px:
         return ""
-    pixels = _pixels_of(array)
+    doubts, pixels = labels.doubts, _pixels_of(array)
     told = "".join(f'<M K="{n}">{_told(doubts[n])} {pixels[n]}</M>' for n in sorted(doubts) if n in pixels)
+    told += f'<M K="passed-over">{float(labels.passed_over_px)!r}</M>' if labels.passed_over_px else ""
     return (
         f'<StructuredAnnotations><MapAnnotation ID="Annotation:0" Namespace="{_DOUBTS}"><Value>{told}</Value>'
         "</MapAnnotation></StructuredAnnotations>"
@@ -98,15 +99,30 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     array = _read_array(path, shape)
     if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
         raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
-    return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(path, array))
+    told = _annotation_in(path)
+    return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(told, array), _passed_over_in(told))
 
 
-def _doubts_in(path: Path, array: npt.NDArray[Any]) -> dict[int, Doubt]:
-    """The doubts that stand in the file, of deposits that still have as many pixels as when they were written."""
+def _annotation_in(path: Path) -> str:
+    """What the file tells of doubts; empty when it tells nothing."""
     if path.suffix.lower() == ".png":
-        return {}
+        return ""
     with tifffile.TiffFile(path) as tiff:
-        _, _, told = tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')
+        return str(tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')[2])
+
+
+def _passed_over_in(told: str) -> float:
+    """The pixels that the search may lack; 0 where nothing believable is said."""
+    found = _PASSED_OVER.search(told)
+    try:
+        px = float(found[1]) if found else 0.0
+    except ValueError:
+        return 0.0
+    return px if 0 <= px <= MOST_PASSED_OVER_PX else 0.0
+
+
+def _doubts_in(told: str, array: npt.NDArray[Any]) -> dict[int, Doubt]:
+    """The doubts that are told, of deposits that still have as many pixels as when they were written."""
     found = {int(number): (_doubt(rim, stray), int(count)) for number, rim, stray, count in _DOUBT.findall(told)}
     pixels = _pixels_of(array) if found else {}
     return {n: doubt for n, (doubt, count) in found.items() if doubt is not None and pixels.get(n) == count}

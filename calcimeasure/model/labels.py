@@ -13,6 +13,8 @@ from calcimeasure.model.image import frozen_array
 
 #: No outline is more doubtful than this: a single pixel that is as unsure as all around it comes to 20.
 MOST_DOUBT = 100.0
+#: No film is so large; what a file says beyond that is not believed.
+MOST_PASSED_OVER_PX = 1e10
 
 
 class Doubt(NamedTuple):
@@ -47,11 +49,15 @@ class Labels:
         What was done to arrive here, oldest first.
     doubts : mapping of int to Doubt
         How much the networks doubted a deposit, by number; an outline that a person drew or accepted has none.
+    passed_over_px : float
+        How many pixels an automatic search may lack because it dropped findings by their score alone: a standard
+        deviation (`calcimeasure.steps.boundary.passed_over`).
     """
 
     array: npt.NDArray[np.int32]
     history: tuple[str, ...] = ()
     doubts: Mapping[int, Doubt] = field(default_factory=dict)
+    passed_over_px: float = 0.0
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

@@ -5,8 +5,9 @@ p (1 - p) over the deposit and the pixels around it, over its area, is the *doub
 deposit, 0.3 for a faint speck. The error of the area, as a share of it, follows the doubt and the size: of two equally
 doubtful outlines the larger one may lack a whole part. A total errs by what is no calcium at all, and by what was
 missed, too: as long as no person went through the outlines, its bar holds every outline's whole area by the chance that
-it is a stray, and a further part, the same for every film. How fast, and how far, is fitted to films with known
-calcium, drawn ones and real limbs (``benchmarks/renew_boundary_error.py``).
+it is a stray, every finding that was dropped by its score by the chance that it is calcium, and a further part, the
+same for every film. How fast, and how far, is fitted to films with known calcium, drawn ones and real limbs
+(``benchmarks/renew_boundary_error.py``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.deposit import Deposit, Measurement
+from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason
 from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.model.quantity import Quantity
 
@@ -34,6 +35,9 @@ Map = npt.NDArray[np.float32]
 REACH_PX = 4
 #: Largest standard deviation, as a share of the area: such a bar says that the size is unknown.
 MOST = 1.0
+
+#: A finding that was dropped for one of these was dropped by its score alone.
+DOUBTED = (Reason.BONE, Reason.SHAPE, Reason.FAINT)
 
 #: Doubt, and area in pixels, for which `OutlineError.factor` is the error.
 USUAL_DOUBT, USUAL_PX = 0.1, 300.0
@@ -152,10 +156,10 @@ class Unseen:
     mm2: float
 
     @classmethod
-    def at(cls, pixel_mm2: float, error: OutlineError | None = None) -> Unseen:
+    def at(cls, pixel_mm2: float, error: OutlineError | None = None, passed_over_px: float = 0.0) -> Unseen:
         """For a film of that pixel size, known or assumed; by the shipped error when none is given."""
-        mm2 = (error or shipped_outline_error()).unseen_mm2
-        return cls(mm2 / pixel_mm2, mm2)
+        px = math.hypot((error or shipped_outline_error()).unseen_mm2 / pixel_mm2, passed_over_px)
+        return cls(px, px * pixel_mm2)
 
 
 def with_boundary_error(
@@ -217,8 +221,21 @@ def summed(measurement: Measurement, doubted: Mapping[int, Doubt], unseen: Unsee
 
 
 def strays_of(areas: Iterable[tuple[float, Doubt | None]]) -> float:
-    """How far a total may be off because some of these areas are no calcium: each is wrong by itself, or not at all."""
-    return math.hypot(*(area * math.sqrt(doubted.stray) for area, doubted in areas if doubted))
+    """How far a total may be off because some of these areas are no calcium: each is wrong by itself, or not at all.
+
+    The parts of one finding, which have its score to the last digit, are calcium together or not at all.
+    """
+    findings: dict[float, float] = {}
+    for area, doubted in areas:
+        if doubted:
+            findings[doubted.stray] = findings.get(doubted.stray, 0.0) + area
+    return math.hypot(*(area * math.sqrt(stray) for stray, area in findings.items()))
+
+
+def passed_over(excluded: Iterable[Excluded]) -> float:
+    """How far a total may be off, in pixels, because findings that were dropped by their score alone are calcium."""
+    doubted = (one for one in excluded if one.reason in DOUBTED and one.score)
+    return math.hypot(*(one.area_px * math.sqrt(one.score or 0.0) for one in doubted))
 
 
 def is_unread(rows: Iterable[Deposit], doubted: Mapping[int, Doubt]) -> bool:

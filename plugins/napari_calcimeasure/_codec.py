@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt
+from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure._patch import Patch
@@ -57,6 +57,8 @@ class Codec:
             told |= _set_to_json(name, getattr(before, name), getattr(after, name))
         if after.doubts is not before.doubts:
             told["doubts"] = _doubts_to_json(before.doubts, after.doubts)
+        if after.passed_over_px != before.passed_over_px:
+            told["passed_over_px"] = after.passed_over_px
         if after.wedge != before.wedge:
             told["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
@@ -97,6 +99,8 @@ class Codec:
                 changes[name] = _set_from_json(told[name], getattr(before, name))
         if "doubts" in told:
             changes["doubts"] = _doubts_from_json(told["doubts"], before.doubts)
+        if "passed_over_px" in told:
+            changes["passed_over_px"] = _passed_over(told["passed_over_px"])
         if "wedge" in told:
             changes["wedge"] = told["wedge"] and self._box(told["wedge"])
         if "warnings" in told:
@@ -214,6 +218,13 @@ def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, Doubt]) -> d
     if not all(doubt.possible for doubt in fresh.values()):
         raise ValueError("no outline is so doubtful")
     return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
+
+
+def _passed_over(told: Any) -> float:
+    px = float(told)
+    if not 0 <= px <= MOST_PASSED_OVER_PX:
+        raise ValueError("no film lacks so much")
+    return px
 
 
 def _pack(array: npt.NDArray[Any]) -> str:

@@ -24,9 +24,11 @@ from calcimeasure.model.labels import Labels
 LayerData = tuple[Any, dict[str, Any], str]
 Corners = npt.NDArray[np.float64]
 
-#: Keys of a layer's metadata under which we keep what we know of it, and of our outlines how doubtful each is.
+#: Keys of a layer's metadata under which we keep what we know of it, and of our outlines how doubtful each is,
+#: and how many pixels the search may have passed over.
 KEY = "calcimeasure"
 DOUBTS = "calcimeasure doubts"
+PASSED_OVER = "calcimeasure passed over"
 #: What stands there on the pictures of a comparison, which are not measured.
 COMPARED = "compared"
 #: Values between these percentiles are shown when the file names no window.

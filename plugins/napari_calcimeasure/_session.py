@@ -69,8 +69,8 @@ from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentatio
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.model.scale import Scale
-from calcimeasure.recipe import Analysis, Recipe, analyse_mask, outline_doubts, unseen_on
-from calcimeasure.steps.boundary import is_unread, summed
+from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
+from calcimeasure.steps.boundary import is_unread, passed_over, summed
 from calcimeasure.steps.measure import measure, total
 from calcimeasure.steps.segment import find
 from calcimeasure.steps.segment.findings import Findings, Proposed
@@ -287,7 +287,7 @@ class Session:
     def measurement(self) -> Measurement:
         """All deposits in label order and the totals, the digits of ``calcimeasure measure --masks``."""
         if self._total is None:
-            unseen = unseen_on(self.image) if self._is_unread else None
+            unseen = unseen_on(self.image, self._state.passed_over_px) if self._is_unread else None
             self._total = summed(total(self.rows.values(), self.image), self._state.doubts, unseen)
         return self._total
 
@@ -520,8 +520,7 @@ class Session:
         if held not in self.excluded:
             raise EditRefused("this finding is not among the excluded ones any more: choose it from the list")
         parts = edits.laid(self._labels, held, self.next_label, self.region)
-        rest = tuple(one for one in self.excluded if one is not held)
-        return self._draw(parts, "bring back", replace(self._state, excluded=rest))
+        return self._draw(parts, "bring back", self._state.without(held))
 
     def load_mask(self, path: Path) -> Event:
         """Take a mask made elsewhere (label TIFF or PNG) in place of the present one.
@@ -561,7 +560,8 @@ class Session:
         """Other outlines for all; the sliders leave them alone, the doubtful ones keep their doubt."""
         doubts = {n: doubt for n, doubt in labels.doubts.items() if n not in self.accepted}
         parts = [(_everywhere(self._labels), labels.array)]
-        return self._draw(parts, name, doubts=doubts, measured=measured)
+        told = replace(labels, doubts=doubts)
+        return self._draw(parts, name, told=told, measured=measured)
 
     def set_region(self, region: Mask | None) -> Event:
         """Limit segmenting and measuring to a region; what lies outside is erased, and undo brings it back.
@@ -816,7 +816,7 @@ class Session:
         untouched = saved.is_untouched
         try:
             state = Codec(self.stated).state_from_json(saved.facts["state"], self._blank)
-            self._state = replace(state, doubts=labels.doubts)
+            self._state = replace(state, doubts=labels.doubts, passed_over_px=labels.passed_over_px)
             self.did = [did_from_json(told) for told in saved.facts["steps"]]
             self.signature = saved.signature if untouched else None
         except UNBELIEVABLE as error:
@@ -930,14 +930,15 @@ class Session:
         name: str,
         state: State | None = None,
         *,
-        doubts: Mapping[int, Doubt] | None = None,
+        told: Labels | None = None,
         measured: Measurement | None = None,
     ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""
         self._check_open()
         patch = changed(self._labels, [(where, self._clipped(where, values)) for where, values in parts])
         state = (state or self._state).seen_by_person(patch.numbers)
-        state = state if doubts is None else replace(state, doubts=doubts)
+        if told is not None:
+            state = replace(state, doubts=told.doubts, passed_over_px=told.passed_over_px)
         clipped = self.region is not None and changed(self._labels, parts).pixels > patch.pixels
         return self._done(name, patch, state if patch.pixels else self._state, measured=measured, clipped=clipped)
 
@@ -999,12 +1000,15 @@ class Session:
         """What was found into the mask; `laid` is what this makes of it, where a thread worked it out."""
         self._check_shape(found.labels.array, "segmentation")
         laid = laid or _laid(found, self._asked, recipe or self.recipe)
+        dropped, recipe = self._dropped(found), recipe or self.recipe
+        alone = is_automatic(self.image, found, recipe)
         state = replace(
             self._state,
-            recipe=recipe or self.recipe,
-            excluded=_sorted((*self._dropped(found), *self._rejected)),
+            recipe=recipe,
+            excluded=_sorted((*dropped, *self._rejected)),
             warnings=found.warnings,
             doubts=laid.doubts,
+            passed_over_px=passed_over(held.finding for held in dropped) if alone else 0.0,
         )
         return self._do(name, [(_everywhere(self._labels), laid.mask)], state, measured=laid.measurement)
 

@@ -11,6 +11,7 @@ from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Doubt
 from calcimeasure.recipe import Recipe
+from calcimeasure.steps.boundary import passed_over
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +75,8 @@ class State:
         (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
     doubts : mapping of int to Doubt
         How much the networks doubted each outline that no person drew or accepted.
+    passed_over_px : float
+        How many pixels the search may lack because it dropped findings by their score alone.
     """
 
     image: Image
@@ -86,6 +89,7 @@ class State:
     warnings: tuple[str, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
     doubts: Mapping[int, Doubt] = field(default_factory=dict)
+    passed_over_px: float = 0.0
 
     def seen_by_person(self, numbers: Collection[int]) -> State:
         """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
@@ -103,6 +107,12 @@ class State:
         inside = np.ones(self.image.shape, bool) if self.region is None else np.array(self.region)
         inside[row0:row1, column0:column1] = False
         return inside
+
+    def without(self, held: Held) -> State:
+        """The state once a finding is counted after all."""
+        rest = tuple(one for one in self.excluded if one is not held)
+        passed = passed_over(one.finding for one in rest) if passed_over([held.finding]) else self.passed_over_px
+        return replace(self, excluded=rest, passed_over_px=passed)
 
     def bytes_beyond(self, other: State) -> int:
         """Memory that this state holds and the other does not."""

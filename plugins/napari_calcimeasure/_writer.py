@@ -10,7 +10,7 @@ import numpy as np
 from calcimeasure.io.masks import write_labels
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from napari_calcimeasure._layers import DOUBTS, KEY
+from napari_calcimeasure._layers import DOUBTS, KEY, PASSED_OVER
 
 
 def write_outlines(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -19,8 +19,9 @@ def write_outlines(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     With millimetres where they are known, and with the doubts of outlines that only the networks drew: without these
     the mask would count as a person's, and get a person's error bars.
     """
-    doubts = meta.get("metadata", {}).get(DOUBTS, {})
-    write_labels(Path(path), Labels(np.asarray(data), (), doubts), _spacing(meta))
+    known = meta.get("metadata", {})
+    labels = Labels(np.asarray(data), (), known.get(DOUBTS, {}), known.get(PASSED_OVER, 0.0))
+    write_labels(Path(path), labels, _spacing(meta))
     return [path]
 
 

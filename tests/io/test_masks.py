@@ -53,6 +53,21 @@ def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_i
     assert read_labels(path, (2, 3)).doubts == {2: Doubt(0.0)}
 
 
+@pytest.mark.parametrize("doubts", [{}, {1: Doubt(0.25)}], ids=["alone", "beside doubts"])
+def test_what_was_passed_over_travels_with_the_outlines(tmp_path: Path, doubts: dict) -> None:
+    path = tmp_path / "a.labels.tif"
+    write_labels(path, replace(LABELS, doubts=doubts, passed_over_px=0.1 + 0.2), SPACING)
+    found = read_labels(path, (2, 3))
+    assert (found.passed_over_px, found.doubts) == (0.1 + 0.2, doubts)
+
+
+@pytest.mark.parametrize("px", ["-1", "1e11", "nan", "inf", "e-e", "."])
+def test_what_no_film_can_lack_is_not_believed(tmp_path: Path, px: str) -> None:
+    told = f'<M><A Namespace="calcimeasure/outline-doubt"><M K="passed-over">{px}</M></A></M>'
+    tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
+    assert read_labels(tmp_path / "a.tif", (2, 3)).passed_over_px == 0
+
+
 def test_a_file_of_old_tells_where_its_outlines_are_doubtful_only(tmp_path: Path) -> None:
     told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">0.25 2</M></A></M>'
     tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)

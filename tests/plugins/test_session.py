@@ -20,9 +20,9 @@ from calcimeasure.steps.segment.settings import SegmentSettings
 def _whole(session):
     """What a script makes of the mask: all of it measured at once, automatic outlines with their doubt."""
     found = measure(session.image, Labels(session.labels), settings=session.recipe.measure)
-    doubts = session.outlines.doubts
-    unseen = unseen_on(session.image) if is_unread(found.deposits, doubts) else None
-    return with_boundary_error(found, doubts, unseen)
+    told = session.outlines
+    unseen = unseen_on(session.image, told.passed_over_px) if is_unread(found.deposits, told.doubts) else None
+    return with_boundary_error(found, told.doubts, unseen)
 
 
 def _two(spacing=SPACING):

@@ -92,6 +92,7 @@ def test_restoring_gives_mask_numbers_state_and_undo_again(path, seed):
     assert (session.labels == before.labels).all()
     assert session.measurement == before.measurement
     assert session.outlines.doubts == before.outlines.doubts
+    assert session.outlines.passed_over_px == before.outlines.passed_over_px
     assert [row.contrast_mean for row in session.measurement.deposits] == [
         row.contrast_mean for row in measure(session.image, Labels(session.labels)).deposits
     ]

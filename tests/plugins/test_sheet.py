@@ -72,13 +72,16 @@ def test_outlines_that_napari_saves_with_our_writer_stay_as_doubtful_as_they_are
     def saved():
         data, facts, _ = sheet.outlines.as_layer_data_tuple()
         (written,) = write_outlines(str(tmp_path / "deposits.tif"), data, facts)
-        return dict(read_labels(Path(written), sheet.session.image.shape).doubts)
+        found = read_labels(Path(written), sheet.session.image.shape)
+        assert found.passed_over_px == sheet.session.state.passed_over_px
+        return dict(found.doubts)
 
     assert saved() == {}
     both = {1: Doubt(0.2, 0.1), 2: Doubt(0.3)}
-    drawn = Outlines(sheet.session.labels.copy(), (), both)
+    drawn = Outlines(sheet.session.labels.copy(), (), both, 7.5)
     sheet.session.set_labels(Outlines.empty(drawn.shape))
     sheet.session.set_labels(drawn)
+    assert sheet.session.state.passed_over_px == 7.5
     assert saved() == both
     row, column = np.argwhere(sheet.session.labels == 1)[0]
     sheet.outlines.data_setitem((np.array([row]), np.array([column])), 0)

@@ -7,8 +7,18 @@ import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingOrigin, measure
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.labels import Doubt
-from calcimeasure.steps.boundary import OutlineError, Unseen, doubt, doubts, shipped_outline_error, with_boundary_error
+from calcimeasure.steps.boundary import (
+    OutlineError,
+    Unseen,
+    doubt,
+    doubts,
+    passed_over,
+    shipped_outline_error,
+    strays_of,
+    with_boundary_error,
+)
 
 SIDE = 60
 ERROR = OutlineError(0.25, 1.5, 0.5, 8.0, "a test")
@@ -91,6 +101,41 @@ def test_what_may_be_no_calcium_widens_the_total_alone() -> None:
     assert dict(stray.area_px.components)["unseen"] == pytest.approx(np.hypot(32, 0.6 * 150))
     assert stray.area_mm2 is not None
     assert dict(stray.area_mm2.components)["unseen"] == pytest.approx(np.hypot(8, 0.6 * 37.5))
+
+
+#: areas with their chance of being no calcium, and what the total may be off by
+STRAYS = {
+    "one for itself": ([(100, 0.25)], 50),
+    "two findings": ([(100, 0.25), (100, 0.2500001)], 50 * np.sqrt(2)),
+    "two parts of one": ([(100, 0.25), (100, 0.25)], 100),
+    "a person's": ([(100, 0.25), (100, None)], 50),
+    "none": ([], 0),
+}
+
+
+@pytest.mark.parametrize(("areas", "off"), STRAYS.values(), ids=STRAYS)
+def test_parts_of_one_finding_are_strays_together(areas: list, off: float) -> None:
+    told = [(area, None if chance is None else Doubt(0.1, chance)) for area, chance in areas]
+    assert strays_of(told) == pytest.approx(off)
+
+
+#: reasons and scores of findings of 100 px that were dropped, and what the total may lack
+PASSED_OVER = {
+    "a doubtful one": ([(Reason.BONE, 0.25)], 50),
+    "two": ([(Reason.FAINT, 0.25), (Reason.SHAPE, 0.25)], 50 * np.sqrt(2)),
+    "what is no calcium whatever its score": ([(Reason.TEXT, 0.9), (Reason.REJECTED, 0.9), (Reason.TOO_SMALL, 0.9)], 0),
+    "without a score": ([(Reason.FAINT, None)], 0),
+    "nothing": ([], 0),
+}
+
+
+@pytest.mark.parametrize(("findings", "off"), PASSED_OVER.values(), ids=PASSED_OVER)
+def test_what_was_dropped_by_its_score_may_be_calcium(findings: list, off: float) -> None:
+    dropped = [Excluded(reason, 0, 0, (0, 0, 10, 10), 100, score) for reason, score in findings]
+    assert passed_over(dropped) == pytest.approx(off)
+    unseen = Unseen.at(0.25, ERROR, passed_over(dropped))
+    assert unseen.px == pytest.approx(np.hypot(8 / 0.25, off))
+    assert unseen.mm2 == pytest.approx(unseen.px * 0.25)
 
 
 def test_no_scale_no_millimetres() -> None:
