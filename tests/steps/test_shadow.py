@@ -127,6 +127,7 @@ WITNESSES = {
     "outlined smaller, shown as it was": ((9, (8, 0.5)), (6, (8, 0.5)), Fate.STABLE),
     "outlined alike, shown a third": ((7, (8, 0.5)), (6, (5, 0.4)), Fate.SHRUNK),
     "outlined alike, shown threefold": ((6, (5, 0.4)), (7, (8, 0.5)), Fate.GROWN),
+    "outlined larger, shown a third": ((6, (8, 0.5)), (11, (5, 0.4)), Fate.STABLE),
     "both tell the same": ((15, (15, 0.6)), (9, (9, 0.5)), Fate.SHRUNK),
 }
 

@@ -201,7 +201,8 @@ def _measured(pair: Pair, row: DepositChange, before: Area, after: Area) -> Depo
 def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) -> DepositChange:
     """By the outlines and by what the films show, each counted by its error; where these contradict, by the latter.
 
-    The outlines' areas stand where both agree and the outlines alone tell the same fate.
+    The outlines' areas stand where both agree and the outlines alone tell the same fate. Where the outlines tell a
+    change and the films the opposite, nobody can tell: the larger outline counts at both visits.
     """
     measured, seen = _measured(pair, row, before, after), pair.seen(row)
     joined = _joined(pair, row)
@@ -212,6 +213,9 @@ def _present_at_both(pair: Pair, row: DepositChange, before: Area, after: Area) 
     contradiction = outlined.contradicts(estimate)
     if joined and not contradiction:
         return replace(measured, fate=joined)
+    if outlined.opposes(estimate):
+        unknown = Ratio(0.0, math.hypot(outlined.sd, estimate.sd))
+        return _by_second_look(pair, row, (seen, unknown), _larger(before, after, unknown))
     both = shown if contradiction else outlined.joined(shown)
     told = _told(pair, replace(measured, contrast_percent=seen.percent), both)
     same = told.fate is _by_size(pair, measured)

@@ -11,7 +11,7 @@ from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.precision import PrecisionProfile, multiplier
 from calcimeasure.steps.compare.settings import CompareSettings
 
-_AGREEMENT, _CONTRADICTION = 1.5, 2.5  # standard deviations
+_AGREEMENT, _SURE, _CONTRADICTION = 1.5, 1.96, 2.5  # standard deviations
 #: Read from each picture anew: two such scales err independently even when they come out equal.
 _READ_FROM_PICTURE = (SpacingOrigin.MARKER, SpacingOrigin.RULER, SpacingOrigin.POINTS)
 
@@ -43,6 +43,10 @@ class Ratio:
     def agrees(self, other: Ratio) -> bool:
         """Whether the two lie as near to each other as most repeats do (in 7 of 8 cases)."""
         return abs(self.log - other.log) <= _AGREEMENT * math.hypot(self.sd, other.sd)
+
+    def opposes(self, other: Ratio) -> bool:
+        """Whether it tells a change beyond its own error, and the other one the opposite change."""
+        return self.contradicts(other) and self.log * other.log < 0 and abs(self.log) > _SURE * self.sd
 
     def is_change(self, cut_percent: float, level: float) -> bool:
         """Whether it is beyond its own error, and beyond the cut."""
