@@ -54,6 +54,9 @@ from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.schedule import Span, spans_of
 from calcimeasure.trial_pages import Findings
 
+#: Why a photo that nobody outlined is not compared: most of what is proposed on skin is none.
+PROPOSED = "a photo that nobody outlined: accept or correct its proposals in the panel and give the saved mask"
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -276,17 +279,23 @@ class _Planner:
         return before.key if before and not before.error and self._has_pictures(before) else None
 
     def _measured_key(self, name: str) -> str:
-        """Key of a film's record; empty when it could not be measured."""
+        """Key of a film's record; empty when it could not be measured, or nobody stands behind its outlines."""
         record = self.results.films.record_of(name)
-        return "" if record is None or record.failed else record.key
+        return "" if record is None or record.failed or _is_proposed(record) else record.key
 
     def _error(self, name: str) -> str:
         record = self.results.films.record_of(name)
-        return str(record.row["error"]) if record else "not measured"
+        if record is None:
+            return "not measured"
+        return PROPOSED if _is_proposed(record) else str(record.row["error"])
 
     def _has_pictures(self, record: IntervalRecord) -> bool:
         folder = self.trial.job.out / "pairs"
         return all((folder / f"{pair.picture}.png").exists() for pair in record.pairs if pair.picture)
+
+
+def _is_proposed(record: Record) -> bool:
+    return record.row["status"] == "proposed"
 
 
 def _used(visit: Visit) -> Visit:

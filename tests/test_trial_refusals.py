@@ -13,6 +13,7 @@ from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
+from calcimeasure.phantom.photo import draw_photo, random_photo_scene
 
 MM = 0.6
 FRAME = Frame(216.0, 152.0, MM)
@@ -30,6 +31,7 @@ PAIRS = {
     "written as other sides": (("left", "L", MM), ("right", "R", MM), "at one visit only"),
     "the other hand, nobody says so": (("left", "", MM), ("right", "", MM), "opposite sides"),
     "a foot": (("left", "", MM), ("foot", "", MM), "do not show the same limb"),
+    "photos that nobody outlined": (("skin", "", MM), ("skin", "", MM), "a photo that nobody outlined"),
     "scale of one film only": (("left", "", MM), ("left", "", ""), "scale of the follow-up is unknown"),
 }
 
@@ -53,10 +55,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         row, column = np.argwhere(mask)[0] if mask.any() else (0, 0)
         mask[row + 40 : row + 70, column - 10 : column + 10] = 2
         Picture.fromarray(mask).save(folder / f"{name}-two.png")
+    skin = draw_photo(random_photo_scene(1), 1)
+    Picture.fromarray(np.array(skin.image.pixels)).save(folder / "skin.png")
     lines = ["subject,visit,date,image,mask,side,spacing_mm,lost_because,exclude_reason"]
     for subject, (*visits, _) in PAIRS.items():
         for day, (film, side, mm) in zip(("2025-01-10", "2025-09-10"), visits, strict=True):
-            lines.append(f'"{subject}",{day},{day},{film}.png,{film}-mask.png,{side},{mm},,')
+            mask = "" if film == "skin" else f"{film}-mask.png"
+            lines.append(f'"{subject}",{day},{day},{film}.png,{mask},{side},{mm},,')
     for subject, (mask, lost, excluded) in FATES.items():
         lines.append(f"{subject},2025-01-10,2025-01-10,left.png,left-two.png,L,{MM},,")
         lines.append(f"{subject},2025-09-10,2025-09-10,left.png,{mask},L,{MM},{lost},{excluded}")
