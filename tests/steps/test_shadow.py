@@ -89,6 +89,26 @@ def test_calcium_that_is_gone_is_gone() -> None:
     assert found.is_gone(SETTINGS)
 
 
+#: radius of the outline in pixels of 0.2 mm, the follow-up's labels, and whether the rule for large deposits holds
+LARGE = {
+    "large": (15, (), True),
+    "small": (10, (), False),
+    "outlined at both": (15, (1,), False),
+}
+
+
+@pytest.mark.parametrize(("radius", "after", "large"), LARGE.values(), ids=LARGE)
+def test_what_is_left_of_a_large_deposit_would_be_outlined(radius: float, after: tuple, large: bool) -> None:
+    outline = {1: [(100, 100, radius)]}
+    one, two = film(dome(radius, 0.6), outline), film(dome(radius, 0.12), outline, seed=1)
+    both = FilmsTogether.of(one, two, shifted(), SETTINGS)
+    found = both and both.look((1,), after)
+    assert found
+    assert found.large_at_one is large
+    assert 0.15 < found.after / found.before < 0.25
+    assert found.is_gone(SETTINGS) is large
+
+
 def beside_bone(one: Reading, edge: int) -> Reading:
     """The film with a bone from that column on."""
     bone = 0.15 * np.clip((np.arange(SHAPE[1]) - edge) / 4, 0, 1)

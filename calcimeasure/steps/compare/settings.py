@@ -18,6 +18,9 @@ _RANGES = {
     "clear_px": (0.0, 1000.0),
     "clear_share": (0.0, 1.0),
     "gone_share": (0.0, 1.0),
+    "large_mm": (0.0, 1000.0),
+    "large_px": (0.0, 1000.0),
+    "large_gone_share": (0.0, 1.0),
     "shadow_sd": (0.01, 1.0),
     "search_mm": (0.0, 50.0),
     "search_px": (0.0, 500.0),
@@ -48,6 +51,9 @@ class CompareSettings:
     gone_share : float
         What a program outlined at one visit only was there at the other, too, when its place shows this share of the
         brightness over the tissue around, and twice its noise.
+    large_mm, large_px, large_gone_share : float
+        From this equivalent diameter of its outline on, its place must show this share: of a large deposit, less would
+        be outlined itself, and what still shines is bone or flesh.
     shadow_sd : float
         Where a program drew the outlines: scatter of the logarithm of the areas' ratio, as the brightness of both films
         tells it, where nothing changed.
@@ -73,6 +79,9 @@ class CompareSettings:
     clear_px: float = 10.0
     clear_share: float = 0.2
     gone_share: float = 0.15
+    large_mm: float = 5.0
+    large_px: float = 25.0
+    large_gone_share: float = 0.25
     shadow_sd: float = 0.13
     search_mm: float = 1.0
     search_px: float = 5.0

@@ -52,12 +52,15 @@ class Seen:
         Standard deviation of such a sum where there is no calcium, by the difference of both films around.
     texture : float
         Standard deviation of what bone and flesh alone add to both sums, by the scatter around on the baseline.
+    large_at_one : bool
+        Whether one visit alone outlined it, and large: what is left of it at the other would be outlined, too.
     """
 
     before: float
     after: float
     noise: float
     texture: float
+    large_at_one: bool = False
 
     @property
     def is_clear(self) -> bool:
@@ -67,7 +70,8 @@ class Seen:
     def is_gone(self, settings: CompareSettings) -> bool:
         """Whether the paler film shows nothing of it."""
         least, most = sorted((self.before, self.after))
-        return least < settings.gone_share * most or least < _CLEAR * self.noise
+        share = settings.large_gone_share if self.large_at_one else settings.gone_share
+        return least < share * most or least < _CLEAR * self.noise
 
     @property
     def percent(self) -> float | None:
@@ -139,8 +143,11 @@ class FilmsTogether:
             return None
         films = self.films[0][box], self._found(box)
         place = _Place(inside, ring, near | ~self.known[box])
-        sums = place.contrasts(films) if before and after else place.contrasts_without_bone(films)
-        return Seen(*sums, *place.errors(films, self.reach.grain))
+        errors = place.errors(films, self.reach.grain)
+        if before and after:
+            return Seen(*place.contrasts(films), *errors)
+        large = bool(np.count_nonzero(inside) >= self.reach.large)
+        return Seen(*place.contrasts_without_bone(films), *errors, large)
 
     def _box(self, before: Sequence[int], after: Sequence[int]) -> Box | None:
         """Bounds of the labels with the ring around them, where the film goes on."""
@@ -181,20 +188,28 @@ class FilmsTogether:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """Distances in pixels of the baseline: search, gap and ring; and how many pixels of texture err alike."""
+    """Distances in pixels of the baseline: search, gap and ring; how many pixels of texture err alike, and how many
+    make a deposit large.
+    """
 
     search: int
     gap: int
     ring: int
     grain: float
+    large: float
 
     @classmethod
     def of(cls, image: Image, settings: CompareSettings) -> _Reach:
         if image.spacing is None:
-            return cls(round(settings.search_px), _GAP_PX, _RING_PX, _GRAIN_PX**2)
+            return cls(round(settings.search_px), _GAP_PX, _RING_PX, _GRAIN_PX**2, _disc(settings.large_px))
         mm = image.spacing.mean_mm
         gap, ring = max(1, round(_GAP_MM / mm)), max(2, round(_RING_MM / mm))
-        return cls(round(settings.search_mm / mm), gap, ring, max(1.0, (_GRAIN_MM / mm) ** 2))
+        grain, large = max(1.0, (_GRAIN_MM / mm) ** 2), _disc(settings.large_mm / mm)
+        return cls(round(settings.search_mm / mm), gap, ring, grain, large)
+
+
+def _disc(diameter: float) -> float:
+    return math.pi / 4 * diameter**2
 
 
 def _toned(film: Floats, its: Floats, mine: Floats) -> Floats | None:
