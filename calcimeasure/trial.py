@@ -295,7 +295,7 @@ class _Planner:
 
 
 def _is_proposed(record: Record) -> bool:
-    return record.row["status"] == "proposed"
+    return bool(record.row["status"] == "proposed")
 
 
 def _used(visit: Visit) -> Visit:
