@@ -21,6 +21,7 @@ from skimage.measure import regionprops_table
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt
+from calcimeasure.recipe import unseen_on
 from calcimeasure.steps.boundary import with_boundary_error
 from calcimeasure.steps.measure import measure
 
@@ -51,8 +52,9 @@ def main(shared: Path | None = None) -> None:
     print(f"session, processor: median {cpu50:.1f} ms, p95 {cpu95:.1f} ms")
     print(f"measure, whole mask: {min(whole) * 1000:.0f} ms, {min(whole) * 1000 / p95:.0f} times the p95")
     print(f"regionprops, whole mask: {min(plugin) * 1000:.0f} ms, {min(plugin) * 1000 / p95:.0f} times the p95")
-    script = measure(image, Labels(session.labels))
-    assert session.measurement == with_boundary_error(script, session.outlines.doubts)
+    script, told = measure(image, Labels(session.labels)), session.outlines
+    unseen = unseen_on(image, told.passed_over_px)
+    assert session.measurement == with_boundary_error(script, told.doubts, unseen)
 
 
 def scene() -> tuple[Image, Labels]:

@@ -999,8 +999,8 @@ class Session:
     ) -> Event:
         """What was found into the mask; `laid` is what this makes of it, where a thread worked it out."""
         self._check_shape(found.labels.array, "segmentation")
-        laid = laid or _laid(found, self._asked, recipe or self.recipe)
-        dropped, recipe = self._dropped(found), recipe or self.recipe
+        recipe, dropped = recipe or self.recipe, self._dropped(found)
+        laid = laid or _laid(found, self._asked, recipe)
         alone = is_automatic(self.image, found, recipe)
         state = replace(
             self._state,

@@ -4,11 +4,13 @@ import cv2
 import numpy as np
 import pytest
 from napari_calcimeasure._session import Session
+from napari_calcimeasure._state import Held, State
 from session_scenes import SPACING, film, random_edit, stroke
 
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
 from calcimeasure.io.masks import write_labels
+from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import analyse, unseen_on
 from calcimeasure.steps.boundary import is_unread, with_boundary_error
@@ -526,6 +528,17 @@ def test_an_accepted_or_painted_outline_has_a_readers_error_bar_until_undo(found
     found.edited(np.s_[row : row + 1, column : column + 1], np.zeros((1, 1), int), "erase")
     assert first not in found.outlines.doubts
     assert found.measurement == _whole(found)
+
+
+def test_a_finding_that_is_brought_back_is_passed_over_no_more():
+    def passed(area, reason, score):
+        return Held(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
+
+    doubtful, other, mark = passed(30, Reason.FAINT, 0.25), passed(40, Reason.BONE, 0.25), passed(90, Reason.TEXT, 0.9)
+    state = State(film(), Recipe(), excluded=(doubtful, other, mark), passed_over_px=25.0)
+    assert state.without(other).passed_over_px == pytest.approx(15)
+    assert state.without(mark).passed_over_px == 25
+    assert state.without(mark).excluded == (doubtful, other)
 
 
 def test_a_new_threshold_keeps_the_readers_bar_of_what_was_accepted(found):
