@@ -225,13 +225,13 @@ def read_film(item: Input, job: Job) -> Image:
 
 def _rescaled(image: Image, request: ScaleRequest) -> Image:
     """The image with the scale asked for; what the reader said of a scale that is gone is dropped."""
-    from calcimeasure.io.spacing_rule import chosen_spacing
+    from calcimeasure.io.spacing_rule import scale_words
     from calcimeasure.steps.calibrate.rescale import rescaled
 
     found = rescaled(image, request)
     if found.spacing == image.spacing:
         return found
-    _, stale = chosen_spacing(image.spacing, None)
+    stale = scale_words(image.spacing)
     return replace(found, warnings=tuple(words for words in found.warnings if words not in stale))
 
 

@@ -23,6 +23,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -129,7 +130,7 @@ def read_contents(path: Path) -> Contents:
         meaning=meaning,
         decided=decided,
         shape=(header.rows, header.columns) if header.rows and header.columns else None,
-        spacing=stated_spacing(header.stated),
+        spacing=stated_spacing(header.stated).spacing,
         acquisition=header.acquisition,
     )
 
@@ -217,6 +218,7 @@ def _header(dataset: Dataset, has_pixels: bool) -> Header:
 
 
 def _stated(get: _Reader) -> Stated:
+    rows, columns, grouped = get.integer("Rows"), get.integer("Columns"), _grouped_spacings(get)
     return Stated(
         pixel=get.pair("PixelSpacing"),
         imager=get.pair("ImagerPixelSpacing"),
@@ -225,7 +227,23 @@ def _stated(get: _Reader) -> Stated:
         magnification=get.number("EstimatedRadiographicMagnificationFactor"),
         source_detector_mm=get.number("DistanceSourceToDetector"),
         source_patient_mm=get.number("DistanceSourceToPatient"),
+        grouped=next(iter(grouped)) if len(grouped) == 1 else None,
+        unreadable=_unreadable_spacings(get, grouped),
+        shape=(rows, columns) if rows and columns else None,
     )
+
+
+def _unreadable_spacings(get: _Reader, grouped: set[tuple[float, float] | None]) -> tuple[str, ...]:
+    plain = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+    found = tuple(keyword for keyword in plain if get.stated(keyword) and get.pair(keyword) is None)
+    return found if len(grouped) < 2 and None not in grouped else (*found, "PixelSpacing of the functional groups")
+
+
+def _grouped_spacings(get: _Reader) -> set[tuple[float, float] | None]:
+    """Every PixelSpacing of the functional groups of enhanced objects; `None` is one that cannot be read."""
+    groups = (*get.items("SharedFunctionalGroupsSequence"), *get.items("PerFrameFunctionalGroupsSequence"))
+    measures = [one for group in groups for one in group.items("PixelMeasuresSequence")]
+    return {one.pair("PixelSpacing") for one in measures if one.stated("PixelSpacing")}
 
 
 def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
@@ -286,6 +304,18 @@ class _Reader:
         except _BAD_ELEMENT:
             return None
         return None if value is None or value == "" else value
+
+    def stated(self, keyword: str) -> bool:
+        """Whether the element is there and not empty, readable or not."""
+        try:
+            return keyword in self.dataset and bool(self.dataset.get_item(keyword).value)
+        except _BAD_ELEMENT:
+            return True
+
+    def items(self, keyword: str) -> tuple[_Reader, ...]:
+        """The items of a sequence."""
+        value = self.raw(keyword)
+        return tuple(_Reader(item) for item in value) if isinstance(value, Sequence) else ()
 
     def number(self, keyword: str) -> float | None:
         try:
@@ -441,7 +471,7 @@ def _film(opened: _Opened, stored: Pixels, request: Request, frame: int) -> Imag
     valid, area_words = valid_area(stored, header, _shutters(opened.dataset))
     values = _modality_values(opened.dataset, header, stored)
     turn = polarity_of(header)
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing, stored.shape[:2])
     return Image(
         pixels=sealed(turned_over(values.array, values.low, values.high) if turn.over else values.array),
         kind=Kind.RADIOGRAPH,
@@ -539,7 +569,7 @@ def _photo(opened: _Opened, stored: Pixels, request: Request, frame: int) -> Ima
     header = opened.header
     colour = _eight_bit(stored, header)
     as_film = request.kind is Kind.RADIOGRAPH
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing, stored.shape[:2])
     return Image(
         pixels=sealed(luminance(colour) if as_film else colour),
         kind=Kind.RADIOGRAPH if as_film else Kind.PHOTO,
