@@ -135,7 +135,7 @@ def confirmed(change: Change, names: Collection[str], settings: CompareSettings)
 
 
 def _limb(image: Image) -> Mask | None:
-    from calcimeasure.steps.segment.limb import survey
+    from calcimeasure.steps.anatomy import survey
 
     seen = survey(image) if image.kind is Kind.RADIOGRAPH else None
     return seen.enlarged(seen.limb) if seen is not None and seen.limb.any() else None

@@ -239,7 +239,7 @@ def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:
 
 def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:
     """What the total of an automatic search errs by besides its outlines; of a film of unknown scale, as assumed."""
-    from calcimeasure.steps.segment.limb import NOMINAL_MM
+    from calcimeasure.steps.anatomy import NOMINAL_MM
 
     assumed = (NOMINAL_MM / max(image.shape)) ** 2
     mm2 = assumed if image.spacing is None else image.spacing.pixel_mm2
@@ -275,8 +275,8 @@ def _colours(image: Image, labels: Labels) -> Colours:
 
 def _anatomy(image: Image, labels: Labels) -> tuple[Mask | None, Mask | None]:
     """Limb and bone, looked for without the deposits, which may be as bright and large as bone."""
+    from calcimeasure.steps.anatomy import survey
     from calcimeasure.steps.density import without_deposits
-    from calcimeasure.steps.segment.limb import survey
 
     if not labels.count or image.pixels.ndim != 2:
         return None, None

@@ -11,6 +11,7 @@ from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, r
 from calcimeasure.io.masks import read_labels
 from calcimeasure.io.tables import read_spacings
 from calcimeasure.phantom.film import draw_film, random_film_scene
+from calcimeasure.steps.anatomy import Survey
 from calcimeasure.steps.segment.learned import (
     MARGIN,
     STRIDE,
@@ -22,7 +23,6 @@ from calcimeasure.steps.segment.learned import (
     segment_learned,
     stretched,
 )
-from calcimeasure.steps.segment.limb import Survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"

@@ -13,7 +13,7 @@ from scipy import ndimage as ndi
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.segment.limb import Grey, Survey, disc
+from calcimeasure.steps.anatomy import Grey, Survey, disc
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 #: How far outside the limb mask a deposit may lie: skin over a swollen finger tip fades into air.

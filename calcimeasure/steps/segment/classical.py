@@ -25,9 +25,9 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.steps.anatomy import Grey, Survey, disc, resized, survey
 from calcimeasure.steps.segment.candidates import Candidate, Grounds, candidates_of, elongation
 from calcimeasure.steps.segment.findings import Findings
-from calcimeasure.steps.segment.limb import Grey, Survey, disc, resized, survey
 from calcimeasure.steps.segment.settings import SegmentSettings
 
 LEVELS = 64
