@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from calcimeasure.steps.calibrate.wedge import calibrate_wedge as calibrate_wedge
     from calcimeasure.steps.density import density as density
     from calcimeasure.steps.measure import measure as measure
-    from calcimeasure.steps.segment import segment as segment
-    from calcimeasure.steps.segment.photo import segment_photo as segment_photo
+    from calcimeasure.steps.outline import segment as segment
+    from calcimeasure.steps.outline.photo import segment_photo as segment_photo
 
 _HOME = {
     "Acquisition": "model.image",

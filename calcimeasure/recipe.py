@@ -29,9 +29,9 @@ from calcimeasure.steps.boundary import (
 from calcimeasure.steps.compare.settings import CompareSettings
 from calcimeasure.steps.match import MatchSettings
 from calcimeasure.steps.measure import MeasureSettings, measure
-from calcimeasure.steps.segment import segment
-from calcimeasure.steps.segment.settings import SegmentSettings
-from calcimeasure.steps.segment.weights import fingerprint
+from calcimeasure.steps.outline import segment
+from calcimeasure.steps.outline.settings import SegmentSettings
+from calcimeasure.steps.outline.weights import fingerprint
 
 
 @dataclass(frozen=True, slots=True)

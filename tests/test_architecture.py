@@ -18,7 +18,7 @@ DOORS = {
     "reportlab": {"io/marker_sheet.py", "io/trial_report.py", "io/long_pdf.py"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "onnxruntime": {"steps/segment/learned.py"},
+    "onnxruntime": {"steps/outline/learned.py"},
     "pillow_heif": {"io/raster.py"},
 }
 

@@ -341,7 +341,7 @@ class MeasurePanel(QWidget):
         session = self._session
         if session is None:
             return
-        from calcimeasure.steps.segment.photo import segment_photo
+        from calcimeasure.steps.outline.photo import segment_photo
 
         image, points = session.image, mark.reshape(-1, 2)
         prompt: dict[str, Any] = {"box": box_of(points)} if kind == "box" else {_PROMPTS[kind]: points}

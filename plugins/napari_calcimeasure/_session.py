@@ -72,9 +72,9 @@ from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
 from calcimeasure.steps.boundary import is_unread, passed_over, summed
 from calcimeasure.steps.measure import measure, total
-from calcimeasure.steps.segment import find
-from calcimeasure.steps.segment.findings import Findings, Proposed
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline import find
+from calcimeasure.steps.outline.findings import Findings, Proposed
+from calcimeasure.steps.outline.settings import SegmentSettings
 from napari_calcimeasure import _edits as edits
 from napari_calcimeasure._codec import Codec, did_from_json
 from napari_calcimeasure._history import BOUND, History, Step
@@ -420,7 +420,7 @@ class Session:
 
     def prompt(self, **prompt: Any) -> Event:
         """The deposits a person points at on a photo (`segment_photo` with box, lasso or clicks), added to the mask."""
-        from calcimeasure.steps.segment.photo import segment_photo
+        from calcimeasure.steps.outline.photo import segment_photo
 
         return self.prompted(segment_photo(self.image, **prompt))
 

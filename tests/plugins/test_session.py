@@ -15,8 +15,8 @@ from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import analyse, unseen_on
 from calcimeasure.steps.boundary import is_unread, with_boundary_error
 from calcimeasure.steps.measure import measure
-from calcimeasure.steps.segment import find, segment
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline import find, segment
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 
 def _whole(session):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from calcimeasure.errors import RecipeError
 
-#: Segmentation methods by name; their functions are found in `calcimeasure.steps.segment.METHODS`.
+#: Segmentation methods by name; their functions are found in `calcimeasure.steps.outline.METHODS`.
 METHOD_NAMES = ("learned", "classical")
 #: Sets of network weights that the package ships.
 WEIGHTS_NAMES = ("deposits", "deposits-free")
@@ -19,7 +19,7 @@ class SegmentSettings:
     Parameters
     ----------
     method : str
-        Name in `calcimeasure.steps.segment.METHODS`; used for radiographs, photos have their own.
+        Name in `calcimeasure.steps.outline.METHODS`; used for radiographs, photos have their own.
     threshold : float
         A candidate is kept when its score (0-1) reaches this. Lower finds more, and more that is not calcium.
     min_area_mm2 : float

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 if TYPE_CHECKING:
-    from calcimeasure.steps.segment.findings import Findings, Proposed
+    from calcimeasure.steps.outline.findings import Findings, Proposed
 
 __all__ = ["METHODS", "Method", "SegmentSettings", "find", "segment"]
 
@@ -42,34 +42,34 @@ def find(image: Image, settings: SegmentSettings) -> Findings | Proposed:
     again for another threshold; on photos the settings of films decide nothing.
     """
     if image.kind is Kind.PHOTO:
-        from calcimeasure.steps.segment.findings import Proposed
-        from calcimeasure.steps.segment.photo import propose
+        from calcimeasure.steps.outline.findings import Proposed
+        from calcimeasure.steps.outline.photo import propose
 
         return Proposed(propose(image))
     if settings.method == "classical":
-        from calcimeasure.steps.segment.classical import find_classical
+        from calcimeasure.steps.outline.classical import find_classical
 
         return find_classical(image, settings)
-    from calcimeasure.steps.segment.learned import find_learned
+    from calcimeasure.steps.outline.learned import find_learned
 
     return find_learned(image, settings)
 
 
 def _classical(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
-    from calcimeasure.steps.segment.classical import segment_classical
+    from calcimeasure.steps.outline.classical import segment_classical
 
     return segment_classical(image, settings, region)
 
 
 def _learned(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
-    from calcimeasure.steps.segment.learned import segment_learned
+    from calcimeasure.steps.outline.learned import segment_learned
 
     return segment_learned(image, settings, region)
 
 
 def _photo(image: Image, settings: SegmentSettings, region: Mask | None) -> Segmentation:
-    from calcimeasure.steps.segment.candidates import limited_to
-    from calcimeasure.steps.segment.photo import propose
+    from calcimeasure.steps.outline.candidates import limited_to
+    from calcimeasure.steps.outline.photo import propose
 
     # The settings of films say nothing about photos: proposals have their own.
     found = propose(image)

@@ -26,9 +26,9 @@ import numpy.typing as npt
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.steps.anatomy import Grey, Survey, disc, resized, survey
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, candidates_of, elongation
-from calcimeasure.steps.segment.findings import Findings
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
+from calcimeasure.steps.outline.findings import Findings
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 LEVELS = 64
 #: Largest areas of a candidate, in mm2: speck, nodule, plaque.

@@ -22,7 +22,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Pixels
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[np.float32]

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from calcimeasure.model.deposit import Excluded, Segmentation
 from calcimeasure.model.image import Mask
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, limited_to, scores_on, sort_out
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline.candidates import Candidate, Grounds, limited_to, scores_on, sort_out
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 Place = tuple[tuple[int, int, int, int], int, int]
 

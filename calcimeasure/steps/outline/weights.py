@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from calcimeasure.steps.segment.judge import FACTS, Judge
+from calcimeasure.steps.outline.judge import FACTS, Judge
 
 _HOME = Path(__file__).parents[2] / "weights"
 

@@ -23,11 +23,11 @@ import onnxruntime
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.steps.anatomy import scaled, survey
-from calcimeasure.steps.segment.candidates import Candidate, Grounds
-from calcimeasure.steps.segment.findings import Findings
-from calcimeasure.steps.segment.judge import Judge
-from calcimeasure.steps.segment.settings import SegmentSettings
-from calcimeasure.steps.segment.weights import Finder, Weights
+from calcimeasure.steps.outline.candidates import Candidate, Grounds
+from calcimeasure.steps.outline.findings import Findings
+from calcimeasure.steps.outline.judge import Judge
+from calcimeasure.steps.outline.settings import SegmentSettings
+from calcimeasure.steps.outline.weights import Finder, Weights
 
 Map = npt.NDArray[np.float32]
 

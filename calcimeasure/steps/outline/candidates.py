@@ -14,7 +14,7 @@ from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.anatomy import Grey, Survey, disc
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 #: How far outside the limb mask a deposit may lie: skin over a swollen finger tip fades into air.
 SKIN_MM = 3.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.steps.segment.candidates import Candidate
+from calcimeasure.steps.outline.candidates import Candidate
 
 Map = npt.NDArray[np.float32]
 
