@@ -22,10 +22,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from calcimeasure.steps.scale.wedge import calibrate_wedge  # noqa: E402
 from polychromatic import MM, other_exposure, random_scene, shoot  # noqa: E402
 
 from calcimeasure.errors import MeasurementRefused  # noqa: E402
-from calcimeasure.steps.calibrate.wedge import calibrate_wedge  # noqa: E402
 from calcimeasure.steps.density import density  # noqa: E402
 
 

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis as Analysis
     from calcimeasure.recipe import Recipe as Recipe
     from calcimeasure.recipe import analyse as analyse
-    from calcimeasure.steps.calibrate.find import find_scale as find_scale
-    from calcimeasure.steps.calibrate.points import scale_from_points as scale_from_points
-    from calcimeasure.steps.calibrate.wedge import calibrate_wedge as calibrate_wedge
     from calcimeasure.steps.density import density as density
     from calcimeasure.steps.measure import measure as measure
     from calcimeasure.steps.outline import segment as segment
     from calcimeasure.steps.outline.photo import segment_photo as segment_photo
+    from calcimeasure.steps.scale.find import find_scale as find_scale
+    from calcimeasure.steps.scale.points import scale_from_points as scale_from_points
+    from calcimeasure.steps.scale.wedge import calibrate_wedge as calibrate_wedge
 
 _HOME = {
     "Acquisition": "model.image",

@@ -226,7 +226,7 @@ def read_film(item: Input, job: Job) -> Image:
 def _rescaled(image: Image, request: ScaleRequest) -> Image:
     """The image with the scale asked for; what the reader said of a scale that is gone is dropped."""
     from calcimeasure.io.spacing_rule import chosen_spacing
-    from calcimeasure.steps.calibrate.rescale import rescaled
+    from calcimeasure.steps.scale.rescale import rescaled
 
     found = rescaled(image, request)
     if found.spacing == image.spacing:

@@ -175,7 +175,7 @@ class _Wedge:
     @classmethod
     def on(cls, image: Image, settings: WedgeSettings) -> _Wedge:
         """The wedge of an image; a photo has none, and nothing is said of it."""
-        from calcimeasure.steps.calibrate.wedge import calibrate_wedge
+        from calcimeasure.steps.scale.wedge import calibrate_wedge
 
         if not settings.steps_mm or image.kind is not Kind.RADIOGRAPH:
             return cls()
@@ -260,8 +260,8 @@ def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge
 
 def _colours(image: Image, labels: Labels) -> Colours:
     """Whiteness of the deposits, corrected by the card in the photo where there is one that can be used."""
-    from calcimeasure.steps.calibrate.card import find_card
     from calcimeasure.steps.colour import correct_colour, whiteness
+    from calcimeasure.steps.scale.card import find_card
 
     card = find_card(image)
     if card is None:

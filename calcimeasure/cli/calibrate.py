@@ -54,7 +54,7 @@ def marker(
     """Write a page of markers to print and lay beside the skin: it gives a photo its scale."""
     from calcimeasure.io.files import write_whole
     from calcimeasure.io.marker_sheet import sheet_pdf
-    from calcimeasure.steps.calibrate import marker_sheet
+    from calcimeasure.steps.scale import marker_sheet
 
     with clear_errors():
         write_whole(out, sheet_pdf(marker_sheet(size)))
@@ -87,7 +87,7 @@ def _scale(item: Any, job: Job) -> tuple[Any, Any]:
     """The scale found in the picture and its spacing; a film's own spacing where the picture is no photo."""
     from calcimeasure.io.read import read_image
     from calcimeasure.model.image import Kind
-    from calcimeasure.steps.calibrate import scale_in_picture
+    from calcimeasure.steps.scale import scale_in_picture
 
     image = read_image(item.path, kind=Kind(job.kind) if job.kind else None)
     found = scale_in_picture(image, job.scale)

@@ -7,7 +7,7 @@ import io
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from calcimeasure.steps.calibrate.sheet import GREY_MM, GREYS, PAGE_MM, Placed, Sheet
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, PAGE_MM, Placed, Sheet
 
 _CHECK_MM = 100
 

@@ -8,7 +8,7 @@ from calcimeasure.io.spacing_rule import chosen_spacing
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import ScaleRequest
-from calcimeasure.steps.calibrate.rescale import rescaled as checked_by_marker
+from calcimeasure.steps.scale.rescale import rescaled as checked_by_marker
 
 _REPLACED = (
     "the scale of the {spacing.origin}, {spacing.mean_mm:.5g} mm per pixel, replaces the file's "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from calcimeasure.steps.scale.wedge import calibrate_wedge
 from polychromatic import Scene, Shot, other_exposure, random_scene, shoot
 
 from calcimeasure.errors import MaskError, MeasurementRefused
@@ -15,7 +16,6 @@ from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, Writing, draw_film
 from calcimeasure.phantom.fittings import Fittings, Wedge
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.steps.calibrate.wedge import calibrate_wedge
 from calcimeasure.steps.density import density, relative_density
 
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from calcimeasure.model.colour import Card, CardKind
 from calcimeasure.model.image import Image, Kind
-from calcimeasure.steps.calibrate.marker import Markers, find_markers
-from calcimeasure.steps.calibrate.sheet import GREY_MM, GREYS, Sheet, marker_sheet, size_from_ids
+from calcimeasure.steps.scale.marker import Markers, find_markers
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, Sheet, marker_sheet, size_from_ids
 
 Array = npt.NDArray[np.float64]
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from calcimeasure.steps.calibrate.ticks import Array, Ticks
+from calcimeasure.steps.scale.ticks import Array, Ticks
 
 Places = npt.NDArray[np.intp]
 

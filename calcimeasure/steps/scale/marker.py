@@ -23,8 +23,8 @@ from scipy.optimize import least_squares
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.calibrate.pattern import fit_pattern
-from calcimeasure.steps.calibrate.sheet import DICTIONARY, marker_modules, size_from_ids
+from calcimeasure.steps.scale.pattern import fit_pattern
+from calcimeasure.steps.scale.sheet import DICTIONARY, marker_modules, size_from_ids
 
 Array = npt.NDArray[np.float64]
 

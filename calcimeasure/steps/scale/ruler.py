@@ -16,11 +16,11 @@ import numpy as np
 
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.calibrate.graduation import STEP_MM, Graduation, Verdict, graduate
-from calcimeasure.steps.calibrate.points import FLATNESS_SD
-from calcimeasure.steps.calibrate.runs import Run, find_runs
-from calcimeasure.steps.calibrate.strip import Curve, Strip, straighten
-from calcimeasure.steps.calibrate.ticks import Array, Plane, find_ticks
+from calcimeasure.steps.scale.graduation import STEP_MM, Graduation, Verdict, graduate
+from calcimeasure.steps.scale.points import FLATNESS_SD
+from calcimeasure.steps.scale.runs import Run, find_runs
+from calcimeasure.steps.scale.strip import Curve, Strip, straighten
+from calcimeasure.steps.scale.ticks import Array, Plane, find_ticks
 
 _WORKING_SIDE = 1600  # px: a larger photo is reduced first
 _RUNS = 16  # the longest runs are straightened

@@ -12,10 +12,10 @@ import math
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod, ScaleRequest, ScaleSource
-from calcimeasure.steps.calibrate.find import find_scale
-from calcimeasure.steps.calibrate.height import AT_DETECTOR, spacing_at_height
-from calcimeasure.steps.calibrate.marker import scale_from_marker
-from calcimeasure.steps.calibrate.points import scale_from_points
+from calcimeasure.steps.scale.find import find_scale
+from calcimeasure.steps.scale.height import AT_DETECTOR, spacing_at_height
+from calcimeasure.steps.scale.marker import scale_from_marker
+from calcimeasure.steps.scale.points import scale_from_points
 
 _CONFIRM = "Look at it, then confirm it with --spacing or --scale-points"
 

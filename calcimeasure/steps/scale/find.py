@@ -5,8 +5,8 @@ from __future__ import annotations
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image
 from calcimeasure.model.scale import Scale
-from calcimeasure.steps.calibrate.marker import scale_from_marker
-from calcimeasure.steps.calibrate.ruler import scale_from_ruler
+from calcimeasure.steps.scale.marker import scale_from_marker
+from calcimeasure.steps.scale.ruler import scale_from_ruler
 
 #: Ways to find a scale; "auto" takes a marker where there is one, else a ruler.
 METHODS = ("auto", "marker", "ruler")

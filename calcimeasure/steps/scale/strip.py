@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.steps.calibrate.runs import Run
-from calcimeasure.steps.calibrate.ticks import Array, Plane
+from calcimeasure.steps.scale.runs import Run
+from calcimeasure.steps.scale.ticks import Array, Plane
 
 _SAMPLES = 16  # per step
 _DEPTH = 9.0  # steps looked at beyond the foot

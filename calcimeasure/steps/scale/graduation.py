@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.steps.calibrate.ticks import Array
+from calcimeasure.steps.scale.ticks import Array
 
 
 class Graduation(StrEnum):
