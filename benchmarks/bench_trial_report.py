@@ -41,7 +41,7 @@ from calcimeasure.phantom.answer import Phantom
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.measure.area import measure
 from calcimeasure.steps.pair_picture import pair_picture
 
 SITES = (

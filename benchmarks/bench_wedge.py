@@ -26,7 +26,7 @@ from calcimeasure.steps.scale.wedge import calibrate_wedge  # noqa: E402
 from polychromatic import MM, other_exposure, random_scene, shoot  # noqa: E402
 
 from calcimeasure.errors import MeasurementRefused  # noqa: E402
-from calcimeasure.steps.density import density  # noqa: E402
+from calcimeasure.steps.measure.density import density  # noqa: E402
 
 
 def main() -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis as Analysis
     from calcimeasure.recipe import Recipe as Recipe
     from calcimeasure.recipe import analyse as analyse
-    from calcimeasure.steps.density import density as density
-    from calcimeasure.steps.measure import measure as measure
+    from calcimeasure.steps.measure.area import measure as measure
+    from calcimeasure.steps.measure.density import density as density
     from calcimeasure.steps.outline import segment as segment
     from calcimeasure.steps.outline.photo import segment_photo as segment_photo
     from calcimeasure.steps.scale.find import find_scale as find_scale

@@ -18,7 +18,10 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Doubt, Labels
-from calcimeasure.steps.boundary import (
+from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.match import MatchSettings
+from calcimeasure.steps.measure.area import MeasureSettings, measure
+from calcimeasure.steps.measure.error import (
     Unseen,
     doubts,
     is_unread,
@@ -26,9 +29,6 @@ from calcimeasure.steps.boundary import (
     shipped_outline_error,
     with_boundary_error,
 )
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.match import MatchSettings
-from calcimeasure.steps.measure import MeasureSettings, measure
 from calcimeasure.steps.outline import segment
 from calcimeasure.steps.outline.settings import SegmentSettings
 from calcimeasure.steps.outline.weights import fingerprint
@@ -196,7 +196,7 @@ class _Wedge:
 
     def densities(self, image: Image, labels: Labels, bone: Mask | None) -> Densities | None:
         """Densities by the wedge, or the reason why there are none; `None` when nobody asked."""
-        from calcimeasure.steps.density import density
+        from calcimeasure.steps.measure.density import density
 
         if self.calibration is not None:
             return density(image, labels, self.calibration, bone=bone, hydroxyapatite=self.factor)
@@ -248,7 +248,7 @@ def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:
 
 def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge: _Wedge) -> Measurement:
     """The deposits with their densities by the wedge, and relative to the cortex nearby."""
-    from calcimeasure.steps.density import local_relative_density
+    from calcimeasure.steps.measure.density import local_relative_density
 
     limb, bone = _anatomy(image, found.labels)
     dense = wedge.densities(image, found.labels, bone)
@@ -260,7 +260,7 @@ def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge
 
 def _colours(image: Image, labels: Labels) -> Colours:
     """Whiteness of the deposits, corrected by the card in the photo where there is one that can be used."""
-    from calcimeasure.steps.colour import correct_colour, whiteness
+    from calcimeasure.steps.measure.colour import correct_colour, whiteness
     from calcimeasure.steps.scale.card import find_card
 
     card = find_card(image)
@@ -276,7 +276,7 @@ def _colours(image: Image, labels: Labels) -> Colours:
 def _anatomy(image: Image, labels: Labels) -> tuple[Mask | None, Mask | None]:
     """Limb and bone, looked for without the deposits, which may be as bright and large as bone."""
     from calcimeasure.steps.anatomy import survey
-    from calcimeasure.steps.density import without_deposits
+    from calcimeasure.steps.measure.density import without_deposits
 
     if not labels.count or image.pixels.ndim != 2:
         return None, None

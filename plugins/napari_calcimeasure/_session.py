@@ -70,8 +70,8 @@ from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
-from calcimeasure.steps.boundary import is_unread, passed_over, summed
-from calcimeasure.steps.measure import measure, total
+from calcimeasure.steps.measure.area import measure, total
+from calcimeasure.steps.measure.error import is_unread, passed_over, summed
 from calcimeasure.steps.outline import find
 from calcimeasure.steps.outline.findings import Findings, Proposed
 from calcimeasure.steps.outline.settings import SegmentSettings

@@ -11,7 +11,7 @@ from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Doubt
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.boundary import passed_over
+from calcimeasure.steps.measure.error import passed_over
 
 
 @dataclass(frozen=True, slots=True, eq=False)

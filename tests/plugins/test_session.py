@@ -13,8 +13,8 @@ from calcimeasure.io.masks import write_labels
 from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import analyse, unseen_on
-from calcimeasure.steps.boundary import is_unread, with_boundary_error
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.measure.area import measure
+from calcimeasure.steps.measure.error import is_unread, with_boundary_error
 from calcimeasure.steps.outline import find, segment
 from calcimeasure.steps.outline.settings import SegmentSettings
 

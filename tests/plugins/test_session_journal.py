@@ -17,7 +17,7 @@ from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure import Labels, Recipe
 from calcimeasure.errors import EditRefused, OutputError
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.measure.area import measure
 from calcimeasure.steps.outline.settings import SegmentSettings
 
 KILLED = """

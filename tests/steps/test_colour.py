@@ -16,7 +16,7 @@ from calcimeasure.model.colour import CardKind
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.recipe import analyse_mask
-from calcimeasure.steps.colour import correct_colour, linear_light, whiteness
+from calcimeasure.steps.measure.colour import correct_colour, linear_light, whiteness
 from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, marker_sheet
 
 SKIN, DEPOSIT = (68.0, 14.0, 17.0), (84.0, 3.0, 12.0)  # L*, a*, b*

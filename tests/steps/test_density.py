@@ -16,7 +16,7 @@ from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, Writing, draw_film
 from calcimeasure.phantom.fittings import Fittings, Wedge
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.steps.density import density, relative_density
+from calcimeasure.steps.measure.density import density, relative_density
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Fate, Reading, Status, Verdict
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.measure.area import measure
 from calcimeasure.steps.pair_picture import MARKS, pair_picture
 
 SHAPE = (300, 200)

@@ -10,7 +10,7 @@ from polychromatic import STEPS_MM, Scene, Shot, random_scene, shoot
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import Beam
 from calcimeasure.model.image import Image, Meaning, Polarity
-from calcimeasure.steps.density import density
+from calcimeasure.steps.measure.density import density
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:
