@@ -31,7 +31,7 @@ from calcimeasure.recipe import Recipe
 from calcimeasure.repeats import finish_repeats, repeats_of
 from calcimeasure.steps.agree import fit_precision_profile
 from calcimeasure.steps.agree.repeats import Of, RepeatStudy
-from calcimeasure.steps.compare.shipped import shipped_precision
+from calcimeasure.steps.change.compare.shipped import shipped_precision
 from calcimeasure.trial import compare_visits, measure_films
 
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "precision.json"

@@ -18,8 +18,8 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Doubt, Labels
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.match import MatchSettings
+from calcimeasure.steps.change.compare.settings import CompareSettings
+from calcimeasure.steps.change.match import MatchSettings
 from calcimeasure.steps.measure.area import MeasureSettings, measure
 from calcimeasure.steps.measure.error import (
     Unseen,

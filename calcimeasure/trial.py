@@ -49,9 +49,9 @@ from calcimeasure.model.study import (
 )
 from calcimeasure.steps.agree.cohort import Cohort, cohort
 from calcimeasure.steps.agree.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
-from calcimeasure.steps.compare.burden import burden, film_pairs
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.schedule import Span, spans_of
+from calcimeasure.steps.change.compare.burden import burden, film_pairs
+from calcimeasure.steps.change.compare.settings import CompareSettings
+from calcimeasure.steps.change.schedule import Span, spans_of
 from calcimeasure.trial_pages import Findings
 
 #: Why a photo that nobody outlined is not compared: most of what is proposed on skin is none.

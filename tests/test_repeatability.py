@@ -23,7 +23,7 @@ from calcimeasure.phantom.frame import Frame
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.agree import repeatability
 from calcimeasure.steps.agree.repeats import Of, RepeatSet, repeat_study
-from calcimeasure.steps.compare.shipped import shipped_precision
+from calcimeasure.steps.change.compare.shipped import shipped_precision
 
 MM = 0.5
 #: Twelve places, two measurements each, whose error grows with size.

@@ -9,7 +9,7 @@ from calcimeasure.io.tables import Row
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Interval, Subject, Verdict
 from calcimeasure.steps.agree.cohort import Member
-from calcimeasure.steps.schedule import baseline_of, months_between
+from calcimeasure.steps.change.schedule import baseline_of, months_between
 
 
 def change_row(interval: Interval, recipe: str, *, primary: bool) -> Row:

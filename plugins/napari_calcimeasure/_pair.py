@@ -32,8 +32,8 @@ from calcimeasure.model.study import (
     Visit,
 )
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.compare import compare
-from calcimeasure.steps.match import match, named
+from calcimeasure.steps.change.compare import compare
+from calcimeasure.steps.change.match import match, named
 
 _REPORTS = ("report.html", "report.pdf")
 

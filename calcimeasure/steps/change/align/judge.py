@@ -6,7 +6,7 @@ accepted is worse than a right one refused.
 
 from __future__ import annotations
 
-from calcimeasure.steps.align.quality import Quality
+from calcimeasure.steps.change.align.quality import Quality
 
 #: A right pair reaches these ...
 LIKENESS, OVERLAP, SHARED = 0.75, 0.60, 0.25

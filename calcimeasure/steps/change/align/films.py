@@ -10,13 +10,20 @@ import numpy as np
 
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Mask
-from calcimeasure.steps.align.bend import Bent, bent
-from calcimeasure.steps.align.chart import Field
-from calcimeasure.steps.align.judge import LOST_MM, refusal
-from calcimeasure.steps.align.landmarks import Pair, chart_through, is_mirrored, lattice, left_out_error, points_of
-from calcimeasure.steps.align.placing import Placing, placings
-from calcimeasure.steps.align.quality import Quality, quality
-from calcimeasure.steps.align.view import Given, View, scale_known, seen, views
+from calcimeasure.steps.change.align.bend import Bent, bent
+from calcimeasure.steps.change.align.chart import Field
+from calcimeasure.steps.change.align.judge import LOST_MM, refusal
+from calcimeasure.steps.change.align.landmarks import (
+    Pair,
+    chart_through,
+    is_mirrored,
+    lattice,
+    left_out_error,
+    points_of,
+)
+from calcimeasure.steps.change.align.placing import Placing, placings
+from calcimeasure.steps.change.align.quality import Quality, quality
+from calcimeasure.steps.change.align.view import Given, View, scale_known, seen, views
 
 _RIM_MM = 3.0  # so near to what the other film hides, the picture is drawn into its shade
 Masks = tuple[Mask | None, Mask | None]

@@ -20,8 +20,8 @@ from scipy import ndimage
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.study import Reading
-from calcimeasure.steps.compare.error import Ratio
-from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.change.compare.error import Ratio
+from calcimeasure.steps.change.compare.settings import CompareSettings
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int32]

@@ -9,7 +9,7 @@ from scipy import special
 
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.precision import PrecisionProfile, multiplier
-from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.change.compare.settings import CompareSettings
 
 _AGREEMENT, _SURE, _CONTRADICTION = 1.5, 1.96, 2.5  # standard deviations
 #: Read from each picture anew: two such scales err independently even when they come out equal.

@@ -10,12 +10,12 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Link, Reading, Status, Verdict
-from calcimeasure.steps.compare.deposits import SECOND_LOOK, Pair, deposit_changes
-from calcimeasure.steps.compare.error import Area, ErrorModel
-from calcimeasure.steps.compare.gate import Facts, comparable
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.compare.shipped import shipped_precision
-from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
+from calcimeasure.steps.change.compare.deposits import SECOND_LOOK, Pair, deposit_changes
+from calcimeasure.steps.change.compare.error import Area, ErrorModel
+from calcimeasure.steps.change.compare.gate import Facts, comparable
+from calcimeasure.steps.change.compare.settings import CompareSettings
+from calcimeasure.steps.change.compare.shipped import shipped_precision
+from calcimeasure.steps.change.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 
 def compare(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Status, Verdict, Visit
-from calcimeasure.steps.compare.error import fieller
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
+from calcimeasure.steps.change.compare.error import fieller
+from calcimeasure.steps.change.compare.settings import CompareSettings
+from calcimeasure.steps.change.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 FilmPair = tuple[Film, Film]
 

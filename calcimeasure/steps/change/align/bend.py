@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.model.image import Mask
-from calcimeasure.steps.align.chart import Chart, Field, Floats, grid
-from calcimeasure.steps.align.view import Grey, View
+from calcimeasure.steps.change.align.chart import Chart, Field, Floats, grid
+from calcimeasure.steps.change.align.view import Grey, View
 
 Bytes = npt.NDArray[np.uint8]
 

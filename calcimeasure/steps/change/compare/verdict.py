@@ -9,7 +9,7 @@ from scipy import special
 
 from calcimeasure.model.precision import multiplier
 from calcimeasure.model.study import DepositChange, Fate, Verdict
-from calcimeasure.steps.compare.settings import CompareSettings
+from calcimeasure.steps.change.compare.settings import CompareSettings
 
 _TOLERANCE = 1e-9  # of the cut: a fall of exactly 25 % reaches it
 

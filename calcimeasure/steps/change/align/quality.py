@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from calcimeasure.model.image import Mask
-from calcimeasure.steps.align.bend import Bent, structure
-from calcimeasure.steps.align.view import Grey, View
+from calcimeasure.steps.change.align.bend import Bent, structure
+from calcimeasure.steps.change.align.view import Grey, View
 
 
 @dataclass(frozen=True, slots=True)
