@@ -29,8 +29,8 @@ from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.recipe import Recipe
 from calcimeasure.repeats import finish_repeats, repeats_of
-from calcimeasure.steps.agree import fit_precision_profile
-from calcimeasure.steps.agree.repeats import Of, RepeatStudy
+from calcimeasure.steps.agreement import fit_precision_profile
+from calcimeasure.steps.agreement.repeats import Of, RepeatStudy
 from calcimeasure.steps.change.compare.shipped import shipped_precision
 from calcimeasure.trial import compare_visits, measure_films
 

@@ -23,7 +23,7 @@ from calcimeasure.io.trial_results import TrialResults
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
-from calcimeasure.steps.agree.repeats import Of, RepeatSet, RepeatStudy, repeat_study
+from calcimeasure.steps.agreement.repeats import Of, RepeatSet, RepeatStudy, repeat_study
 from calcimeasure.trial import Trial, trial_facts, trial_of
 
 

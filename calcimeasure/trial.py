@@ -47,8 +47,8 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
-from calcimeasure.steps.agree.cohort import Cohort, cohort
-from calcimeasure.steps.agree.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
+from calcimeasure.steps.agreement.cohort import Cohort, cohort
+from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.schedule import Span, spans_of

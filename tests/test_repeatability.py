@@ -21,8 +21,8 @@ from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.agree import repeatability
-from calcimeasure.steps.agree.repeats import Of, RepeatSet, repeat_study
+from calcimeasure.steps.agreement import repeatability
+from calcimeasure.steps.agreement.repeats import Of, RepeatSet, repeat_study
 from calcimeasure.steps.change.compare.shipped import shipped_precision
 
 MM = 0.5

@@ -25,7 +25,7 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
-from calcimeasure.steps.agree import Read, cohort, readers_agree
+from calcimeasure.steps.agreement import Read, cohort, readers_agree
 from calcimeasure.trial_pages import Findings, cohort_pages, patient_page, sentence
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}<b>$x^2$\x00\u202e\udce9\N{SNOWMAN}"

@@ -27,7 +27,7 @@ from calcimeasure.cli.terminal import (
 if TYPE_CHECKING:
     from calcimeasure.io.trial_results import TrialResults
     from calcimeasure.repeats import Repeats
-    from calcimeasure.steps.agree.repeats import RepeatStudy
+    from calcimeasure.steps.agreement.repeats import RepeatStudy
 
 
 def repeatability(

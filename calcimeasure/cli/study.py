@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from calcimeasure.follow_up import Guidance
     from calcimeasure.io.by_hand import ByHand
     from calcimeasure.io.trial_results import TrialResults
-    from calcimeasure.steps.agree.cohort import Cohort
+    from calcimeasure.steps.agreement.cohort import Cohort
     from calcimeasure.trial import Trial
 
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="Settings to use.")]

@@ -8,7 +8,7 @@ from calcimeasure import __version__
 from calcimeasure.io.tables import Row
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Interval, Subject, Verdict
-from calcimeasure.steps.agree.cohort import Member
+from calcimeasure.steps.agreement.cohort import Member
 from calcimeasure.steps.change.schedule import baseline_of, months_between
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.tables import Row, csv_text
 from calcimeasure.model.precision import Precision
-from calcimeasure.steps.agree.repeats import RepeatStudy
+from calcimeasure.steps.agreement.repeats import RepeatStudy
 from calcimeasure.steps.trial_report import CAUTION, foot_html, head_html, page_html
 from calcimeasure.trial_pages.repeats import repeat_page
 

@@ -38,7 +38,7 @@ from reportlab.platypus import Table as Grid
 from calcimeasure.errors import OutputError
 from calcimeasure.io.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
-from calcimeasure.steps.agree.cohort import cohort
+from calcimeasure.steps.agreement.cohort import cohort
 from calcimeasure.steps.figures import fonts
 from calcimeasure.steps.trial_report import (
     CAUTION,
@@ -106,7 +106,7 @@ def write_reports(
     study : Study
         All subjects, also those without an interval.
     intervals : iterable of Interval
-        Every interval of every subject; which one counts is decided by `calcimeasure.steps.agree.cohort`.
+        Every interval of every subject; which one counts is decided by `calcimeasure.steps.agreement.cohort`.
     pictures : callable
         The picture of an interval's pair (`calcimeasure.steps.pair_picture`, any size, PNG or JPEG), or `None`. It is
         asked for one interval per subject and read only while that subject's page is written.

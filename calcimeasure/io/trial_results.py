@@ -16,7 +16,7 @@ from calcimeasure.io.journal import Journal
 from calcimeasure.io.results import TRIAL_JOURNAL, Results, open_results
 from calcimeasure.io.tables import Row, csv_text
 from calcimeasure.model.study import Interval, Subject
-from calcimeasure.steps.agree.cohort import Member
+from calcimeasure.steps.agreement.cohort import Member
 
 #: Of the films' own page, beside the report of the trial.
 FILMS_PAGE = "films.html"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from calcimeasure.model.study import Study
-from calcimeasure.steps.agree.cohort import Cohort, Outcome
-from calcimeasure.steps.agree.readers import ReaderAgreement
+from calcimeasure.steps.agreement.cohort import Cohort, Outcome
+from calcimeasure.steps.agreement.readers import ReaderAgreement
 
 #: What is said of a subject by how far it came.
 OUTCOMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calcimeasure.model.study import Change, DepositChange, Fate, Interval, Status, Subject, Verdict
-from calcimeasure.steps.agree.cohort import Member, months_after_start
+from calcimeasure.steps.agreement.cohort import Member, months_after_start
 from calcimeasure.steps.pair_picture import MARKS
 from calcimeasure.steps.trial_report import SIGNS, Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text
 from calcimeasure.trial_pages.findings import OUTCOMES, Findings

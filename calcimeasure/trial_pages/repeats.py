@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import PrecisionProfile
 from calcimeasure.model.study import Verdict
-from calcimeasure.steps.agree.bland_altman import bland_altman
-from calcimeasure.steps.agree.repeats import Of, RepeatFigure, RepeatSet, RepeatStudy
+from calcimeasure.steps.agreement.bland_altman import bland_altman
+from calcimeasure.steps.agreement.repeats import Of, RepeatFigure, RepeatSet, RepeatStudy
 from calcimeasure.steps.figures import Cloud, bland_altman_plot, profile_plot
 from calcimeasure.steps.trial_report import Block, Figures, Heading, Items, Page, Picture, Pictures, Table, Text
 from calcimeasure.trial_pages.wording import DASH, png

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Interval, Status, Subject, Verdict
-from calcimeasure.steps.agree.bland_altman import BlandAltman, bland_altman
-from calcimeasure.steps.agree.cohort import Cohort, Member, Outcome, Typical, months_after_start
-from calcimeasure.steps.agree.proportion import Proportion
-from calcimeasure.steps.agree.readers import Outlines, ReaderAgreement, ReaderPair
+from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
+from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
+from calcimeasure.steps.agreement.proportion import Proportion
+from calcimeasure.steps.agreement.readers import Outlines, ReaderAgreement, ReaderPair
 from calcimeasure.steps.figures import LOOKS, Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
 from calcimeasure.steps.trial_report import (
     SIGNS,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Verdict
-from calcimeasure.steps.agree.interval import Interval as Range
+from calcimeasure.steps.agreement.interval import Interval as Range
 from calcimeasure.steps.trial_report import SIGNS, Banner, Picture
 
 DASH = "\N{EN DASH}"

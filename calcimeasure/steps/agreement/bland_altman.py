@@ -10,8 +10,8 @@ import numpy as np
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agree.interval import Interval, multiplier
-from calcimeasure.steps.agree.readings import ROUNDING, Array, all_alike, paired
+from calcimeasure.steps.agreement.interval import Interval, multiplier
+from calcimeasure.steps.agreement.readings import ROUNDING, Array, all_alike, paired
 
 
 @dataclass(frozen=True, slots=True)

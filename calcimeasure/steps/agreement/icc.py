@@ -16,8 +16,8 @@ import numpy as np
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agree.interval import Interval, checked_level
-from calcimeasure.steps.agree.readings import Array, all_alike, table
+from calcimeasure.steps.agreement.interval import Interval, checked_level
+from calcimeasure.steps.agreement.readings import Array, all_alike, table
 
 
 class IccForm(StrEnum):

@@ -11,9 +11,9 @@ import numpy as np
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.agree.bland_altman import BlandAltman, bland_altman
-from calcimeasure.steps.agree.icc import ICC, IccForm, icc
-from calcimeasure.steps.agree.repeatability import ReaderError, reader_error, smallest_detectable_change
+from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
+from calcimeasure.steps.agreement.icc import ICC, IccForm, icc
+from calcimeasure.steps.agreement.repeatability import ReaderError, reader_error, smallest_detectable_change
 
 #: Share of a deposit's pixels that must lie in the other reader's outlines for it to count as seen by both.
 SEEN = 0.1

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agree.interval import Interval, checked_level
-from calcimeasure.steps.agree.readings import ROUNDING, Array, one_per_subject
+from calcimeasure.steps.agreement.interval import Interval, checked_level
+from calcimeasure.steps.agreement.readings import ROUNDING, Array, one_per_subject
 
 # Beyond it a half to the power of n leaves double precision, and exactness no longer matters.
 _MOST = 1000

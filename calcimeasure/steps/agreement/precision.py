@@ -11,7 +11,7 @@ from scipy import optimize, special
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import LARGEST, PrecisionProfile, columns_of
-from calcimeasure.steps.agree.readings import ROUNDING, Array, Repeats, repeats
+from calcimeasure.steps.agreement.readings import ROUNDING, Array, Repeats, repeats
 
 _FEWEST = 10  # three coefficients from fewer repeats are a guess
 _LEVEL = 0.95

@@ -10,12 +10,12 @@ import numpy as np
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import Precision, PrecisionProfile
-from calcimeasure.steps.agree.bland_altman import bland_altman
-from calcimeasure.steps.agree.icc import icc_table
-from calcimeasure.steps.agree.interval import multiplier
-from calcimeasure.steps.agree.precision import fit_precision_profile
-from calcimeasure.steps.agree.proportion import clopper_pearson
-from calcimeasure.steps.agree.repeatability import repeatability
+from calcimeasure.steps.agreement.bland_altman import bland_altman
+from calcimeasure.steps.agreement.icc import icc_table
+from calcimeasure.steps.agreement.interval import multiplier
+from calcimeasure.steps.agreement.precision import fit_precision_profile
+from calcimeasure.steps.agreement.proportion import clopper_pearson
+from calcimeasure.steps.agreement.repeatability import repeatability
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agree.interval import Interval, checked_level, multiplier
+from calcimeasure.steps.agreement.interval import Interval, checked_level, multiplier
 
 _MOST = 10**9
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import df_inflation as df_inflation
-from calcimeasure.steps.agree.icc import mean_squares
-from calcimeasure.steps.agree.interval import Interval, multiplier
-from calcimeasure.steps.agree.readings import Array, repeats, table
+from calcimeasure.steps.agreement.icc import mean_squares
+from calcimeasure.steps.agreement.interval import Interval, multiplier
+from calcimeasure.steps.agreement.readings import Array, repeats, table
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ Every function takes plain numbers and gives a frozen value that holds its own i
 from __future__ import annotations
 
 from calcimeasure.model.precision import PrecisionProfile
-from calcimeasure.steps.agree.bland_altman import BlandAltman, Concordance, bland_altman, concordance
-from calcimeasure.steps.agree.cohort import Cohort, Member, Outcome, Typical, UsualCare, Window, cohort, usual_care
-from calcimeasure.steps.agree.icc import ICC, IccForm, MeanSquares, icc, icc_table, mean_squares
-from calcimeasure.steps.agree.interval import Interval, multiplier
-from calcimeasure.steps.agree.precision import fit_precision_profile
-from calcimeasure.steps.agree.proportion import (
+from calcimeasure.steps.agreement.bland_altman import BlandAltman, Concordance, bland_altman, concordance
+from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, UsualCare, Window, cohort, usual_care
+from calcimeasure.steps.agreement.icc import ICC, IccForm, MeanSquares, icc, icc_table, mean_squares
+from calcimeasure.steps.agreement.interval import Interval, multiplier
+from calcimeasure.steps.agreement.precision import fit_precision_profile
+from calcimeasure.steps.agreement.proportion import (
     Proportion,
     chance_of_any,
     chance_of_as_many,
@@ -21,8 +21,15 @@ from calcimeasure.steps.agree.proportion import (
     proportion,
     wilson,
 )
-from calcimeasure.steps.agree.rank import HodgesLehmann, SignedRank, SignTest, hodges_lehmann, sign_test, signed_rank
-from calcimeasure.steps.agree.readers import (
+from calcimeasure.steps.agreement.rank import (
+    HodgesLehmann,
+    SignedRank,
+    SignTest,
+    hodges_lehmann,
+    sign_test,
+    signed_rank,
+)
+from calcimeasure.steps.agreement.readers import (
     Outlines,
     Read,
     ReaderAgreement,
@@ -30,7 +37,7 @@ from calcimeasure.steps.agree.readers import (
     outlines_agree,
     readers_agree,
 )
-from calcimeasure.steps.agree.repeatability import (
+from calcimeasure.steps.agreement.repeatability import (
     ChangeError,
     ReaderError,
     Repeatability,

@@ -12,8 +12,8 @@ from statistics import median
 from calcimeasure.model import study
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Status, Verdict
-from calcimeasure.steps.agree.proportion import Proportion, chance_of_as_many, proportion
-from calcimeasure.steps.agree.rank import HodgesLehmann, SignedRank, hodges_lehmann, signed_rank
+from calcimeasure.steps.agreement.proportion import Proportion, chance_of_as_many, proportion
+from calcimeasure.steps.agreement.rank import HodgesLehmann, SignedRank, hodges_lehmann, signed_rank
 
 _MONTH = 30.4375  # days: a twelfth of a year
 
