@@ -41,8 +41,8 @@ from calcimeasure.phantom.answer import Phantom
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
+from calcimeasure.report.pair_picture import pair_picture
 from calcimeasure.steps.measure.area import measure
-from calcimeasure.steps.pair_picture import pair_picture
 
 SITES = (
     (Shape.CLUSTER, Site("index distal phalanx", 0.8, 1.0), 8.0, 4.0),

@@ -255,7 +255,7 @@ def analysis_of(item: Input, job: Job) -> Analysis:
 def _draw(analysis: Any, path: Path) -> bytes:
     """Write the overlay picture and return its thumbnail."""
     from calcimeasure.io.pictures import png
-    from calcimeasure.steps.overlay import overlay, thumbnail
+    from calcimeasure.report.film_picture import overlay, thumbnail
 
     picture = overlay(analysis.image, analysis.segmentation.labels, analysis.segmentation.excluded)
     write_whole(path, png(picture))

@@ -47,12 +47,12 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
+from calcimeasure.report.trial import Findings
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
 from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.schedule import Span, spans_of
-from calcimeasure.trial_pages import Findings
 
 #: Why a photo that nobody outlined is not compared: most of what is proposed on skin is none.
 PROPOSED = "a photo that nobody outlined: accept or correct its proposals in the panel and give the saved mask"
@@ -373,7 +373,7 @@ def _reading(source: Source, job: Job) -> Reading:
 
 def _draw(found: Comparison, path: Any) -> None:
     from calcimeasure.io.pictures import png
-    from calcimeasure.steps.pair_picture import pair_picture
+    from calcimeasure.report.pair_picture import pair_picture
 
     write_whole(path, png(pair_picture(found.baseline, found.followup, found.alignment, found.change)))
 

@@ -25,8 +25,8 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
+from calcimeasure.report.trial import Findings, cohort_pages, patient_page, sentence
 from calcimeasure.steps.agreement import Read, cohort, readers_agree
-from calcimeasure.trial_pages import Findings, cohort_pages, patient_page, sentence
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}<b>$x^2$\x00\u202e\udce9\N{SNOWMAN}"
 START = datetime.date(2024, 1, 31)

@@ -10,9 +10,9 @@ from typing import Any
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.tables import Row, csv_text
 from calcimeasure.model.precision import Precision
+from calcimeasure.report.trial.blocks import CAUTION, foot_html, head_html, page_html
+from calcimeasure.report.trial.repeats import repeat_page
 from calcimeasure.steps.agreement.repeats import RepeatStudy
-from calcimeasure.steps.trial_report import CAUTION, foot_html, head_html, page_html
-from calcimeasure.trial_pages.repeats import repeat_page
 
 PROFILE = "profile.json"
 

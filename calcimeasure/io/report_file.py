@@ -18,8 +18,8 @@ _MOST_THUMBNAILS = 3000
 
 def report_of(records: Iterable[Record], run: Mapping[str, Any]) -> str:
     """The page report.html for the records of a run, as text."""
-    from calcimeasure.steps.overlay import LETTERS
-    from calcimeasure.steps.report import Report, report_html
+    from calcimeasure.report.film_picture import LETTERS
+    from calcimeasure.report.html import Report, report_html
 
     cards = [_card(record, number) for number, record in enumerate(records)]
     letters = {reason.value: letter for reason, letter in LETTERS.items()}
@@ -27,7 +27,7 @@ def report_of(records: Iterable[Record], run: Mapping[str, Any]) -> str:
 
 
 def _card(record: Record, number: int) -> Any:
-    from calcimeasure.steps.report import Card
+    from calcimeasure.report.html import Card
 
     row = record.row
     if record.failed:

@@ -38,9 +38,9 @@ from reportlab.platypus import Table as Grid
 from calcimeasure.errors import OutputError
 from calcimeasure.io.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
-from calcimeasure.steps.agreement.cohort import cohort
-from calcimeasure.steps.figures import fonts
-from calcimeasure.steps.trial_report import (
+from calcimeasure.report.figures import fonts
+from calcimeasure.report.trial import Findings, cohort_pages, patient_page, picture_of
+from calcimeasure.report.trial.blocks import (
     CAUTION,
     Banner,
     Block,
@@ -57,8 +57,8 @@ from calcimeasure.steps.trial_report import (
     head_html,
     page_html,
 )
-from calcimeasure.trial_pages import Findings, cohort_pages, patient_page, picture_of
-from calcimeasure.trial_pages.patient import crowded
+from calcimeasure.report.trial.patient import crowded
+from calcimeasure.steps.agreement.cohort import cohort
 
 Pairs = Callable[[Interval], Path | None]
 
@@ -108,7 +108,7 @@ def write_reports(
     intervals : iterable of Interval
         Every interval of every subject; which one counts is decided by `calcimeasure.steps.agreement.cohort`.
     pictures : callable
-        The picture of an interval's pair (`calcimeasure.steps.pair_picture`, any size, PNG or JPEG), or `None`. It is
+        The picture of an interval's pair (`calcimeasure.report.pair_picture`, any size, PNG or JPEG), or `None`. It is
         asked for one interval per subject and read only while that subject's page is written.
     run : mapping
         ``version``, ``recipe_hash``, ``weights_sha256``, ``packages``.

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.image import Kind
+from calcimeasure.report.words import area, bare, in_words, reason_in_words, scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
@@ -33,7 +34,6 @@ from napari_calcimeasure._pencil import box_of
 from napari_calcimeasure._session import Event, Proposal, Session
 from napari_calcimeasure._state import Held
 from napari_calcimeasure._table import Column, ThingsTable
-from napari_calcimeasure._words import area, bare, in_words, reason_in_words, scale_in_words
 from napari_calcimeasure._worklist import Item, Worklist
 
 #: The sliders' smallest step: a hundredth of the score; the size slider runs over these areas.

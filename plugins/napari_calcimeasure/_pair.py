@@ -150,7 +150,7 @@ class Pair:
         return interval, Study((Subject("patient", tuple(visits)),))
 
     def _picture(self) -> bytes:
-        from calcimeasure.steps.pair_picture import pair_picture
+        from calcimeasure.report.pair_picture import pair_picture
 
         change = self.change or Change.not_evaluable("")
         return png(pair_picture(self.baseline, self.followup, self.alignment, change))

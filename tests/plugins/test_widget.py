@@ -17,7 +17,6 @@ pytest.importorskip("qtpy")
 
 from napari.utils.notifications import notification_manager
 from napari_calcimeasure import _desk, _sample_data
-from napari_calcimeasure._words import area, in_words
 from pydicom import dcmread
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QCloseEvent, QDropEvent
@@ -26,6 +25,7 @@ from qtpy.QtWidgets import QApplication, QPushButton, QTableView
 
 from calcimeasure.io.masks import read_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.report.words import area, in_words
 
 #: One window for all: pytest-xdist keeps them in one process.
 pytestmark = pytest.mark.xdist_group("window")

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calcimeasure.model.study import Change, DepositChange, Fate, Interval, Status, Subject, Verdict
-from calcimeasure.steps.agreement.cohort import Member, months_after_start
-from calcimeasure.steps.pair_picture import MARKS
-from calcimeasure.steps.trial_report import SIGNS, Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text
-from calcimeasure.trial_pages.findings import OUTCOMES, Findings
-from calcimeasure.trial_pages.wording import (
+from calcimeasure.report.numbers import (
     DASH,
     PLUS_MINUS,
     banner,
@@ -26,6 +22,10 @@ from calcimeasure.trial_pages.wording import (
     with_sd,
     with_unit,
 )
+from calcimeasure.report.pair_picture import MARKS
+from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text
+from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.steps.agreement.cohort import Member, months_after_start
 
 #: Deposits in a patient's table, so that the page stays one sheet; the rest are in deposit_changes.csv.
 MOST_DEPOSITS = 12

@@ -7,27 +7,8 @@ from collections.abc import Iterator
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Interval, Status, Subject, Verdict
-from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
-from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
-from calcimeasure.steps.agreement.proportion import Proportion
-from calcimeasure.steps.agreement.readers import Outlines, ReaderAgreement, ReaderPair
-from calcimeasure.steps.figures import LOOKS, Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
-from calcimeasure.steps.trial_report import (
-    SIGNS,
-    Banner,
-    Block,
-    Cell,
-    Figures,
-    Heading,
-    Link,
-    Page,
-    Picture,
-    Pictures,
-    Table,
-    Text,
-)
-from calcimeasure.trial_pages.findings import OUTCOMES, Findings
-from calcimeasure.trial_pages.wording import (
+from calcimeasure.report.figures import LOOKS, Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
+from calcimeasure.report.numbers import (
     DASH,
     MINUS,
     banner,
@@ -46,6 +27,25 @@ from calcimeasure.trial_pages.wording import (
     verdict_words,
     with_unit,
 )
+from calcimeasure.report.trial.blocks import (
+    SIGNS,
+    Banner,
+    Block,
+    Cell,
+    Figures,
+    Heading,
+    Link,
+    Page,
+    Picture,
+    Pictures,
+    Table,
+    Text,
+)
+from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
+from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
+from calcimeasure.steps.agreement.proportion import Proportion
+from calcimeasure.steps.agreement.readers import Outlines, ReaderAgreement, ReaderPair
 
 _DAGGER = "\N{DAGGER}"
 _RULE = (

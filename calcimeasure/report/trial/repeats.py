@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import PrecisionProfile
 from calcimeasure.model.study import Verdict
+from calcimeasure.report.figures import Cloud, bland_altman_plot, profile_plot
+from calcimeasure.report.numbers import DASH, png
+from calcimeasure.report.trial.blocks import Block, Figures, Heading, Items, Page, Picture, Pictures, Table, Text
 from calcimeasure.steps.agreement.bland_altman import bland_altman
 from calcimeasure.steps.agreement.repeats import Of, RepeatFigure, RepeatSet, RepeatStudy
-from calcimeasure.steps.figures import Cloud, bland_altman_plot, profile_plot
-from calcimeasure.steps.trial_report import Block, Figures, Heading, Items, Page, Picture, Pictures, Table, Text
-from calcimeasure.trial_pages.wording import DASH, png
 
 _TITLES = {
     Of.TOTALS: "Total of a picture",
