@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 import calcimeasure
-from calcimeasure.io.trial_report import write_reports
+from calcimeasure.io.results.trial_report import write_reports
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image
 from calcimeasure.model.quantity import Quantity

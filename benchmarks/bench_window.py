@@ -182,7 +182,7 @@ class Reader:
 
     def __init__(self, film: Path, mask: np.ndarray) -> None:
         from calcimeasure import Labels
-        from calcimeasure.io.masks import write_labels
+        from calcimeasure.io.results.masks import write_labels
 
         self.film, self.found, self.gap = film, Scored(mask), {}
         self.mask_file = film.parents[1] / "mask.tif"

@@ -22,9 +22,9 @@ from PIL import Image as Picture
 from calcimeasure import __version__
 from calcimeasure.batch import Job
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.repeat_results import profile_text
-from calcimeasure.io.repeats_file import read_repeats
-from calcimeasure.io.trial_results import open_trial
+from calcimeasure.io.given.repeats_file import read_repeats
+from calcimeasure.io.results.repeat_results import profile_text
+from calcimeasure.io.results.trial_results import open_trial
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.recipe import Recipe

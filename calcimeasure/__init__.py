@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from calcimeasure.errors import CalcimeasureError as CalcimeasureError
-    from calcimeasure.io.read import read_image as read_image
+    from calcimeasure.io.images.read import read_image as read_image
     from calcimeasure.model.deposit import Deposit as Deposit
     from calcimeasure.model.deposit import Excluded as Excluded
     from calcimeasure.model.deposit import Measurement as Measurement

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
-from calcimeasure.io.inputs import Input
-from calcimeasure.io.masks import SUFFIX, find_region, read_labels, read_region, write_labels
-from calcimeasure.io.record import Record
-from calcimeasure.io.untrusted import check_file
+from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.images.untrusted import check_file
+from calcimeasure.io.results.masks import SUFFIX, find_region, read_labels, read_region, write_labels
+from calcimeasure.io.results.record import Record
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest
 from calcimeasure.recipe import Recipe
@@ -195,7 +195,7 @@ def failed(item: Input, key: str, job: Job, error: str) -> Record:
 
 
 def _measured(item: Input, job: Job, key: str) -> Record:
-    from calcimeasure.io import tables
+    from calcimeasure.io.results.folder import tables
 
     analysis = analysis_of(item, job)
     write_labels(_mask_path(item, job), analysis.segmentation.labels, analysis.image.spacing)
@@ -211,7 +211,7 @@ def _measured(item: Input, job: Job, key: str) -> Record:
 
 def read_film(item: Input, job: Job) -> Image:
     """The picture of an input, read as the job says, with the scale that the job asks for."""
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
 
     image = read_image(
         item.path,
@@ -225,7 +225,7 @@ def read_film(item: Input, job: Job) -> Image:
 
 def _rescaled(image: Image, request: ScaleRequest) -> Image:
     """The image with the scale asked for; what the reader said of a scale that is gone is dropped."""
-    from calcimeasure.io.spacing_rule import chosen_spacing
+    from calcimeasure.io.images.spacing import chosen_spacing
     from calcimeasure.steps.scale.rescale import rescaled
 
     found = rescaled(image, request)
@@ -254,7 +254,7 @@ def analysis_of(item: Input, job: Job) -> Analysis:
 
 def _draw(analysis: Any, path: Path) -> bytes:
     """Write the overlay picture and return its thumbnail."""
-    from calcimeasure.io.pictures import png
+    from calcimeasure.io.results.pictures import png
     from calcimeasure.report.film_picture import overlay, thumbnail
 
     picture = overlay(analysis.image, analysis.segmentation.labels, analysis.segmentation.excluded)

@@ -13,13 +13,13 @@ from typing import Any
 
 from calcimeasure.batch import Job, run_facts
 from calcimeasure.follow_up import Guidance
-from calcimeasure.io import columns
-from calcimeasure.io.record import Record
-from calcimeasure.io.repeat_results import write_repeats
-from calcimeasure.io.repeats_file import Given, study_of
-from calcimeasure.io.study_file import films_of
-from calcimeasure.io.tables import Row
-from calcimeasure.io.trial_results import TrialResults
+from calcimeasure.io.given.repeats_file import Given, study_of
+from calcimeasure.io.given.study_file import films_of
+from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results.record import Record
+from calcimeasure.io.results.repeat_results import write_repeats
+from calcimeasure.io.results.tables import Row
+from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit

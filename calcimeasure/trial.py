@@ -25,15 +25,15 @@ from calcimeasure.follow_up import (
     names_over_visits,
     reading_of,
 )
-from calcimeasure.io import columns
-from calcimeasure.io.by_hand import ByHand
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.interval_record import IntervalRecord
-from calcimeasure.io.masks import SUFFIX, read_labels
-from calcimeasure.io.record import Record
-from calcimeasure.io.study_file import Source, place_of
-from calcimeasure.io.trial_report import write_findings
-from calcimeasure.io.trial_results import TrialResults
+from calcimeasure.io.given.by_hand import ByHand
+from calcimeasure.io.given.study_file import Source, place_of
+from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results.interval_record import IntervalRecord
+from calcimeasure.io.results.masks import SUFFIX, read_labels
+from calcimeasure.io.results.record import Record
+from calcimeasure.io.results.trial_report import write_findings
+from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.study import (
     Change,
     DepositChange,
@@ -372,7 +372,7 @@ def _reading(source: Source, job: Job) -> Reading:
 
 
 def _draw(found: Comparison, path: Any) -> None:
-    from calcimeasure.io.pictures import png
+    from calcimeasure.io.results.pictures import png
     from calcimeasure.report.pair_picture import pair_picture
 
     write_whole(path, png(pair_picture(found.baseline, found.followup, found.alignment, found.change)))

@@ -8,8 +8,8 @@ import pytest
 
 from calcimeasure.batch import Crew, Job, Task
 from calcimeasure.errors import OutputError
-from calcimeasure.io.inputs import Input
-from calcimeasure.io.record import Record
+from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.results.record import Record
 
 
 def act(task: Task, job: Job) -> Record:

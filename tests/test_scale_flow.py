@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent / "steps"))
 from calibrate_scenes import Shot, sheet_photo
 
 from calcimeasure.batch import Job, Task, _key, analysis_of, measure_file, run_facts
-from calcimeasure.io.inputs import Input
-from calcimeasure.io.record import Record
+from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.results.record import Record
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"

@@ -17,9 +17,9 @@ from PIL import Image as Picture
 from typer.testing import CliRunner, Result
 
 from calcimeasure.cli import app
-from calcimeasure.io import columns
-from calcimeasure.io.masks import write_labels
-from calcimeasure.io.record import Record
+from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results.masks import write_labels
+from calcimeasure.io.results.record import Record
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Film
 from calcimeasure.phantom.anatomy import Placement

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from calcimeasure.errors import OutputError
-from calcimeasure.io.trial_report import PICTURE_BYTES, compressed, write_findings, write_reports
+from calcimeasure.io.results.trial_report import PICTURE_BYTES, compressed, write_findings, write_reports
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import (
     Change,

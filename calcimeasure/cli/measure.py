@@ -43,9 +43,9 @@ from calcimeasure.errors import CalcimeasureError
 
 if TYPE_CHECKING:
     from calcimeasure.batch import Crew, Job, Task
-    from calcimeasure.io.inputs import Inputs
-    from calcimeasure.io.record import Record
-    from calcimeasure.io.results import Results
+    from calcimeasure.io.given.inputs import Inputs
+    from calcimeasure.io.results.folder import Results
+    from calcimeasure.io.results.record import Record
 
 
 def measure(
@@ -180,7 +180,7 @@ def _with_wedge(job: Job, steps: str | None) -> Job:
 
 def _spacings(text: str | None) -> tuple[float | None, dict[str, float], dict[str, float]]:
     """The user's scale: one number, or a table by image, and the errors in that table."""
-    from calcimeasure.io.tables import read_spacing_sds, read_spacings
+    from calcimeasure.io.results.tables import read_spacing_sds, read_spacings
 
     if text is None:
         return None, {}, {}
@@ -220,7 +220,7 @@ def _run(request: Request, job: Job, speed: Speed, as_json: bool) -> int:
 def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], bool]:
     """The summary of a run, and whether it was interrupted."""
     from calcimeasure.batch import run_facts
-    from calcimeasure.io.results import open_results
+    from calcimeasure.io.results.folder import open_results
 
     inputs = request.without_left_out(found_inputs(request.paths, request.out))
     results = open_results(
@@ -285,7 +285,7 @@ def tell_run(summary: dict[str, Any], interrupted: bool, as_json: bool) -> None:
 
 def _facts(item: Any, job: Job) -> dict[str, Any]:
     """What the reader understood of one file, or the error it ended in."""
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
     from calcimeasure.model.image import Kind
 
     kind = Kind(job.kind) if job.kind else None
@@ -299,8 +299,8 @@ def _facts(item: Any, job: Job) -> dict[str, Any]:
 
 def _header_facts(path: Path) -> dict[str, Any]:
     """What the header of a file says that cannot be measured, a CT for instance; nothing when not even that is read."""
-    from calcimeasure.io.read import describe
-    from calcimeasure.io.tables import spacing_cells
+    from calcimeasure.io.images.read import describe
+    from calcimeasure.io.results.tables import spacing_cells
 
     try:
         told = describe(path)
@@ -318,7 +318,7 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
 
 
 def _image_facts(image: Any) -> dict[str, Any]:
-    from calcimeasure.io.tables import spacing_cells
+    from calcimeasure.io.results.tables import spacing_cells
 
     return {
         "rows": image.shape[0],

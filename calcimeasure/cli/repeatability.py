@@ -25,7 +25,7 @@ from calcimeasure.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from calcimeasure.io.trial_results import TrialResults
+    from calcimeasure.io.results.trial_results import TrialResults
     from calcimeasure.repeats import Repeats
     from calcimeasure.steps.agreement.repeats import RepeatStudy
 
@@ -43,7 +43,7 @@ def repeatability(
 ) -> None:
     """Say how far repeats of an unchanged state lie apart, and write the precision profile for compare and study."""
     with clear_errors():
-        from calcimeasure.io.repeats_file import read_repeats
+        from calcimeasure.io.given.repeats_file import read_repeats
         from calcimeasure.repeats import repeats_of
 
         pace = Pace(jobs, timeout, resume, overwrite)
@@ -53,7 +53,7 @@ def repeatability(
 
 def _run(repeats: Repeats, pace: Pace, as_json: bool) -> int:
     """Measure, compare pairs, and write; the exit code."""
-    from calcimeasure.io.trial_results import open_trial
+    from calcimeasure.io.results.trial_results import open_trial
     from calcimeasure.repeats import finish_repeats
 
     inputs = [one.item for one in repeats.trial.used.values()]

@@ -32,8 +32,8 @@ from calcimeasure.cli.terminal import (
 if TYPE_CHECKING:
     from calcimeasure.batch import Job
     from calcimeasure.follow_up import Guidance
-    from calcimeasure.io.by_hand import ByHand
-    from calcimeasure.io.trial_results import TrialResults
+    from calcimeasure.io.given.by_hand import ByHand
+    from calcimeasure.io.results.trial_results import TrialResults
     from calcimeasure.steps.agreement.cohort import Cohort
     from calcimeasure.trial import Trial
 
@@ -139,7 +139,7 @@ def paced(job: Job, pace: Pace) -> Job:
 
 def trial_in(table: Path, job: Job, guidance: Guidance, by_hand: ByHand) -> Trial:
     """The trial that a study file tells."""
-    from calcimeasure.io.study_file import films_of, read_study
+    from calcimeasure.io.given.study_file import films_of, read_study
 
     told = read_study(table)
     return _trial(told, films_of(told, table.resolve().parent), job, guidance, by_hand)
@@ -169,8 +169,8 @@ def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], li
 
 def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any]:
     """A study of one subject, its visits named by their order, and where its films lie."""
-    from calcimeasure.io.inputs import Input
-    from calcimeasure.io.study_file import Source, film_name
+    from calcimeasure.io.given.inputs import Input
+    from calcimeasure.io.given.study_file import Source, film_name
     from calcimeasure.model.study import Film, Study, Subject, Visit
 
     visits, sources = [], {}
@@ -200,7 +200,7 @@ def _profile(path: Path) -> Any:
 
 
 def _by_hand(landmarks: Path | None, overrides: Path | None) -> ByHand:
-    from calcimeasure.io.by_hand import ByHand, read_landmarks, read_overrides
+    from calcimeasure.io.given.by_hand import ByHand, read_landmarks, read_overrides
 
     return ByHand(
         read_overrides(overrides) if overrides else {},
@@ -247,7 +247,7 @@ def _run(trial: Trial, pace: Pace, as_json: bool) -> int:
 
 
 def _outcome(trial: Trial, pace: Pace) -> Outcome:
-    from calcimeasure.io.trial_results import open_trial
+    from calcimeasure.io.results.trial_results import open_trial
     from calcimeasure.trial import finish, trial_facts
 
     inputs = [one.item for one in trial.used.values()]

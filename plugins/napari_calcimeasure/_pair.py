@@ -14,7 +14,7 @@ import calcimeasure
 from calcimeasure.errors import OutputError
 from calcimeasure.follow_up import aligned, reading_of
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.pictures import png
+from calcimeasure.io.results.pictures import png
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Labels
@@ -129,7 +129,7 @@ class Pair:
         OutputError
             When a report is there already, or the folder cannot be written.
         """
-        from calcimeasure.io.trial_report import write_reports
+        from calcimeasure.io.results.trial_report import write_reports
 
         page = folder / _REPORTS[0]
         if page.exists() and not overwrite:

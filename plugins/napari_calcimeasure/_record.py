@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calcimeasure.errors import EditRefused
 from calcimeasure.io.files import sha256_of
-from calcimeasure.io.inputs import choose_names
+from calcimeasure.io.given.inputs import choose_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,10 @@ from typing import Any
 
 from calcimeasure import __version__
 from calcimeasure.errors import EditRefused, MaskError, OutputError
-from calcimeasure.io import columns, tables
 from calcimeasure.io.files import sha256_of, write_whole
-from calcimeasure.io.inputs import RESULTS_MARK
-from calcimeasure.io.masks import SUFFIX, write_labels
-from calcimeasure.io.results import JOURNAL
+from calcimeasure.io.given.inputs import RESULTS_MARK
+from calcimeasure.io.results.folder import JOURNAL, columns, tables
+from calcimeasure.io.results.masks import SUFFIX, write_labels
 from calcimeasure.model.labels import Labels
 from calcimeasure.recipe import Analysis, analyse_mask
 from napari_calcimeasure._codec import Codec, did_to_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from calcimeasure.io.spacing_rule import chosen_spacing
+from calcimeasure.io.images.spacing import chosen_spacing
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import ScaleRequest

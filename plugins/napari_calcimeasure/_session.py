@@ -63,8 +63,8 @@ import numpy as np
 
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused
 from calcimeasure.io.files import sha256_of
-from calcimeasure.io.masks import read_labels
-from calcimeasure.io.read import read_image
+from calcimeasure.io.images.read import read_image
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt, Labels

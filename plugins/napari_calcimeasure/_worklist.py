@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from calcimeasure.io.inputs import Input, find_inputs
+from calcimeasure.io.given.inputs import Input, find_inputs
 from napari_calcimeasure._record import Source
 from napari_calcimeasure._saving import saved_in
 

@@ -9,7 +9,7 @@ from session_scenes import SPACING, film, random_edit, stroke
 
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
-from calcimeasure.io.masks import write_labels
+from calcimeasure.io.results.masks import write_labels
 from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
 from calcimeasure.recipe import analyse, unseen_on

@@ -12,8 +12,8 @@ from napari_calcimeasure._worklist import Worklist
 from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
-from calcimeasure.io import tables
-from calcimeasure.io.masks import read_labels
+from calcimeasure.io.results.folder import tables
+from calcimeasure.io.results.masks import read_labels
 
 #: Columns that the panel shows as one draws; densities look at the whole film and are made when asked for.
 PANEL = (

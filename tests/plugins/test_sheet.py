@@ -18,7 +18,7 @@ from napari_calcimeasure._writer import write_outlines
 from scipy import ndimage as ndi
 
 from calcimeasure.errors import EditRefused, MaskError
-from calcimeasure.io.masks import read_labels
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.labels import Doubt
 from calcimeasure.model.labels import Labels as Outlines
 

@@ -23,7 +23,7 @@ from qtpy.QtGui import QCloseEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QTableView
 
-from calcimeasure.io.masks import read_labels
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.labels import Labels
 from calcimeasure.report.words import area, in_words
 

@@ -11,7 +11,7 @@ from calibrate_scenes import Shot, page_of
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from calcimeasure.errors import MaskError, MeasurementRefused
-from calcimeasure.io.read import read_image
+from calcimeasure.io.images.read import read_image
 from calcimeasure.model.colour import CardKind
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels

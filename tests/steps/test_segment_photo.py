@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.io.read import read_image
+from calcimeasure.io.images.read import read_image
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.steps.outline.photo import propose, ranking, segment_photo

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.masks import SUFFIX
-from calcimeasure.io.read import is_candidate
+from calcimeasure.io.images.read import is_candidate
+from calcimeasure.io.results.masks import SUFFIX
 
 #: A folder that holds this file is a results folder of ours, never an input.
 RESULTS_MARK = ".calcimeasure"

@@ -14,7 +14,7 @@ class Contents:
     Parameters
     ----------
     form : str
-        Its format, as `calcimeasure.io.content.identify` names it.
+        Its format, as `calcimeasure.io.images.content.identify` names it.
     kind, meaning, decided : Kind, Meaning, str
         What the picture is and how that was decided; a CT or MR file is a volume.
     shape : tuple of int or None

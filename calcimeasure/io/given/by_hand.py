@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.user_table import rows_of
+from calcimeasure.io.given.user_table import rows_of
 from calcimeasure.model.study import Link
 
 #: NAMEs of the baseline and of the follow-up film; both empty speaks of the only pair there is.

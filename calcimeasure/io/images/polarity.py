@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calcimeasure.io.dicom_header import Header
+from calcimeasure.io.images.dicom_header import Header
 
 _BEAM = ("LIN", "LOG")
 

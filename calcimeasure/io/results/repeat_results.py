@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.tables import Row, csv_text
+from calcimeasure.io.results.tables import Row, csv_text
 from calcimeasure.model.precision import Precision
 from calcimeasure.report.trial.blocks import CAUTION, foot_html, head_html, page_html
 from calcimeasure.report.trial.repeats import repeat_page

@@ -36,7 +36,7 @@ from reportlab.platypus import Image as Drawn
 from reportlab.platypus import Table as Grid
 
 from calcimeasure.errors import OutputError
-from calcimeasure.io.long_pdf import Spool, written_by_and_by
+from calcimeasure.io.results.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
 from calcimeasure.report.figures import fonts
 from calcimeasure.report.trial import Findings, cohort_pages, patient_page, picture_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.study_file import place_of
-from calcimeasure.io.user_table import Row, positive, rows_of
+from calcimeasure.io.given.study_file import place_of
+from calcimeasure.io.given.user_table import Row, positive, rows_of
 from calcimeasure.model.study import Film, Study, Subject, Visit
 
 NEEDED = ("subject",)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from calcimeasure.io.colour import coloured_share, is_grey, luminance
-from calcimeasure.io.orient import sealed, turned_over
-from calcimeasure.io.raster import Raster
-from calcimeasure.io.spacing_rule import chosen_spacing
-from calcimeasure.io.untrusted import Request
+from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
+from calcimeasure.io.images.orient import sealed, turned_over
+from calcimeasure.io.images.raster import Raster
+from calcimeasure.io.images.spacing import chosen_spacing
+from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
 
 _NEGATIVE = "looks like a negative (bright surround, dark limb): values were not turned over; check the picture"

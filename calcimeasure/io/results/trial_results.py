@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from calcimeasure.io.change_tables import change_row, deposit_rows, study_row
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.inputs import RESULTS_MARK, Input
-from calcimeasure.io.interval_record import IntervalRecord
-from calcimeasure.io.journal import Journal
-from calcimeasure.io.results import TRIAL_JOURNAL, Results, open_results
-from calcimeasure.io.tables import Row, csv_text
+from calcimeasure.io.given.inputs import RESULTS_MARK, Input
+from calcimeasure.io.results.change_tables import change_row, deposit_rows, study_row
+from calcimeasure.io.results.folder import TRIAL_JOURNAL, Results, open_results
+from calcimeasure.io.results.interval_record import IntervalRecord
+from calcimeasure.io.results.journal import Journal
+from calcimeasure.io.results.tables import Row, csv_text
 from calcimeasure.model.study import Interval, Subject
 from calcimeasure.steps.agreement.cohort import Member
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from calcimeasure.io.dicom_header import Header
+from calcimeasure.io.images.dicom_header import Header
 from calcimeasure.model.image import Mask, Pixels
 
 # Flat means within this share of the range; a circle inscribed in a square leaves 1 - pi/4 = 0.215 of it.

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.inputs import Input
-from calcimeasure.io.user_table import Row, positive, rows_of
+from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.given.user_table import Row, positive, rows_of
 from calcimeasure.model.study import Film, Study, Subject, Visit
 
 #: Columns that a study file must have; those of `COLUMNS` beyond them may be left out.

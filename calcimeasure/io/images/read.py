@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
-from calcimeasure.io.content import START, by_content, identify, is_candidate
-from calcimeasure.io.contents import Contents
-from calcimeasure.io.untrusted import Request, check_file, read_start
+from calcimeasure.io.images.content import START, by_content, identify, is_candidate
+from calcimeasure.io.images.contents import Contents
+from calcimeasure.io.images.untrusted import Request, check_file, read_start
 from calcimeasure.model.image import Image, Kind, Spacing
 
 __all__ = ["Contents", "describe", "identify", "is_candidate", "read_image"]
@@ -57,11 +57,11 @@ def read_image(
         raise UnsupportedFile(f"{path.name}: volumes (CT, MR) are not supported yet")
     form = _format(path)
     if form == "dicom":
-        from calcimeasure.io.dicom import read_dicom  # pydicom costs 0.4 s that a folder of PNGs need not pay
+        from calcimeasure.io.images.dicom import read_dicom  # pydicom costs 0.4 s that a folder of PNGs need not pay
 
         return read_dicom(path, request)
-    from calcimeasure.io.film_or_photo import picture_of
-    from calcimeasure.io.raster import read_raster
+    from calcimeasure.io.images.film_or_photo import picture_of
+    from calcimeasure.io.images.raster import read_raster
 
     return picture_of(read_raster(path, form, request), request)
 
@@ -79,7 +79,7 @@ def describe(path: str | Path) -> Contents:
     form = _format(path)
     if form != "dicom":
         return Contents(form)
-    from calcimeasure.io.dicom import read_contents
+    from calcimeasure.io.images.dicom import read_contents
 
     return read_contents(path)
 

@@ -32,15 +32,15 @@ from pydicom.uid import (
 )
 
 from calcimeasure.errors import DamagedFile, TooLarge, UnsupportedFile
-from calcimeasure.io.codestream import declared_size
-from calcimeasure.io.colour import luminance
-from calcimeasure.io.contents import Contents
-from calcimeasure.io.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
-from calcimeasure.io.orient import sealed, turned_over
-from calcimeasure.io.polarity import polarity_of
-from calcimeasure.io.spacing_rule import Stated, chosen_spacing, stated_spacing
-from calcimeasure.io.untrusted import Request, check_size, guarded
-from calcimeasure.io.valid_area import Shutters, valid_area
+from calcimeasure.io.images.codestream import declared_size
+from calcimeasure.io.images.colour import luminance
+from calcimeasure.io.images.contents import Contents
+from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
+from calcimeasure.io.images.orient import sealed, turned_over
+from calcimeasure.io.images.polarity import polarity_of
+from calcimeasure.io.images.spacing import Stated, chosen_spacing, stated_spacing
+from calcimeasure.io.images.untrusted import Request, check_size, guarded
+from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
 
 # One decoder for each syntax, so that every machine gets the same values.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from calcimeasure import __version__
-from calcimeasure.io.tables import Row
+from calcimeasure.io.results.tables import Row
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Interval, Subject, Verdict
 from calcimeasure.steps.agreement.cohort import Member

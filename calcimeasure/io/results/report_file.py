@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from calcimeasure.io.masks import SUFFIX
-from calcimeasure.io.record import Record
+from calcimeasure.io.results.masks import SUFFIX
+from calcimeasure.io.results.record import Record
 from calcimeasure.model.image import RELATIVE_SD, Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
 

@@ -19,10 +19,10 @@ import tifffile
 from PIL import UnidentifiedImageError
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
-from calcimeasure.io.dicom_header import chosen_frame
-from calcimeasure.io.orient import upright
-from calcimeasure.io.tiff_chain import directory_count
-from calcimeasure.io.untrusted import Request, check_size, guarded
+from calcimeasure.io.images.dicom_header import chosen_frame
+from calcimeasure.io.images.orient import upright
+from calcimeasure.io.images.tiff_chain import directory_count
+from calcimeasure.io.images.untrusted import Request, check_size, guarded
 from calcimeasure.model.image import Mask, Pixels
 
 _ORIENTATION = 0x0112
@@ -80,7 +80,7 @@ def read_raster(path: Path, form: str, request: Request) -> Raster:
     path : Path
         The file.
     form : str
-        Its format, as `calcimeasure.io.content.identify` names it.
+        Its format, as `calcimeasure.io.images.content.identify` names it.
     request : Request
         Frame and cap are used here.
 

@@ -18,13 +18,13 @@ from types import TracebackType
 from typing import IO, Any
 
 from calcimeasure.errors import OutputError
-from calcimeasure.io import columns
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.inputs import RESULTS_MARK, Input
-from calcimeasure.io.journal import Journal
-from calcimeasure.io.record import Record
-from calcimeasure.io.report_file import report_of
-from calcimeasure.io.tables import csv_text
+from calcimeasure.io.given.inputs import RESULTS_MARK, Input
+from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results.journal import Journal
+from calcimeasure.io.results.record import Record
+from calcimeasure.io.results.report_file import report_of
+from calcimeasure.io.results.tables import csv_text
 
 try:
     import fcntl

@@ -1,6 +1,6 @@
 """What a DICOM header says, as plain values, and what follows from it: kind, meaning, polarity.
 
-Nothing here needs pydicom: ``io/dicom.py`` fills the fields.
+Nothing here needs pydicom: ``io/images/dicom.py`` fills the fields.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from calcimeasure.errors import DamagedFile, FrameNeeded, UnsupportedFile
-from calcimeasure.io.spacing_rule import Stated
+from calcimeasure.io.images.spacing import Stated
 from calcimeasure.model.image import Acquisition, Kind, Meaning
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."

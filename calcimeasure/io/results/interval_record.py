@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from calcimeasure.io.json_values import value_of
+from calcimeasure.io.results.json_values import value_of
 from calcimeasure.model.study import FilmPair
 
 

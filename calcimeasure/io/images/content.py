@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from calcimeasure.errors import ReadError
-from calcimeasure.io.untrusted import read_start
+from calcimeasure.io.images.untrusted import read_start
 
 #: How many first bytes decide.
 START = 512
