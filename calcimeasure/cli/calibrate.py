@@ -26,7 +26,7 @@ from calcimeasure.cli.terminal import (
 from calcimeasure.errors import CalcimeasureError
 
 if TYPE_CHECKING:
-    from calcimeasure.batch import Job
+    from calcimeasure.run.films import Job
 
 
 def calibrate(

@@ -42,10 +42,10 @@ from calcimeasure.cli.terminal import (
 from calcimeasure.errors import CalcimeasureError
 
 if TYPE_CHECKING:
-    from calcimeasure.batch import Crew, Job, Task
     from calcimeasure.io.given.inputs import Inputs
     from calcimeasure.io.results.folder import Results
     from calcimeasure.io.results.record import Record
+    from calcimeasure.run.films import Crew, Job, Task
 
 
 def measure(
@@ -145,7 +145,7 @@ class Speed:
 
 def job_of(out: Path, kind: KindOption, spacing: str | None, frame: int | None, recipe: Path | None) -> Job:
     """What the options ask to be done with every image."""
-    from calcimeasure.batch import Job
+    from calcimeasure.run.films import Job
 
     one, table, sds = _spacings(spacing)
     chosen = None if kind is KindOption.AUTO else kind.value
@@ -219,8 +219,8 @@ def _run(request: Request, job: Job, speed: Speed, as_json: bool) -> int:
 
 def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], bool]:
     """The summary of a run, and whether it was interrupted."""
-    from calcimeasure.batch import run_facts
     from calcimeasure.io.results.folder import open_results
+    from calcimeasure.run.films import run_facts
 
     inputs = request.without_left_out(found_inputs(request.paths, request.out))
     results = open_results(
@@ -234,7 +234,7 @@ def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], 
 
 def _work_through(results: Results, inputs: Inputs, job: Job, speed: Speed) -> bool:
     """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
-    from calcimeasure.batch import Crew, Task
+    from calcimeasure.run.films import Crew, Task
 
     keys = {item.image: _done_key(results, item.image) for item in inputs.files}
     tasks = [Task(item, keys[item.image]) for item in inputs.files]

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from calcimeasure.batch import Job, run_facts
 from calcimeasure.follow_up import Guidance
 from calcimeasure.io.given.repeats_file import Given, study_of
 from calcimeasure.io.given.study_file import films_of
@@ -23,8 +22,9 @@ from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
+from calcimeasure.run.films import Job, run_facts
+from calcimeasure.run.trial import Trial, trial_facts, trial_of
 from calcimeasure.steps.agreement.repeats import Of, RepeatSet, RepeatStudy, repeat_study
-from calcimeasure.trial import Trial, trial_facts, trial_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from calcimeasure.batch import Crew, Job, Task, read_film, run_facts
 from calcimeasure.errors import CalcimeasureError, MeasurementRefused, OutputError, TableError
 from calcimeasure.follow_up import (
     Comparison,
@@ -48,6 +47,7 @@ from calcimeasure.model.study import (
     Visit,
 )
 from calcimeasure.report.trial import Findings
+from calcimeasure.run.films import Crew, Job, Task, read_film, run_facts
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
 from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
