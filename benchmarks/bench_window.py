@@ -301,7 +301,7 @@ class Scored:
 
 
 def _proposal(*asked: Any) -> Any:
-    from napari_calcimeasure._session import _proposal
+    from calcimeasure.reading.session import _proposal
 
     return _proposal(*asked)
 

@@ -12,12 +12,12 @@ from calcimeasure.model.density import WedgeCalibration
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.scale import Scale
+from calcimeasure.reading.session import Event, Session
 from calcimeasure.report.words import area, in_words, scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, settings
 from napari_calcimeasure._pencil import box_of
-from napari_calcimeasure._session import Event, Session
 
 Box = tuple[int, int, int, int]
 

@@ -204,7 +204,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from napari_calcimeasure._session import Session
+from calcimeasure.reading.session import Session
 session = Session.open(Path(sys.argv[1]))
 session.keep_journal()
 for at in range(10, 60, 10):

@@ -27,12 +27,12 @@ from calcimeasure.io.given.inputs import RESULTS_MARK
 from calcimeasure.io.results.folder import JOURNAL, columns, tables
 from calcimeasure.io.results.masks import SUFFIX, write_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.reading.codec import Codec, did_to_json
+from calcimeasure.reading.journal import UNBELIEVABLE, Standing
+from calcimeasure.reading.patch import Array
+from calcimeasure.reading.record import Signature, Source, now
+from calcimeasure.reading.state import State
 from calcimeasure.recipe import Analysis, analyse_mask
-from napari_calcimeasure._codec import Codec, did_to_json
-from napari_calcimeasure._journal import UNBELIEVABLE, Standing
-from napari_calcimeasure._patch import Array
-from napari_calcimeasure._record import Signature, Source, now
-from napari_calcimeasure._state import State
 
 KIND, FORMAT = "calcimeasure correction", 1
 PROVENANCE = ".provenance.json"

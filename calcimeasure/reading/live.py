@@ -11,9 +11,9 @@ import numpy.typing as npt
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.reading.patch import Array, Box, Patch
 from calcimeasure.steps.measure.area import MeasureSettings, Window, measure, measure_some, reach_px
 from calcimeasure.steps.measure.error import widened
-from napari_calcimeasure._patch import Array, Box, Patch
 
 #: Changes larger than this many pixels find their neighbours by bounding box, smaller ones by looking at the mask.
 _LOOK_PX = 1 << 18

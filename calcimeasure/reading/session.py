@@ -69,23 +69,23 @@ from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentatio
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt, Labels
 from calcimeasure.model.scale import Scale
+from calcimeasure.reading import edits
+from calcimeasure.reading.codec import Codec, did_from_json
+from calcimeasure.reading.history import BOUND, History, Step
+from calcimeasure.reading.journal import UNBELIEVABLE, Begin, Journal, Pending, Standing, begun, pending, resumed
+from calcimeasure.reading.live import Live
+from calcimeasure.reading.patch import Array, Box, Patch, Where, changed
+from calcimeasure.reading.record import Did, Signature, Source, initials_of, now
+from calcimeasure.reading.replay import Replay
+from calcimeasure.reading.saving import Saved, Work, check_of, mask_file, outlines, save, saved_in
+from calcimeasure.reading.scale import rescaled
+from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
 from calcimeasure.steps.measure.area import measure, total
 from calcimeasure.steps.measure.error import is_unread, passed_over, summed
 from calcimeasure.steps.outline import find
 from calcimeasure.steps.outline.findings import Findings, Proposed
 from calcimeasure.steps.outline.settings import SegmentSettings
-from napari_calcimeasure import _edits as edits
-from napari_calcimeasure._codec import Codec, did_from_json
-from napari_calcimeasure._history import BOUND, History, Step
-from napari_calcimeasure._journal import UNBELIEVABLE, Begin, Journal, Pending, Standing, begun, pending, resumed
-from napari_calcimeasure._live import Live
-from napari_calcimeasure._patch import Array, Box, Patch, Where, changed
-from napari_calcimeasure._record import Did, Signature, Source, initials_of, now
-from napari_calcimeasure._replay import Replay
-from napari_calcimeasure._saving import Saved, Work, check_of, mask_file, outlines, save, saved_in
-from napari_calcimeasure._scale import rescaled
-from napari_calcimeasure._state import Held, State
 
 Listener = Callable[["Event"], None]
 

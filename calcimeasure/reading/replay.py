@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from calcimeasure.errors import CalcimeasureError, EditRefused
+from calcimeasure.reading.codec import Codec, did_from_json, patch_from_json
+from calcimeasure.reading.history import History, Step
+from calcimeasure.reading.journal import UNBELIEVABLE, Pending
+from calcimeasure.reading.patch import Array, Patch, changed
+from calcimeasure.reading.record import Did, Signature
+from calcimeasure.reading.state import State
 from calcimeasure.recipe import Recipe
-from napari_calcimeasure._codec import Codec, did_from_json, patch_from_json
-from napari_calcimeasure._history import History, Step
-from napari_calcimeasure._journal import UNBELIEVABLE, Pending
-from napari_calcimeasure._patch import Array, Patch, changed
-from napari_calcimeasure._record import Did, Signature
-from napari_calcimeasure._state import State
 
 
 class Replay:

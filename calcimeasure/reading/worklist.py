@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calcimeasure.io.given.inputs import Input, find_inputs
-from napari_calcimeasure._record import Source
-from napari_calcimeasure._saving import saved_in
+from calcimeasure.reading.record import Source
+from calcimeasure.reading.saving import saved_in
 
 #: Where corrected masks go when nothing else is chosen: a folder of this name in the folder of the films.
 SAVED = "calcimeasure-corrected"

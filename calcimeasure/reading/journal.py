@@ -27,12 +27,12 @@ import numpy as np
 from calcimeasure import __version__
 from calcimeasure.errors import OutputError
 from calcimeasure.model.image import Image
+from calcimeasure.reading.codec import Codec, did_to_json, patch_to_json
+from calcimeasure.reading.history import Step
+from calcimeasure.reading.patch import Array, changed
+from calcimeasure.reading.record import Did, Signature, Source
+from calcimeasure.reading.state import State
 from calcimeasure.recipe import Recipe
-from napari_calcimeasure._codec import Codec, did_to_json, patch_to_json
-from napari_calcimeasure._history import Step
-from napari_calcimeasure._patch import Array, changed
-from napari_calcimeasure._record import Did, Signature, Source
-from napari_calcimeasure._state import State
 
 try:
     import fcntl

@@ -16,10 +16,10 @@ from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt
 from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.reading.patch import Patch
+from calcimeasure.reading.record import Did
+from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Recipe
-from napari_calcimeasure._patch import Patch
-from napari_calcimeasure._record import Did
-from napari_calcimeasure._state import Held, State
 
 Json = dict[str, Any]
 

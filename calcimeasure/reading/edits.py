@@ -11,8 +11,8 @@ from scipy import ndimage as ndi
 from calcimeasure.errors import EditRefused
 from calcimeasure.model.deposit import Deposit, Reason
 from calcimeasure.model.image import Mask
-from napari_calcimeasure._patch import Array, Where
-from napari_calcimeasure._state import Held
+from calcimeasure.reading.patch import Array, Where
+from calcimeasure.reading.state import Held
 
 Part = tuple[Where, Array]
 Rows = Mapping[int, Deposit]

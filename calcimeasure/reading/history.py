@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calcimeasure.model.deposit import Deposit
-from napari_calcimeasure._patch import Patch
-from napari_calcimeasure._state import State
+from calcimeasure.reading.patch import Patch
+from calcimeasure.reading.state import State
 
 Rows = Mapping[int, Deposit]
 
