@@ -22,11 +22,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from calcimeasure.steps.scale.wedge import calibrate_wedge  # noqa: E402
 from polychromatic import MM, other_exposure, random_scene, shoot  # noqa: E402
 
 from calcimeasure.errors import MeasurementRefused  # noqa: E402
 from calcimeasure.steps.measure.density import density  # noqa: E402
+from calcimeasure.steps.measure.wedge import calibrate_wedge  # noqa: E402
 
 
 def main() -> None:

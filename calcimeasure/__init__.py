@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from calcimeasure.recipe import analyse as analyse
     from calcimeasure.steps.measure.area import measure as measure
     from calcimeasure.steps.measure.density import density as density
+    from calcimeasure.steps.measure.wedge import calibrate_wedge as calibrate_wedge
     from calcimeasure.steps.outline import segment as segment
     from calcimeasure.steps.outline.photo import segment_photo as segment_photo
     from calcimeasure.steps.scale.find import find_scale as find_scale
     from calcimeasure.steps.scale.points import scale_from_points as scale_from_points
-    from calcimeasure.steps.scale.wedge import calibrate_wedge as calibrate_wedge
 
 _HOME = {
     "Acquisition": "model.image",
@@ -57,14 +57,14 @@ _HOME = {
     "Spacing": "model.image",
     "SpacingOrigin": "model.image",
     "analyse": "recipe",
-    "calibrate_wedge": "steps.calibrate.wedge",
-    "density": "steps.density",
-    "find_scale": "steps.calibrate.find",
-    "measure": "steps.measure",
-    "read_image": "io.read",
-    "scale_from_points": "steps.calibrate.points",
-    "segment": "steps.segment",
-    "segment_photo": "steps.segment.photo",
+    "calibrate_wedge": "steps.measure.wedge",
+    "density": "steps.measure.density",
+    "find_scale": "steps.scale.find",
+    "measure": "steps.measure.area",
+    "read_image": "io.images.read",
+    "scale_from_points": "steps.scale.points",
+    "segment": "steps.outline",
+    "segment_photo": "steps.outline.photo",
 }
 
 __version__ = "0.1.0"

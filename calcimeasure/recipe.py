@@ -175,7 +175,7 @@ class _Wedge:
     @classmethod
     def on(cls, image: Image, settings: WedgeSettings) -> _Wedge:
         """The wedge of an image; a photo has none, and nothing is said of it."""
-        from calcimeasure.steps.scale.wedge import calibrate_wedge
+        from calcimeasure.steps.measure.wedge import calibrate_wedge
 
         if not settings.steps_mm or image.kind is not Kind.RADIOGRAPH:
             return cls()

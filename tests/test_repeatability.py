@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from calcimeasure.cli import app
 from calcimeasure.errors import MeasurementRefused, TableError
 from calcimeasure.io.given.repeats_file import read_repeats
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.model.precision import Precision
 from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site

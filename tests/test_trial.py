@@ -17,7 +17,7 @@ from PIL import Image as Picture
 from typer.testing import CliRunner, Result
 
 from calcimeasure.cli import app
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.masks import write_labels
 from calcimeasure.io.results.record import Record
 from calcimeasure.model.labels import Labels

@@ -24,7 +24,8 @@ from calcimeasure import __version__
 from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
 from calcimeasure.io.given.inputs import RESULTS_MARK
-from calcimeasure.io.results.folder import JOURNAL, columns, tables
+from calcimeasure.io.results import columns, tables
+from calcimeasure.io.results.folder import JOURNAL
 from calcimeasure.io.results.masks import SUFFIX, write_labels
 from calcimeasure.model.labels import Labels
 from calcimeasure.reading.codec import Codec, did_to_json

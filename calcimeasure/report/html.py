@@ -137,7 +137,7 @@ def report_html(report: Report) -> str:
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("calcimeasure.steps", ""),
+        loader=jinja2.PackageLoader("calcimeasure.report", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -195,7 +195,7 @@ def failed(item: Input, key: str, job: Job, error: str) -> Record:
 
 
 def _measured(item: Input, job: Job, key: str) -> Record:
-    from calcimeasure.io.results.folder import tables
+    from calcimeasure.io.results import tables
 
     analysis = analysis_of(item, job)
     write_labels(_mask_path(item, job), analysis.segmentation.labels, analysis.image.spacing)

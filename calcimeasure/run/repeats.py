@@ -14,7 +14,7 @@ from typing import Any
 from calcimeasure.follow_up import Guidance
 from calcimeasure.io.given.repeats_file import Given, study_of
 from calcimeasure.io.given.study_file import films_of
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.repeat_results import write_repeats
 from calcimeasure.io.results.tables import Row

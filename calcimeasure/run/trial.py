@@ -27,7 +27,7 @@ from calcimeasure.follow_up import (
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.given.by_hand import ByHand
 from calcimeasure.io.given.study_file import Source, place_of
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
 from calcimeasure.io.results.masks import SUFFIX, read_labels
 from calcimeasure.io.results.record import Record

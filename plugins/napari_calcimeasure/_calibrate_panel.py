@@ -147,7 +147,7 @@ class CalibratePanel(QWidget):
         if not steps:
             self.wedge_text.setText("Type the thickness of every step first, in mm.")
             return
-        from calcimeasure.steps.scale import calibrate_wedge
+        from calcimeasure.steps.measure.wedge import calibrate_wedge
 
         image = session.image
         self.desk.in_background(

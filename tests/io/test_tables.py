@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.tables import cell, csv_text, read_spacing_sds, read_spacings
 
 

@@ -10,7 +10,7 @@ import pytest
 from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
-from calcimeasure.io.results.folder import tables
+from calcimeasure.io.results import tables
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.reading.session import Session
 from calcimeasure.reading.worklist import Worklist

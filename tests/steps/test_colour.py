@@ -6,7 +6,6 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from calcimeasure.steps.scale.card import COLORCHECKER_SRGB, find_card
 from calibrate_scenes import Shot, page_of
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
@@ -17,6 +16,7 @@ from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.recipe import analyse_mask
 from calcimeasure.steps.measure.colour import correct_colour, linear_light, whiteness
+from calcimeasure.steps.scale.card import COLORCHECKER_SRGB, find_card
 from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, marker_sheet
 
 SKIN, DEPOSIT = (68.0, 14.0, 17.0), (84.0, 3.0, 12.0)  # L*, a*, b*

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calcimeasure.steps.scale.wedge import calibrate_wedge
 from polychromatic import Scene, Shot, other_exposure, random_scene, shoot
 
 from calcimeasure.errors import MaskError, MeasurementRefused
@@ -17,6 +16,7 @@ from calcimeasure.phantom.film import Exposure, FilmScene, Tone, Writing, draw_f
 from calcimeasure.phantom.fittings import Fittings, Wedge
 from calcimeasure.phantom.frame import Frame
 from calcimeasure.steps.measure.density import density, relative_density
+from calcimeasure.steps.measure.wedge import calibrate_wedge
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:

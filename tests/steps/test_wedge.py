@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calcimeasure.steps.scale.wedge import calibrate_wedge
 from polychromatic import STEPS_MM, Scene, Shot, random_scene, shoot
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import Beam
 from calcimeasure.model.image import Image, Meaning, Polarity
 from calcimeasure.steps.measure.density import density
+from calcimeasure.steps.measure.wedge import calibrate_wedge
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:

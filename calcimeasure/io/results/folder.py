@@ -20,7 +20,7 @@ from typing import IO, Any
 from calcimeasure.errors import OutputError
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.journal import Journal
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.report_file import report_of

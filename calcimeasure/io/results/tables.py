@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.results.folder import columns
+from calcimeasure.io.results import columns
 from calcimeasure.model.colour import Colours, Whiteness
 from calcimeasure.model.density import DepositDensity, TotalDensity
 from calcimeasure.model.deposit import Deposit, Excluded

@@ -174,14 +174,14 @@ def foot_html(foot: str) -> str:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("calcimeasure.steps", ""),
+        loader=jinja2.PackageLoader("calcimeasure.report.trial", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["csp_hash"] = _csp_hash
-    return environment.get_template("trial_report.html.j2")
+    return environment.get_template("report.html.j2")
 
 
 def _csp_hash(text: str) -> str:

@@ -31,7 +31,7 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import LEAST_STEPS, Beam, Step, WedgeCalibration, Writing
 from calcimeasure.model.image import Image, Kind, Meaning
-from calcimeasure.steps.scale.open_field import open_field
+from calcimeasure.steps.measure.open_field import open_field
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

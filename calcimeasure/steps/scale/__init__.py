@@ -9,10 +9,8 @@ from calcimeasure.steps.scale.points import scale_from_points
 from calcimeasure.steps.scale.rescale import rescaled, scale_in_picture
 from calcimeasure.steps.scale.ruler import find_rulers, scale_from_ruler
 from calcimeasure.steps.scale.sheet import marker_sheet
-from calcimeasure.steps.scale.wedge import calibrate_wedge
 
 __all__ = [
-    "calibrate_wedge",
     "find_markers",
     "find_rulers",
     "find_scale",
