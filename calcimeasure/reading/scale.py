@@ -35,12 +35,13 @@ def rescaled(stated: Image, now: Image, spacing: Spacing | None, plane: ObjectPl
     Raises
     ------
     RecipeError
-        When a person gave a scale that cannot be true of this picture.
+        When the scale cannot be true of this picture.
     """
     if spacing is None:
         return stated
     if spacing == now.spacing and plane == now.plane:
         return now
+    check_given(spacing, stated.shape)
     if spacing.origin is SpacingOrigin.USER:
         return _by_user(stated, spacing)
     own = stated.spacing
@@ -52,7 +53,6 @@ def rescaled(stated: Image, now: Image, spacing: Spacing | None, plane: ObjectPl
 
 def _by_user(stated: Image, spacing: Spacing) -> Image:
     """As the reader would have had it; in a photo, a marker that contradicts the user is told of."""
-    check_given(spacing, stated.shape)
     own = None if stated.spacing and stated.spacing.origin is SpacingOrigin.USER else stated.spacing
     before, words = scale_words(stated.spacing), replaced_words(own, spacing)
     at = next((i for i, word in enumerate(stated.warnings) if word in before), len(stated.warnings))

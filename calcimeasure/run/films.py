@@ -12,7 +12,7 @@ import os
 import platform
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -26,6 +26,7 @@ from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
 from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.given.spacing_table import SpacingTable
 from calcimeasure.io.images.untrusted import check_file
 from calcimeasure.io.results.masks import SUFFIX, find_region, read_labels, read_region, write_labels
 from calcimeasure.io.results.record import Record
@@ -53,6 +54,8 @@ class Job:
         Scale for every file, from the user.
     spacings_mm : mapping of str to float
         Scale by image, from the user's table; an image that is not in it keeps its own.
+    spacing_table : SpacingTable or None
+        The user's table before its rows have found their films, see `for_films`.
     spacing_sd_percent, spacing_sds_percent : float or None, and mapping of str to float
         The user's own standard deviation of that scale, for all and by image; the usual one when left out.
     scale : ScaleRequest
@@ -82,15 +85,35 @@ class Job:
     threads: int = 1
     spacing_sd_percent: float | None = None
     spacing_sds_percent: Mapping[str, float] = field(default_factory=dict)
+    spacing_table: SpacingTable | None = None
     scale: ScaleRequest = field(default_factory=ScaleRequest)
+
+    def for_films(self, films: Sequence[Input]) -> Job:
+        """The job that knows which row of the user's table speaks of which of these films.
+
+        Raises
+        ------
+        TableError
+            When a row fits no film or several, or a film several rows.
+        """
+        if self.spacing_table is None:
+            return self
+        found = self.spacing_table.by_image(films)
+        errors = {image: row.sd_percent for image, row in found.items() if row.sd_percent is not None}
+        return replace(
+            self,
+            spacings_mm={image: row.mm for image, row in found.items()},
+            spacing_sds_percent=errors,
+            spacing_table=None,
+        )
 
     def spacing_of(self, image: str) -> float | None:
         """The user's millimetres per pixel for an image: its row of the table, else the one number."""
-        return _by_image(self.spacings_mm, image, self.spacing_mm)
+        return self.spacings_mm.get(image, self.spacing_mm)
 
     def user_spacing(self, image: str) -> Spacing | None:
         """The user's scale of an image with its error; `None` where the user gave none."""
-        mm, percent = self.spacing_of(image), _by_image(self.spacing_sds_percent, image, self.spacing_sd_percent)
+        mm, percent = self.spacing_of(image), self.spacing_sds_percent.get(image, self.spacing_sd_percent)
         if mm is None or percent is None:
             return None if mm is None else Spacing.of(mm, mm, SpacingOrigin.USER)
         return Spacing.with_errors(mm, mm, SpacingOrigin.USER, user=percent / 100)
@@ -99,11 +122,6 @@ class Job:
         """The label image that the user wants measured; `None` is to segment."""
         folder = self.masks / f"{item.name}{SUFFIX}" if self.masks else None
         return self.mask_files.get(item.image, folder)
-
-
-def _by_image(table: Mapping[str, float], image: str, otherwise: float | None) -> float | None:
-    """The table's number for an image, by path or else by file name; else the one for all."""
-    return table.get(image, table.get(image.rsplit("/", 1)[-1], otherwise))
 
 
 #: Packages whose version a number may depend on.

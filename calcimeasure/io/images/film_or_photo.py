@@ -6,19 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-<<<<<<< HEAD:calcimeasure/io/film_or_photo.py
-from calcimeasure.io.colour import coloured_share, is_grey, luminance
-from calcimeasure.io.orient import sealed, turned_over
-from calcimeasure.io.raster import Raster
-from calcimeasure.io.images.spacing import FileScale, chosen_spacing
-from calcimeasure.io.untrusted import Request
-=======
 from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.raster import Raster
-from calcimeasure.io.images.spacing import chosen_spacing
+from calcimeasure.io.images.spacing import FileScale, chosen_spacing
 from calcimeasure.io.images.untrusted import Request
->>>>>>> 75c87112735f1ec2ca47cc239c77b450dbc41212:calcimeasure/io/images/film_or_photo.py
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
 
 _NEGATIVE = "looks like a negative (bright surround, dark limb): values were not turned over; check the picture"

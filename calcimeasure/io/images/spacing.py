@@ -160,7 +160,7 @@ def check_given(spacing: Spacing, shape: tuple[int, int] | None = None) -> None:
 def _believed(name: str, stated: Stated, doubts: list[str]) -> Pair | None:
     """A stated spacing; `None`, and a doubt more, where it cannot be one."""
     pair: Pair | None = getattr(stated, name)
-    if pair is None or not (why := _placeholder(pair) or impossible(*pair, stated.shape)):
+    if pair is None or not (why := impossible(*pair, stated.shape) or _placeholder(pair)):
         return pair
     doubts.append(f"{_KEYWORDS[name]} of {_told(pair)} {why}: ignored")
     return None
