@@ -8,6 +8,7 @@ import pytest
 
 from calcimeasure.errors import OutputError
 from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.given.spacing_table import GivenSpacing, SpacingTable
 from calcimeasure.io.results.record import Record
 from calcimeasure.run.films import Crew, Job, Task
 
@@ -44,9 +45,9 @@ def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
         _run(tmp_path, "disk full", "a")
 
 
-@pytest.mark.parametrize(
-    ("image", "spacing"), [("a.png", 0.1), ("deep/a.png", 0.1), ("other/b.png", 0.2), ("b.png", 0.5)]
-)
-def test_the_users_scale_is_found_by_path_then_by_file_name(tmp_path: Path, image: str, spacing: float) -> None:
-    job = Job(tmp_path, spacing_mm=0.5, spacings_mm={"a.png": 0.1, "other/b.png": 0.2})
-    assert job.spacing_of(image) == spacing
+def test_the_users_scale_is_that_of_the_table_else_the_one_number(tmp_path: Path) -> None:
+    table = SpacingTable("t.csv", (GivenSpacing(2, "a.png", 0.1, 3.0), GivenSpacing(3, "other/b.png", 0.2)))
+    films = [Input(tmp_path / image, image, image) for image in ("a.png", "deep/b.png", "other/b.png")]
+    job = Job(tmp_path, spacing_mm=0.5, spacing_table=table).for_films(films)
+    assert [job.spacing_of(film.image) for film in films] == [0.1, 0.5, 0.2]
+    assert job.user_spacing("a.png").relative_sd == pytest.approx(0.03)
