@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calcimeasure.cli.scale import (
+    Distances,
     MarkerMm,
     ObjectDistance,
+    RulerMm,
     ScaleChoice,
     ScaleOption,
     ScalePoints,
+    Sizes,
     SourceDistance,
     SpacingSd,
     scale_request,
@@ -57,6 +60,7 @@ def measure(
     spacing_sd: SpacingSd = None,
     scale: ScaleChoice = ScaleOption.FILE,
     marker_mm: MarkerMm = None,
+    ruler_mm: RulerMm = None,
     scale_points: ScalePoints = None,
     object_distance: ObjectDistance = None,
     source_distance: SourceDistance = None,
@@ -91,7 +95,9 @@ def measure(
         request = Request(tuple(paths), out, resume, overwrite)
         job = _with_folders(job_of(out, kind, spacing, frame, recipe), masks, regions)
         job = _with_spacing_sd(_with_wedge(job, wedge), spacing_sd)
-        wanted = scale_request(scale, marker_mm, scale_points, object_distance, source_distance)
+        wanted = scale_request(
+            scale, scale_points, Sizes(marker_mm, ruler_mm), Distances(object_distance, source_distance)
+        )
         threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         job = replace(job, scale=wanted, max_megapixels=max_megapixels, threads=threads)
         raise typer.Exit(_run(request, job, Speed(jobs, timeout), as_json))

@@ -42,6 +42,8 @@ class ScaleRequest:
         for that and nothing else, in any picture.
     marker_mm : float or None
         Side of the printed marker's black square as measured on paper.
+    ruler_mm : float or None
+        Distance of neighbouring ticks of the ruler, where a person says it.
     points : tuple of float or None
         Row and column of two points and the mm between them; beats `source`.
     object_mm : float or None
@@ -55,6 +57,7 @@ class ScaleRequest:
     points: tuple[float, float, float, float, float] | None = None
     object_mm: float | None = None
     source_mm: float | None = None
+    ruler_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

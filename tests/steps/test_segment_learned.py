@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, read_image, segment
-from calcimeasure.io.results.masks import read_labels
 from calcimeasure.io.given.spacing_table import read_spacings
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.phantom.film import draw_film, random_film_scene
 from calcimeasure.steps.anatomy import Survey
 from calcimeasure.steps.outline.learned import (

@@ -6,10 +6,8 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcimeasure.errors import TableError
 from calcimeasure.io.results import columns
 from calcimeasure.model.colour import Colours, Whiteness
 from calcimeasure.model.density import DepositDensity, TotalDensity

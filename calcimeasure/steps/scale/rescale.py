@@ -64,7 +64,7 @@ def _found(image: Image, request: ScaleRequest) -> Scale | None:
         return scale_from_marker(image, foreign=False) if photo and by_user else None
     if request.source is ScaleSource.AUTO and not photo:
         return None
-    return find_scale(image, marker_mm=request.marker_mm, method=request.source.value)
+    return find_scale(image, marker_mm=request.marker_mm, ruler_mm=request.ruler_mm, method=request.source.value)
 
 
 def _from_points(image: Image, points: tuple[float, float, float, float, float]) -> Scale:
