@@ -11,7 +11,7 @@ import numpy.typing as npt
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.plane import Homography as Homography
-from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.model.plane import ObjectPlane, PlaneError
 
 
 class ScaleMethod(StrEnum):
@@ -81,6 +81,8 @@ class Scale:
         From pixel (column, row, 1), centres whole, to mm in the marker's plane.
     reprojection_px : float or None
         Root mean square distance between the marker corners and where the plane puts them.
+    error : PlaneError or None
+        How well lengths are known away from the marker.
     """
 
     method: ScaleMethod | None
@@ -90,6 +92,7 @@ class Scale:
     tilt_degrees: float | None = None
     homography: Homography | None = None
     reprojection_px: float | None = None
+    error: PlaneError | None = None
 
     def __post_init__(self) -> None:
         if (self.spacing is None or self.unsure) and not self.reason:
@@ -113,7 +116,7 @@ class Scale:
         """The marker's plane; `None` where there is none."""
         if self.homography is None:
             return None
-        return ObjectPlane(self.homography, self.tilt_degrees, self.reprojection_px)
+        return ObjectPlane(self.homography, self.tilt_degrees, self.reprojection_px, self.error)
 
     @property
     def sd(self) -> float | None:

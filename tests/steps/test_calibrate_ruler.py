@@ -46,7 +46,8 @@ def test_a_millimetre_ruler_gives_its_scale(name):
     truth = _px_per_mm(shot)
     assert scale.px_per_mm == pytest.approx(truth, rel=0.015)
     assert abs(scale.px_per_mm / truth - 1) < 3 * scale.spacing.relative_sd
-    assert not scale.unsure, scale.reason
+    # Out of focus, lines of a third of a millimetre are too faint to tell how wide they are.
+    assert scale.unsure == (name == "soft"), scale.reason
 
 
 def test_half_millimetres_are_not_taken_for_millimetres():

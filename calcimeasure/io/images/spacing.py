@@ -82,6 +82,12 @@ class FileScale:
     spacing: Spacing | None = None
     doubts: tuple[str, ...] = ()
 
+    def turned(self) -> FileScale:
+        """The same of the picture with its rows and columns exchanged."""
+        if (own := self.spacing) is None:
+            return self
+        return replace(self, spacing=Spacing.of(own.column_mm, own.row_mm, own.origin))
+
 
 def stated_spacing(stated: Stated) -> FileScale:
     """The scale that a header supports.
@@ -102,6 +108,13 @@ def stated_spacing(stated: Stated) -> FileScale:
         return FileScale(None, (*doubts, *contradictions))
     doubts += _differences(sound, ratio)
     return FileScale(_ruled(sound, ratio), tuple(doubts))
+
+
+def calibrated(pair: Pair, shape: tuple[int, int]) -> FileScale:
+    """The scale that the program which wrote a raster states, height and width of a pixel in mm."""
+    if why := impossible(*pair, shape) or _placeholder(pair):
+        return FileScale(doubts=(f"the calibration in the file, {_told(pair)} per pixel, {why}: not used",))
+    return FileScale(Spacing.of(*pair, SpacingOrigin.FILE))
 
 
 _KEYWORDS = {

@@ -158,6 +158,12 @@ def _as_told(rulers: list[Ruler], step_mm: float) -> Scale:
     return _scale(best, step_mm / best.step_px, doubt, f"leave one ruler in the photo, {_ADVICE}")
 
 
+def _same_ruler(one: Ruler, other: Ruler) -> bool:
+    """Whether two rows of ticks are all, or every second or third ..., of one ruler."""
+    ratio = max(one.step_px, other.step_px) / min(one.step_px, other.step_px)
+    return abs(ratio / round(ratio) - 1) <= _SAME
+
+
 def _scale(ruler: Ruler, mm: float, doubt: str, advice: str) -> Scale:
     spacing = Spacing.with_errors(mm, mm, SpacingOrigin.RULER, **ruler.errors)
     return Scale(ScaleMethod.RULER, spacing, unsure=bool(doubt), reason=f"{doubt}; {advice}" if doubt else "")
