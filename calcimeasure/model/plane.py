@@ -11,8 +11,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Homography = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
-# A sheet beside a deposit lies so many mm over or under it, and more by this share of the distance between them: paper
-# curls and skin is round.
+# A sheet beside a deposit lies so many mm over or under it, and more by this share of the distance from its markers:
+# paper curls and skin is round.
 _HEIGHT_MM, _SLOPE = 0.5, 0.08
 _HORIZON = 1e-9  # of the third coordinate, which is 1 at the markers
 
@@ -50,7 +50,7 @@ class PlaneError:
         return np.asarray(((points - middle) ** 2).sum(axis=-1) / (middle**2).sum())
 
     def height_sd(self, apart_mm: Floats) -> Floats:
-        """Standard deviation of a length by how far from the nearest marker it lies: depth changes what is seen."""
+        """Standard deviation of a length by how far from the markers it lies: depth changes what is seen."""
         return np.asarray(np.hypot(_HEIGHT_MM, _SLOPE * apart_mm) / self.camera_mm)
 
 
@@ -124,11 +124,11 @@ class ObjectPlane:
         seen = np.einsum("...i,ij,...j->...", slopes, np.array(self.error.covariance), slopes)
         markers, here = np.array(self.error.markers), np.stack([columns, rows], axis=-1)
         bent = self.error.radius2(here) - self.error.radius2(markers).mean()
-        away = self.points_mm(rows, columns)[..., None, :] - self.points_mm(*markers.T[::-1])
+        away = self.points_mm(rows, columns) - self.points_mm(*markers.T[::-1]).mean(axis=0)
         return {
             "corners": np.sqrt(np.maximum(seen, 0)),
             "lens": np.abs(2 * self.error.lens_sd * bent),
-            "height": self.error.height_sd(np.linalg.norm(away, axis=-1).min(axis=-1)),
+            "height": self.error.height_sd(np.linalg.norm(away, axis=-1)),
             "print": np.full_like(w, self.error.print_sd),
         }
 

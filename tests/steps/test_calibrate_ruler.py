@@ -51,8 +51,11 @@ def test_a_millimetre_ruler_gives_its_scale(name):
 
 
 def test_half_millimetres_are_not_taken_for_millimetres():
-    scale = find_scale(ruler_photo("half", _shot(px_per_mm=18, spin=20), tick_mm=0.22))
-    assert scale.px_per_mm == pytest.approx(18, rel=0.02)
+    image = ruler_photo("half", _shot(px_per_mm=18, spin=20), tick_mm=0.22)
+    scale = find_scale(image)
+    assert scale.unsure
+    assert "--ruler-mm" in scale.reason
+    assert find_scale(image, ruler_mm=0.5).px_per_mm == pytest.approx(18, rel=0.02)
 
 
 @pytest.mark.parametrize(

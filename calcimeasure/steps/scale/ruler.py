@@ -151,9 +151,7 @@ def scale_from_ruler(image: Image, ruler_mm: float | None = None) -> Scale:
 def _as_told(rulers: list[Ruler], step_mm: float) -> Scale:
     """The scale by the ruler with most ticks, when a person says how far apart they are."""
     best = max(rulers, key=lambda ruler: ruler.seen)
-    others = [
-        ruler.step_px for ruler in rulers if ruler.seen >= _ENOUGH and abs(ruler.step_px / best.step_px - 1) > 0.05
-    ]
+    others = [one.step_px for one in rulers if one.seen >= _ENOUGH and not _same_ruler(one, best)]
     doubt = f"rows of ticks {best.step_px:.1f} and {others[0]:.1f} px apart were found" if others else best.bent
     return _scale(best, step_mm / best.step_px, doubt, f"leave one ruler in the photo, {_ADVICE}")
 
