@@ -68,7 +68,9 @@ def test_a_tilted_photo_is_measured_in_its_plane(tilted: Input) -> None:
     assert math.hypot(row["area_mm2_sd_outline"], row["area_mm2_sd_scale"]) == pytest.approx(row["area_mm2_sd"])
     assert deposit["area_mm2_sd_scale"] == row["area_mm2_sd_scale"]
     parts = record.sd_components["spacing_mm"]
-    assert math.hypot(parts["corners"], parts["print"]) == pytest.approx(row["spacing_sd_mm"])
+    assert math.hypot(*(parts[name] for name in ("corners", "lens", "height", "print"))) == pytest.approx(
+        row["spacing_sd_mm"]
+    )
     assert parts["sd"] == row["spacing_sd_mm"]
     assert Record.from_json(record.to_json()).sd_components == record.sd_components
     assert analysis_of(tilted, job).image.plane is not None

@@ -191,8 +191,8 @@ def _spacing(said: Mapping[str, Any]) -> Spacing:
 
 def _plane(said: Mapping[str, Any]) -> ObjectPlane:
     (a, b, c), (d, e, f), (g, h, i) = ([float(value) for value in row] for row in said["homography"])
-    facts = (None if said[name] is None else float(said[name]) for name in ("tilt_degrees", "reprojection_px"))
-    return ObjectPlane(((a, b, c), (d, e, f), (g, h, i)), *facts, error=_plane_error(said.get("error")))
+    tilt, off = (None if said[name] is None else float(said[name]) for name in ("tilt_degrees", "reprojection_px"))
+    return ObjectPlane(((a, b, c), (d, e, f), (g, h, i)), tilt, off, _plane_error(said.get("error")))
 
 
 def _plane_error(said: Mapping[str, Any] | None) -> PlaneError | None:
@@ -202,8 +202,8 @@ def _plane_error(said: Mapping[str, Any] | None) -> PlaneError | None:
     covariance = tuple(tuple(float(value) for value in row) for row in said["covariance"])
     markers = tuple((float(x), float(y)) for x, y in said["markers"])
     x, y = said["middle"]
-    shares = (float(said[name]) for name in ("print_sd", "lens_sd", "camera_mm"))
-    return PlaneError(covariance, *shares, markers=markers, middle=(float(x), float(y)))
+    size, lens, camera = (float(said[name]) for name in ("print_sd", "lens_sd", "camera_mm"))
+    return PlaneError(covariance, size, lens, camera, markers, (float(x), float(y)))
 
 
 def _set_to_json(name: str, before: frozenset[int], after: frozenset[int]) -> Json:

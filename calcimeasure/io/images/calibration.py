@@ -58,8 +58,8 @@ def _of_ome(xml: str, shape: tuple[int, int]) -> FileScale:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return FileScale(doubts=(_UNUSED.format(why="cannot be read"),))
-    stated = {_ome_sizes(element.attrib) for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"}
-    stated -= {None}
+    pictures = [element.attrib for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
+    stated = {sizes for sizes in map(_ome_sizes, pictures) if sizes is not None}
     if len(stated) > 1:
         return FileScale(doubts=(_UNUSED.format(why="differs between its pictures"),))
     return _scale(*stated.pop(), shape) if stated else FileScale()

@@ -100,7 +100,10 @@ def stated_spacing(stated: Stated) -> FileScale:
     doubts = [f"{keyword} in the file is not two positive numbers: ignored" for keyword in stated.unreadable]
     sound = replace(
         stated,
-        **{name: _believed(name, stated, doubts) for name in _KEYWORDS},
+        pixel=_believed("PixelSpacing", stated.pixel, stated, doubts),
+        imager=_believed("ImagerPixelSpacing", stated.imager, stated, doubts),
+        nominal=_believed("NominalScannedPixelSpacing", stated.nominal, stated, doubts),
+        grouped=_believed("PixelSpacing of the functional groups", stated.grouped, stated, doubts),
         magnification=_believed_estimate(stated, doubts),
     )
     ratio = _believed_ratio(stated, doubts)
@@ -115,14 +118,6 @@ def calibrated(pair: Pair, shape: tuple[int, int]) -> FileScale:
     if why := impossible(*pair, shape) or _placeholder(pair):
         return FileScale(doubts=(f"the calibration in the file, {_told(pair)} per pixel, {why}: not used",))
     return FileScale(Spacing.of(*pair, SpacingOrigin.FILE))
-
-
-_KEYWORDS = {
-    "pixel": "PixelSpacing",
-    "imager": "ImagerPixelSpacing",
-    "nominal": "NominalScannedPixelSpacing",
-    "grouped": "PixelSpacing of the functional groups",
-}
 
 
 def chosen_spacing(
@@ -170,12 +165,11 @@ def check_given(spacing: Spacing, shape: tuple[int, int] | None = None) -> None:
         raise RecipeError(f"the given scale of {_told((spacing.row_mm, spacing.column_mm))} per pixel {why}; check it")
 
 
-def _believed(name: str, stated: Stated, doubts: list[str]) -> Pair | None:
+def _believed(keyword: str, pair: Pair | None, stated: Stated, doubts: list[str]) -> Pair | None:
     """A stated spacing; `None`, and a doubt more, where it cannot be one."""
-    pair: Pair | None = getattr(stated, name)
     if pair is None or not (why := impossible(*pair, stated.shape) or _placeholder(pair)):
         return pair
-    doubts.append(f"{_KEYWORDS[name]} of {_told(pair)} {why}: ignored")
+    doubts.append(f"{keyword} of {_told(pair)} {why}: ignored")
     return None
 
 

@@ -562,7 +562,7 @@ def _length_sd(plane: ObjectPlane, centroid: Floats, otherwise: float) -> list[f
     parts = plane.length_sd(*centroid.T)
     if not parts:
         return [otherwise] * len(centroid)
-    return np.sqrt(sum(part**2 for part in parts.values())).tolist()
+    return [float(sd) for sd in np.sqrt(sum(part**2 for part in parts.values()))]
 
 
 def _ferets_in_plane(shapes: _Shapes, plane: ObjectPlane) -> Floats:
