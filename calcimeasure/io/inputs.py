@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,9 @@ from calcimeasure.io.read import is_candidate
 #: A folder that holds this file is a results folder of ours, never an input.
 RESULTS_MARK = ".calcimeasure"
 _NOT_OURS = {"__MACOSX", "__pycache__"}
+#: Bytes of a NAME: what is added (``.labels.tif``, and what a draft is called) must fit into 255.
+_LONGEST_NAME = 200
+_NO_FILE_NAME = re.compile(r'[\\:*?"<>|]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class Input:
     image : str
         How tables name it: its path relative to the given folder, with ``/``.
     name : str
-        NAME of its mask and overlay, relative to their folders: the stem, or the whole file name where
-        two inputs of a folder share a stem.
+        NAME of its mask and overlay, relative to their folders: `name_of` its image, unless the results folder gave
+        it another before.
     """
 
     path: Path
@@ -110,21 +114,32 @@ def _is_closed(folder: Path, out: Path | None) -> bool:
     return hidden or ours
 
 
-def choose_names(images: Iterable[str]) -> dict[str, str]:
-    """NAME for every image: its path without the suffix, or with it where two would share one.
+def name_of(image: str) -> str:
+    """NAME of an image: its path as tables name it, whatever lies beside it, and whatever dots it holds.
 
-    Letter case does not tell two names apart, since some file systems ignore it.
+    A name that is too long for a file system with ours behind it, or holds characters that are none of a file name, is
+    shortened and told apart by a hash.
 
     Examples
     --------
-    >>> choose_names(["a/film.dcm", "a/photo.jpg", "a/photo.png"])
-    {'a/film.dcm': 'a/film', 'a/photo.jpg': 'a/photo.jpg', 'a/photo.png': 'a/photo.png'}
+    >>> name_of("a/film.dcm")
+    'a/film.dcm'
     """
-    names = {image: str(PurePosixPath(image).with_suffix("")) for image in images}
-    # A whole file name may meet another's stem (a.png, a.jpg and a.png.tif): repeat until nothing is shared.
-    while True:
-        shared = Counter(name.casefold() for name in names.values())
-        clash = [image for image, name in names.items() if shared[name.casefold()] > 1 and name != image]
-        if not clash:
-            return names
-        names.update({image: image for image in clash})
+    longest = max(len(part.encode("utf-8", "backslashreplace")) for part in image.split("/"))
+    return image if longest <= _LONGEST_NAME and not _NO_FILE_NAME.search(image) else hashed_name(image)
+
+
+def hashed_name(image: str) -> str:
+    """A NAME made of what is harmless in a path and a hash of all of it."""
+    sha256 = hashlib.sha256(image.encode("utf-8", "backslashreplace")).hexdigest()
+    folder, _, file = _NO_FILE_NAME.sub("~", image).rpartition("/")
+    while len(file.encode()) > _LONGEST_NAME:
+        file = file[: len(file) * 3 // 4]
+    return str(PurePosixPath(folder, f"{file}~{sha256[:12]}"))
+
+
+def names_before(image: str) -> tuple[str, ...]:
+    """NAMEs that an image may have had before, its suffix left out, the likeliest first."""
+    path = PurePosixPath(image)
+    found = [str(path.with_suffix(""))] if path.suffix else []
+    return tuple(name for name in found if name not in ("", "."))

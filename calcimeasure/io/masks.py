@@ -19,6 +19,8 @@ from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
 
 SUFFIX = ".labels.tif"
+#: Who made a mask, how, and of which film; beside the masks that a person saved.
+PROVENANCE = ".provenance.json"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
 #: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcimeasure.errors import TableError
 from calcimeasure.io import columns
+from calcimeasure.io.plain_text import plain
 from calcimeasure.model.colour import Colours, Whiteness
 from calcimeasure.model.density import DepositDensity, TotalDensity
 from calcimeasure.model.deposit import Deposit, Excluded
@@ -188,13 +189,13 @@ def csv_text(table: str, rows: Iterable[Mapping[str, Any]], *, header: bool = Tr
 
 
 def cell(value: object) -> str:
-    """A value as a cell; text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """A value as a cell: nothing in it acts on who shows it; what a spreadsheet would run gets an apostrophe in front."""
     if value is None:
         return ""
     if isinstance(value, float):
         return _number(value)
-    text = str(value)
-    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
+    text = plain(str(value))
+    return "'" + text if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else text
 
 
 def _number(value: float) -> str:
