@@ -15,15 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from calcimeasure.errors import FileInTheWay, OutputError
-from calcimeasure.io.results import columns
+from calcimeasure.errors import FileInTheWay
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input
+from calcimeasure.io.plain_text import plain
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.journal import Journal
 from calcimeasure.io.results.masks import SUFFIX
-from calcimeasure.io.plain_text import plain
+from calcimeasure.io.results.opening import JOURNAL, TRIAL_JOURNAL, open_folder
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.report_file import report_of
-from calcimeasure.io.results.opening import JOURNAL, TRIAL_JOURNAL, open_folder
 from calcimeasure.io.results.tables import csv_text
 from calcimeasure.io.results.written import Written
 
@@ -72,7 +72,9 @@ class Results:
     @property
     def remarks(self) -> list[str]:
         """What the user ought to know of the folder as it was found, a line each."""
-        moved = [f"{plain(old)} was not as a run wrote it: it is kept as {plain(new)}" for old, new in self.written.aside]
+        moved = [
+            f"{plain(old)} was not as a run wrote it: it is kept as {plain(new)}" for old, new in self.written.aside
+        ]
         return moved + unread_remarks(self.journal)
 
     def record_of(self, image: str) -> Record | None:
