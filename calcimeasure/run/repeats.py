@@ -73,7 +73,7 @@ def finish_repeats(repeats: Repeats, results: TrialResults) -> RepeatStudy:
     changes = list(_changes(repeats, results))
     unit = "mm2" if any(row["area_mm2"] is not None for row in rows) else "px"
     found = repeat_study(_sets(rows, changes, unit), _origin(repeats, run))
-    write_repeats(results.films.folder, found, rows, run, [*_left_out(rows), *_not_compared(changes)])
+    write_repeats(results.written, found, rows, run, [*_left_out(rows), *_not_compared(changes)])
     return found
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import stat
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.images.read import is_candidate
+from calcimeasure.io.images.content import is_candidate, is_picture_suffix
+from calcimeasure.io.plain_text import plain, plain_name
 from calcimeasure.io.results.masks import SUFFIX
 
 #: A folder that holds this file is a results folder of ours, never an input.
@@ -34,19 +37,24 @@ class Input:
     name : str
         NAME of its mask and overlay, relative to their folders: `name_of` its image, unless the results folder gave
         it another before.
+    stem : str
+        The image without the suffix of a picture, by which a mask or region made elsewhere may be called; empty where
+        another input has the same.
     """
 
     path: Path
     image: str
     name: str
+    stem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The files to measure in table order, and how many others were passed over."""
+    """The files to measure in table order, how many others were passed over, and folders that could not be read."""
 
     files: tuple[Input, ...]
     skipped: int = 0
+    unread: tuple[str, ...] = ()
 
 
 def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
@@ -55,63 +63,151 @@ def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
     With one path, tables name an image relative to it; with several, the name begins with the folder
     given (or the folder of a file given), so that two folders may hold files of one name. A file given
     by itself is always an input; in a folder, stray files, dot folders and our own output are counted
-    as skipped.
+    as skipped. Linked folders are followed once, after all others.
 
     Raises
     ------
     TableError
-        When a path does not exist.
+        When a path does not exist or cannot be looked at.
     """
-    found: dict[Path, str] = {}
-    skipped = 0
+    search = _Search(out)
     for path, prefix in zip(paths, _prefixes(paths), strict=True):
-        for file, relative in _files(path, out):
-            if path.is_dir() and not _is_image(file):
-                skipped += 1
-                continue
-            found.setdefault(file.resolve(), str(PurePosixPath(prefix, relative)))
-    images = sorted(found.items(), key=lambda item: item[1])
-    names = choose_names([image for _, image in images])
-    return Inputs(tuple(Input(path, image, names[image]) for path, image in images), skipped)
+        search.take(path, prefix)
+    images = sorted(search.found.items(), key=lambda item: item[1])
+    stems = Counter(map(_stem, search.found.values()))
+    files = tuple(_input(path, image, stems) for path, image in images)
+    return Inputs(files, search.skipped, tuple(search.unread))
+
+
+#: A file or folder, and how tables name it.
+_Named = tuple[Path, PurePosixPath]
+
+
+def _input(path: Path, image: str, stems: Mapping[str, int]) -> Input:
+    stem = _stem(image)
+    return Input(path, image, name_of(image), stem if stems[stem] == 1 else "")
+
+
+@dataclass(slots=True)
+class _Search:
+    """A search of files and folders: images by their real path, and all that is no image."""
+
+    out: Path | None
+    found: dict[Path, str] = field(default_factory=dict)
+    skipped: int = 0
+    unread: list[str] = field(default_factory=list)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def take(self, path: Path, prefix: str) -> None:
+        """All images under a file or folder, named with the prefix in front."""
+        if not _is_folder(path):
+            self._keep(path, PurePosixPath(prefix, plain_name(path.name)))
+            return
+        self._seen.clear()
+        waiting, links = [(path, PurePosixPath(prefix))], deque[_Named]()
+        while waiting or links:
+            folder, name = waiting.pop() if waiting else links.popleft()
+            for below in self._enter(folder, name):
+                (links.append if below[0].is_symlink() else waiting.append)(below)
+
+    def _enter(self, folder: Path, name: PurePosixPath) -> Iterator[_Named]:
+        """Take what a folder holds; its subfolders, linked ones too."""
+        for path in self._listed(folder) if self._is_first(folder) else ():
+            below = name / plain_name(path.name)
+            if not _is_folder(path):
+                self._weigh(path, below)
+            elif not _is_closed(path, self.out):
+                yield path, below
+
+    def _is_first(self, folder: Path) -> bool:
+        try:
+            found = folder.stat()
+        except OSError:
+            self.unread.append(plain(folder.name))
+            return False
+        fresh = (found.st_dev, found.st_ino) not in self._seen
+        self._seen.add((found.st_dev, found.st_ino))
+        return fresh
+
+    def _listed(self, folder: Path) -> list[Path]:
+        try:
+            return sorted(folder.iterdir())
+        except OSError:
+            self.unread.append(plain(folder.name))
+            return []
+
+    def _weigh(self, path: Path, name: PurePosixPath) -> None:
+        """Take a file that is an image; a pipe or device is none, and opening one could take for ever."""
+        if _is_image(path):
+            self._keep(path, name)
+        else:
+            self.skipped += 1
+
+    def _keep(self, path: Path, name: PurePosixPath) -> None:
+        self.found.setdefault(_real(path), str(name))
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
     """Folder name in front of every image of a path: none for one path; made unique when two folders share a name."""
+    for path in paths:
+        _check_there(path)
     if len(paths) == 1:
         return [""]
-    homes = [path.resolve() if path.is_dir() else path.resolve().parent for path in paths]
+    homes = [_real(path) if _is_folder(path) else _real(path).parent for path in paths]
     taken: dict[str, Path] = {}
     for home in homes:
-        name, turn = home.name or "root", 2
+        name, turn = plain_name(home.name) or "root", 2
         while taken.setdefault(name, home) != home:
-            name, turn = f"{home.name}-{turn}", turn + 1
+            name, turn = f"{plain_name(home.name)}-{turn}", turn + 1
     by_home = {home: name for name, home in taken.items()}
     return [by_home[home] for home in homes]
 
 
-def _files(path: Path, out: Path | None) -> Iterator[tuple[Path, str]]:
-    """The file, or every visible file below the folder, with its path relative to what was given."""
-    if not path.exists():
-        raise TableError(f"there is no file or folder {path.name!r}: check the spelling")
-    if not path.is_dir():
-        yield path, path.name
-        return
-    for folder, subfolders, files in os.walk(path):
-        here = Path(folder)
-        subfolders[:] = sorted(name for name in subfolders if not _is_closed(here / name, out))
-        for name in sorted(files):
-            yield here / name, str(PurePosixPath((here / name).relative_to(path)))
+def _check_there(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise TableError(f"there is no file or folder {_short(path)}: check the spelling") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise TableError(f"{_short(path)} cannot be looked at: {why}") from error
+
+
+def _short(path: Path) -> str:
+    name = plain(path.name)
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")
+
+
+def _real(path: Path) -> Path:
+    """The path without links; as it is where they go in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
+    return False
 
 
 def _is_image(file: Path) -> bool:
-    return not file.name.startswith(".") and not file.name.endswith(SUFFIX) and is_candidate(file)
+    """Whether a file looks like an image; one that is gone, or links to nothing, goes by its name."""
+    try:
+        special = not stat.S_ISREG(file.stat().st_mode)
+    except (OSError, RuntimeError):
+        special = False
+    return not (special or file.name.startswith(".") or file.name.endswith(SUFFIX)) and is_candidate(file)
 
 
 def _is_closed(folder: Path, out: Path | None) -> bool:
     """Dot folders, leftovers of other systems, and results folders."""
     hidden = folder.name.startswith(".") or folder.name in _NOT_OURS
-    ours = (folder / RESULTS_MARK).exists() or (out is not None and folder.resolve() == out.resolve())
-    return hidden or ours
+    try:
+        return hidden or (folder / RESULTS_MARK).exists() or (out is not None and _real(folder) == _real(out))
+    except OSError:
+        return hidden
 
 
 def name_of(image: str) -> str:
@@ -138,8 +234,12 @@ def hashed_name(image: str) -> str:
     return str(PurePosixPath(folder, f"{file}~{sha256[:12]}"))
 
 
-def names_before(image: str) -> tuple[str, ...]:
-    """NAMEs that an image may have had before, its suffix left out, the likeliest first."""
+def name_before(image: str) -> str:
+    """NAME that an image had in results of old, unless another lay beside it: its path without what follows a dot."""
     path = PurePosixPath(image)
-    found = [str(path.with_suffix(""))] if path.suffix else []
-    return tuple(name for name in found if name not in ("", "."))
+    return str(path.with_suffix("")) if path.name else image
+
+
+def _stem(image: str) -> str:
+    path = PurePosixPath(image)
+    return str(path.with_suffix("")) if is_picture_suffix(path.suffix) else image

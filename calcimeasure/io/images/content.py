@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from calcimeasure.errors import ReadError
-from calcimeasure.io.images.untrusted import read_start
+from calcimeasure.io.images.file_bytes import read_start
 
 #: How many first bytes decide.
 START = 512
@@ -76,6 +76,11 @@ def is_candidate(path: str | Path) -> bool:
         return identify(path) is not None
     except ReadError:
         return Path(path).suffix.lower() in _SUFFIXES
+
+
+def is_picture_suffix(suffix: str) -> bool:
+    """Whether a suffix, with its dot, is one that pictures have; the last part of a UID is none."""
+    return suffix.lower() in _SUFFIXES
 
 
 def by_content(start: bytes) -> str | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
 from calcimeasure.io.images.content import START, by_content, identify, is_candidate
 from calcimeasure.io.images.contents import Contents
-from calcimeasure.io.images.untrusted import Request, check_file, read_start
+from calcimeasure.io.images.file_bytes import FileBytes, check_file, read_start
+from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Image, Kind, Spacing
 
-__all__ = ["Contents", "describe", "identify", "is_candidate", "read_image"]
+__all__ = ["Contents", "FileBytes", "describe", "identify", "is_candidate", "read_image"]
 
 _UNREAD = {"gif": "GIF", "webp": "WebP", "jpeg2000": "JPEG 2000"}
 
 
 def read_image(
-    path: str | Path,
+    path: str | Path | FileBytes,
     *,
     kind: Kind | None = None,
     spacing: float | Spacing | None = None,
@@ -27,7 +31,7 @@ def read_image(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or FileBytes
         DICOM (with or without preamble and suffix), TIFF, PNG, JPEG, BMP, PNM, or HEIC with the extra ``heic``.
     kind : Kind, optional
         What the picture is, when the reader should not decide; a photo forced to a radiograph becomes its luminance.
@@ -51,7 +55,23 @@ def read_image(
     A negative film saved as a raster (deposits dark) is not turned over: the file does not say so. It gets a warning
     when its look suggests it.
     """
-    path, request = Path(path), Request.of(kind, spacing, frame, max_megapixels)
+    request = Request.of(kind, spacing, frame, max_megapixels)
+    with _on_disk(path) as place:
+        return _read(place, request)
+
+
+@contextmanager
+def _on_disk(path: str | Path | FileBytes) -> Iterator[Path]:
+    if not isinstance(path, FileBytes):
+        yield Path(path)
+        return
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / path.name
+        place.write_bytes(path.data)
+        yield place
+
+
+def _read(path: Path, request: Request) -> Image:
     check_file(path)
     if request.kind is Kind.VOLUME:
         raise UnsupportedFile(f"{path.name}: volumes (CT, MR) are not supported yet")

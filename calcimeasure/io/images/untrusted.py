@@ -10,9 +10,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from calcimeasure.errors import CalcimeasureError, DamagedFile, ReadError, RecipeError, TooLarge
+from calcimeasure.errors import CalcimeasureError, DamagedFile, RecipeError, TooLarge
 from calcimeasure.model.image import Kind, Spacing, SpacingOrigin
 
 # What decoders raise on bad input, as met in practice; PIL reports a bad PNG as SyntaxError, imagecodecs and
@@ -113,39 +112,6 @@ def check_size(name: str, shape: tuple[int, ...], bytes_each: int, max_megapixel
             f"{name}: declares {rows} x {columns} pixels of {bytes_each * math.prod(shape[2:])} bytes, over the cap of "
             f"{max_megapixels:g} megapixels; raise the cap if the file is genuine"
         )
-
-
-def check_file(path: Path) -> int:
-    """Size of a regular, readable, non-empty file, in bytes.
-
-    Raises
-    ------
-    ReadError
-        For a missing file, a folder, a device, an empty or forbidden file.
-    """
-    if not path.exists():
-        raise ReadError(f"{path.name}: no such file")
-    if not path.is_file():
-        raise ReadError(f"{path.name}: is not a file; name a file")
-    size = path.stat().st_size
-    if size == 0:
-        raise DamagedFile(f"{path.name}: the file is empty")
-    return size
-
-
-def read_start(path: Path, count: int) -> bytes:
-    """The first bytes of a file.
-
-    Raises
-    ------
-    ReadError
-        When the file cannot be opened.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(count)
-    except OSError as error:
-        raise ReadError(f"{path.name}: cannot be opened ({type(error).__name__})") from error
 
 
 @contextmanager

@@ -13,8 +13,10 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image as PillowImage
 
-from calcimeasure.errors import MaskError
+from calcimeasure.errors import MaskError, ReadError
 from calcimeasure.io.files import write_whole
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.plain_text import plain
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
 
@@ -30,7 +32,12 @@ _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
 def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
-    """Write a label image as OME-TIFF: uint16, or uint32 when a number needs it, physical size in mm when known.
+    """Write a label image as `label_bytes` makes it."""
+    write_whole(path, label_bytes(labels, spacing))
+
+
+def label_bytes(labels: Labels, spacing: Spacing | None) -> bytes:
+    """A label image as OME-TIFF: uint16, or uint32 when a number needs it, physical size in mm when known.
 
     The same labels give the same bytes. The doubts of automatic outlines stand beside them, so that measuring the file
     again gives the same error bars.
@@ -48,7 +55,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
         resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
         resolutionunit="CENTIMETER" if spacing else None,
     )
-    write_whole(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, labels: Labels) -> str:
@@ -88,7 +95,7 @@ def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
-def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
+def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels:
     """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
 
     A deposit that another program has changed since we wrote the file is a person's: it has no doubt any more.
@@ -98,18 +105,19 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     MaskError
         When the file is missing, no label image, or not `shape` pixels large.
     """
-    array = _read_array(path, shape)
+    file = _file(path)
+    array = _read_array(file, shape)
     if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
-        raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
-    told = _annotation_in(path)
-    return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(told, array), _passed_over_in(told))
+        raise MaskError(f"{file.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
+    told = _annotation_in(file)
+    return Labels(array.astype(np.int32), (f"read from {file.name}",), _doubts_in(told, array), _passed_over_in(told))
 
 
-def _annotation_in(path: Path) -> str:
+def _annotation_in(file: FileBytes) -> str:
     """What the file tells of doubts; empty when it tells nothing."""
-    if path.suffix.lower() == ".png":
+    if _is_png(file):
         return ""
-    with tifffile.TiffFile(path) as tiff:
+    with tifffile.TiffFile(file.open()) as tiff:
         return str(tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')[2])
 
 
@@ -139,46 +147,61 @@ def _doubt(rim: str, stray: str) -> Doubt | None:
     return doubt if doubt.possible else None
 
 
-def find_region(folder: Path, name: str) -> Path:
+def find_region(folder: Path, *names: str) -> Path:
     """The region-of-interest file of an image: NAME.region.tif, NAME.labels.tif, NAME.region.png, NAME.tif or NAME.png.
 
     Raises
     ------
     MaskError
-        When none is there.
+        When none is there under any of the names.
     """
-    for suffix in _REGION_SUFFIXES:
-        if (path := folder / f"{name}{suffix}").is_file():
+    for path in (folder / f"{name}{suffix}" for name in names for suffix in _REGION_SUFFIXES):
+        if path.is_file():
             return path
-    raise MaskError(f"no region of interest for {name}: add {name}.region.tif to the regions folder")
+    raise MaskError(f"no region of interest for {names[0]}: add {names[0]}.region.tif to the regions folder")
 
 
-def read_region(path: Path, shape: tuple[int, int]) -> Mask:
+def read_region(path: Path | FileBytes, shape: tuple[int, int]) -> Mask:
     """True inside the region of interest: every pixel of the file that is not 0."""
-    return np.asarray(_read_array(path, shape) != 0, bool)
+    return np.asarray(_read_array(_file(path), shape) != 0, bool)
 
 
-def _read_array(path: Path, shape: tuple[int, int] | None) -> npt.NDArray[Any]:
-    """The pixels of a mask file; its declared size is checked before anything is decoded."""
+def _file(path: Path | FileBytes) -> FileBytes:
+    """The bytes of a mask file, read once."""
+    if isinstance(path, FileBytes):
+        return path
     if not path.is_file():
-        raise MaskError(f"there is no mask {path.name}: make one, or leave --masks out to segment")
+        raise MaskError(f"there is no mask {plain(path.name)}: make one, or leave --masks out to segment")
     try:
-        declared, decode = _opened(path)
+        return FileBytes.of(path)
+    except ReadError as error:
+        raise MaskError(f"{plain(path.name)} is not a readable TIFF or PNG label image: it cannot be read") from error
+
+
+def _read_array(file: FileBytes, shape: tuple[int, int] | None) -> npt.NDArray[Any]:
+    """The pixels of a mask file; its declared size is checked before anything is decoded."""
+    name = plain(file.name)
+    try:
+        declared, decode = _opened(file)
         if shape is not None and declared != shape:
-            raise MaskError(f"{path.name} is {declared} pixels and its image {shape}: use the mask made for this image")
+            raise MaskError(f"{name} is {declared} pixels and its image {shape}: use the mask made for this image")
         return np.asarray(decode())
     except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:
-        raise MaskError(f"{path.name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
+        raise MaskError(f"{name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
 
 
-def _opened(path: Path) -> tuple[tuple[int, ...], Any]:
-    if path.suffix.lower() == ".png":
-        with PillowImage.open(path) as picture:
-            return picture.size[::-1], lambda: _decoded(path)
-    with tifffile.TiffFile(path) as tiff:
-        return tuple(tiff.pages[0].shape), lambda: tifffile.imread(path, key=0)
+def _opened(file: FileBytes) -> tuple[tuple[int, ...], Any]:
+    if _is_png(file):
+        with PillowImage.open(file.open()) as picture:
+            return picture.size[::-1], lambda: _decoded(file)
+    with tifffile.TiffFile(file.open()) as tiff:
+        return tuple(tiff.pages[0].shape), lambda: tifffile.imread(file.open(), key=0)
 
 
-def _decoded(path: Path) -> npt.NDArray[Any]:
-    with PillowImage.open(path) as picture:
+def _decoded(file: FileBytes) -> npt.NDArray[Any]:
+    with PillowImage.open(file.open()) as picture:
         return np.asarray(picture)
+
+
+def _is_png(file: FileBytes) -> bool:
+    return file.name.lower().endswith(".png")

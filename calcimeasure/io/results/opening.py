@@ -283,7 +283,7 @@ def _labels_in(path: Path) -> npt.NDArray[np.int32] | None:
 
 
 def _know_old_results(folder: Path, written: Written) -> None:
-    """Note what runs of old wrote, who kept no notes: masks with the very deposits of their rows, and their pictures."""
+    """Note what runs of old wrote, who kept no notes: masks with the deposits of their rows, and their pictures."""
     fresh = not (folder / RESULTS_MARK / NOTES).exists()
     if not fresh and all(map(written.knows, written.others())):
         return

@@ -189,7 +189,7 @@ def csv_text(table: str, rows: Iterable[Mapping[str, Any]], *, header: bool = Tr
 
 
 def cell(value: object) -> str:
-    """A value as a cell: nothing in it acts on who shows it; what a spreadsheet would run gets an apostrophe in front."""
+    """A value as a cell: no control character in it, and an apostrophe before what a spreadsheet would run."""
     if value is None:
         return ""
     if isinstance(value, float):

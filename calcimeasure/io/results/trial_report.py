@@ -60,6 +60,7 @@ from calcimeasure.report.trial.blocks import (
 from calcimeasure.report.trial.patient import crowded
 from calcimeasure.steps.agreement.cohort import cohort
 
+Place = Callable[[Path, Path], object]
 Pairs = Callable[[Interval], Path | None]
 
 #: Largest picture of a pair in a report, in bytes.
@@ -121,10 +122,13 @@ def write_reports(
     write_findings(folder, Findings(study, cohort(study, intervals), run), pictures)
 
 
-def write_findings(folder: Path, findings: Findings, pictures: Pairs) -> None:
-    """As `write_reports`, from a cohort made by the caller: with another window, or with readers' agreement."""
+def write_findings(folder: Path, findings: Findings, pictures: Pairs, place: Place = Path.replace) -> None:
+    """As `write_reports`, from a cohort made by the caller: with another window, or with readers' agreement.
+
+    `place` puts a page that is whole where it belongs: its draft and its path are given.
+    """
     foot = f"{CAUTION} Made by calcimeasure {findings.fact('version')}."
-    with _whole(folder / "report.html") as html, _whole(folder / "report.pdf") as pdf:
+    with _whole(folder / "report.html", place) as html, _whole(folder / "report.pdf", place) as pdf:
         html.write(head_html(_TITLE).encode())
         _write_pdf(pdf, _written(_pages(findings, pictures), html))
         html.write(_bytes(foot_html(foot)))
@@ -150,14 +154,14 @@ def _jpeg(pixels: Any, quality: int = 78) -> bytes:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
+def _whole(path: Path, place: Place) -> Iterator[IO[bytes]]:
     """A file to write that is there only when it is whole."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
             yield file
-        draft.replace(path)
+        place(draft, path)
     except OSError as error:
         raise OutputError(
             f"cannot write {path.name}: {error.strerror}; free some space or choose another folder"

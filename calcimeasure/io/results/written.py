@@ -94,6 +94,13 @@ class Written:
         for name, content in data.items():
             write_whole(self.folder / name, content)
 
+    def place(self, draft: Path, path: Path) -> None:
+        """Put a draft that is whole where it belongs, as `write` would."""
+        name = path.relative_to(self.folder).as_posix()
+        self._make_room(name)
+        self.note({name: sha256_of(draft)})
+        draft.replace(path)
+
     def note(self, hashes: Mapping[str, str]) -> None:
         """Remember files as a run's, on disk before this returns."""
         fresh = {name: sha for name, sha in hashes.items() if self._hashes.get(name, [""])[-1] != sha}
@@ -248,4 +255,4 @@ def _remove_empty(room: Path) -> None:
     """Remove a folder and those below it as far as they are empty."""
     for place, _, _ in os.walk(room, topdown=False):
         with suppress(OSError):
-            os.rmdir(place)
+            Path(place).rmdir()
