@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from calcimeasure.errors import ReadError
-from calcimeasure.io.images.untrusted import read_start
+from calcimeasure.io.images.file_bytes import read_start
 
 #: How many first bytes decide.
 START = 512
@@ -67,7 +67,7 @@ def identify(path: str | Path) -> str | None:
         When the file cannot be opened.
     """
     path = Path(path)
-    return by_content(read_start(path, START)) or _SUFFIXES.get(path.suffix.lower())
+    return by_content(read_start(path, START)) or by_name(path.name)
 
 
 def is_candidate(path: str | Path) -> bool:
@@ -75,7 +75,12 @@ def is_candidate(path: str | Path) -> bool:
     try:
         return identify(path) is not None
     except ReadError:
-        return Path(path).suffix.lower() in _SUFFIXES
+        return by_name(Path(path).name) is not None
+
+
+def by_name(name: str) -> str | None:
+    """The format that the suffix of a file name promises, or `None`."""
+    return _SUFFIXES.get(Path(name).suffix.lower())
 
 
 def by_content(start: bytes) -> str | None:
