@@ -26,7 +26,7 @@ from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
 from calcimeasure.io.given.inputs import Input
-from calcimeasure.io.images.untrusted import check_file
+from calcimeasure.io.images.file_bytes import check_file
 from calcimeasure.io.results.masks import SUFFIX, find_region, read_labels, read_region, write_labels
 from calcimeasure.io.results.record import Record
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin

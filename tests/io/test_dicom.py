@@ -405,7 +405,7 @@ def test_deflated_is_read_and_its_bomb_is_not(tmp_path: Path, monkeypatch: pytes
     zeros = b"".join(packer.compress(bytes(1 << 20)) for _ in range(3)) + packer.flush()
     path.write_bytes(head + zeros)
     with pytest.raises(TooLarge, match=r"^film\.dcm: "):
-        read_image(path)
+        picture_in(FileBytes.of(path), Request())
 
 
 JPEG_START = b"\xff\xd8\xff\xc0" + struct.pack(">HBHHB", 11, 8, 60000, 60000, 1) + b"\x01\x11\x00"

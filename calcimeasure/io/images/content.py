@@ -67,7 +67,7 @@ def identify(path: str | Path) -> str | None:
         When the file cannot be opened.
     """
     path = Path(path)
-    return by_content(read_start(path, START)) or _SUFFIXES.get(path.suffix.lower())
+    return by_content(read_start(path, START)) or by_name(path.name)
 
 
 def is_candidate(path: str | Path) -> bool:
@@ -75,7 +75,12 @@ def is_candidate(path: str | Path) -> bool:
     try:
         return identify(path) is not None
     except ReadError:
-        return Path(path).suffix.lower() in _SUFFIXES
+        return by_name(Path(path).name) is not None
+
+
+def by_name(name: str) -> str | None:
+    """The format that the suffix of a file name promises, or `None`."""
+    return _SUFFIXES.get(Path(name).suffix.lower())
 
 
 def is_picture_suffix(suffix: str) -> bool:

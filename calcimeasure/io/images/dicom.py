@@ -11,10 +11,7 @@ import io
 import math
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -32,14 +29,15 @@ from pydicom.uid import (
 )
 
 from calcimeasure.errors import DamagedFile, TooLarge, UnsupportedFile
-from calcimeasure.io.images.codestream import declared_size
+from calcimeasure.io.images.codestream import check_jpeg, declared_size
 from calcimeasure.io.images.colour import luminance
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.polarity import polarity_of
 from calcimeasure.io.images.spacing import Stated, chosen_spacing, stated_spacing
-from calcimeasure.io.images.untrusted import Request, check_size, guarded
+from calcimeasure.io.images.untrusted import Request, check_packing, check_size, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
 
@@ -64,8 +62,6 @@ _JPEG_LS, _JPEG_END = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"), b"\x
 _JPEG_EXTENDED, _RLE = "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.5"
 # Two bytes of RLE stand for at most 128.
 _RLE_BEST = 64
-# Longer elements than this wait until they are asked for.
-_DEFERRED = 4 * 1024**2
 _MOST_INFLATED = 512 * 1024**2
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
@@ -96,7 +92,7 @@ class _Opened:
     size: int
 
 
-def read_dicom(path: Path, request: Request) -> Image:
+def read_dicom(file: FileBytes, request: Request) -> Image:
     """The picture of a DICOM file, upright, deposits bright.
 
     Raises
@@ -104,7 +100,8 @@ def read_dicom(path: Path, request: Request) -> Image:
     UnsupportedFile, DamagedFile, TooLarge, FrameNeeded
         See `calcimeasure.errors`.
     """
-    with guarded(path.name, *_PYDICOM_ERRORS), _opened(path) as opened:
+    with guarded(file.name, *_PYDICOM_ERRORS):
+        opened = _opened(file)
         check_picture(opened.header, opened.name, request.kind)
         frame = chosen_frame(opened.name, request.frame, opened.header.frames)
         _check_pixels(opened, frame, request.max_megapixels)
@@ -112,7 +109,7 @@ def read_dicom(path: Path, request: Request) -> Image:
         return _film(opened, stored, request, frame) if stored.ndim == 2 else _photo(opened, stored, request, frame)
 
 
-def read_contents(path: Path) -> Contents:
+def read_contents(file: FileBytes) -> Contents:
     """What a DICOM file is by its header; no pixels are read.
 
     Raises
@@ -120,7 +117,8 @@ def read_contents(path: Path) -> Contents:
     DamagedFile
         When the header cannot be read.
     """
-    with guarded(path.name, *_PYDICOM_ERRORS), _opened(path) as opened:
+    with guarded(file.name, *_PYDICOM_ERRORS):
+        opened = _opened(file)
         header = opened.header
     kind, meaning, decided = kind_and_meaning(header)
     return Contents(
@@ -137,33 +135,28 @@ def read_contents(path: Path) -> Contents:
 # ---------------------------------------------------------------------------------------------------- opening
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[_Opened]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        stream = _inflated(path.name, file)
-        dataset = dcmread(stream, stop_before_pixels=True, force=True, defer_size=_DEFERRED)
-        at = stream.tell()
-        header = _header(dataset, _at_pixels(dataset, stream))
-        # Read by force, anything is DICOM; without preamble only a data set that knows its class is believed.
-        if not len(dataset) or (dataset.preamble is None and header.sop_class is None):
-            raise DamagedFile(f"{path.name}: is not DICOM, or nothing of it is left")
-        yield _Opened(path.name, stream, dataset, header, at, size)
+def _opened(file: FileBytes) -> _Opened:
+    stream = _inflated(file)
+    dataset = dcmread(stream, stop_before_pixels=True, force=True)
+    at = stream.tell()
+    header = _header(dataset, _at_pixels(dataset, stream))
+    # Read by force, anything is DICOM; without preamble only a data set that knows its class is believed.
+    if not len(dataset) or (dataset.preamble is None and header.sop_class is None):
+        raise DamagedFile(f"{file.name}: is not DICOM, or nothing of it is left")
+    return _Opened(file.name, stream, dataset, header, at, file.size)
 
 
-def _inflated(name: str, file: BinaryIO) -> BinaryIO:
+def _inflated(file: FileBytes) -> BinaryIO:
     """The file itself, or its deflated data set inflated within bounds: pydicom itself would inflate any bomb."""
-    start = file.read(4096)
-    file.seek(0)
+    start = file.data[:4096]
     deflated = str(DeflatedExplicitVRLittleEndian).encode()
     if start[128:132] != b"DICM" or deflated not in start[:1024]:
-        return file
+        return file.open()
     end = 144 + int.from_bytes(start[140:144], "little")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    file.seek(end)
-    body = inflater.decompress(file.read(), _MOST_INFLATED)
+    body = inflater.decompress(file.data[end:], _MOST_INFLATED)
     if inflater.unconsumed_tail:
-        raise TooLarge(f"{name}: its deflated data set is larger than {_MOST_INFLATED >> 20} MB")
+        raise TooLarge(f"{file.name}: its deflated data set is larger than {_MOST_INFLATED >> 20} MB")
     # The same header naming the plain syntax, padded with the NULs that end a UID.
     plain = str(ExplicitVRLittleEndian).encode().ljust(len(deflated), b"\0")
     return io.BytesIO(start[:end].replace(deflated, plain) + body)
@@ -352,6 +345,7 @@ def _check_pixels(opened: _Opened, frame: int, max_megapixels: float) -> None:
     if header.samples not in (1, 3):
         raise UnsupportedFile(f"{name}: has {header.samples} samples a pixel; only greyscale and colour are read")
     check_size(name, (rows, columns, header.samples), max(bits // 8, 1), max_megapixels)
+    check_packing(name, rows * columns, opened.size)
     frame_bytes = rows * columns * header.samples * bits / 8
     syntax = header.transfer_syntax
     if syntax in _NATIVE:
@@ -390,6 +384,8 @@ def _check_declared(opened: _Opened, frame: int) -> None:
     if header.transfer_syntax in _JPEG_LS and _JPEG_END not in encoded[-16:]:
         # CharLS spends seconds per megapixel on a stream without an end before it gives up.
         raise DamagedFile(f"{opened.name}: is truncated: its compressed picture has no end")
+    check_jpeg(opened.name, encoded)
+    check_packing(opened.name, (header.rows or 0) * (header.columns or 0), len(encoded))
     declared = declared_size(encoded)
     if declared is None or declared[:2] != (header.rows, header.columns):
         found = "no picture" if declared is None else f"{declared[0]} x {declared[1]} pixels"

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
-from calcimeasure.io.images.content import START, by_content, identify, is_candidate
+from calcimeasure.io.images.content import identify, is_candidate
 from calcimeasure.io.images.contents import Contents
-from calcimeasure.io.images.file_bytes import FileBytes, check_file, read_start
+from calcimeasure.io.images.decoder import Question, decoded
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Image, Kind, Spacing
 
 __all__ = ["Contents", "FileBytes", "describe", "identify", "is_candidate", "read_image"]
-
-_UNREAD = {"gif": "GIF", "webp": "WebP", "jpeg2000": "JPEG 2000"}
 
 
 def read_image(
@@ -56,37 +51,12 @@ def read_image(
     when its look suggests it.
     """
     request = Request.of(kind, spacing, frame, max_megapixels)
-    with _on_disk(path) as place:
-        return _read(place, request)
+    file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
+    image: Image = decoded(file, Question("picture", request, Image, max_megapixels))
+    return image
 
 
-@contextmanager
-def _on_disk(path: str | Path | FileBytes) -> Iterator[Path]:
-    if not isinstance(path, FileBytes):
-        yield Path(path)
-        return
-    with TemporaryDirectory() as folder:
-        place = Path(folder) / path.name
-        place.write_bytes(path.data)
-        yield place
-
-
-def _read(path: Path, request: Request) -> Image:
-    check_file(path)
-    if request.kind is Kind.VOLUME:
-        raise UnsupportedFile(f"{path.name}: volumes (CT, MR) are not supported yet")
-    form = _format(path)
-    if form == "dicom":
-        from calcimeasure.io.images.dicom import read_dicom  # pydicom costs 0.4 s that a folder of PNGs need not pay
-
-        return read_dicom(path, request)
-    from calcimeasure.io.images.film_or_photo import picture_of
-    from calcimeasure.io.images.raster import read_raster
-
-    return picture_of(read_raster(path, form, request), request)
-
-
-def describe(path: str | Path) -> Contents:
+def describe(path: str | Path | FileBytes) -> Contents:
     """What a file is, without reading its pixels: also for volumes and other files that are not measured.
 
     Raises
@@ -94,23 +64,6 @@ def describe(path: str | Path) -> Contents:
     ReadError
         When not even the header can be read.
     """
-    path = Path(path)
-    check_file(path)
-    form = _format(path)
-    if form != "dicom":
-        return Contents(form)
-    from calcimeasure.io.images.dicom import read_contents
-
-    return read_contents(path)
-
-
-def _format(path: Path) -> str:
-    found = by_content(read_start(path, START))
-    hint = identify(path)
-    if found is None and hint is None:
-        raise UnknownFormat(f"{path.name}: is no picture that is known here; name a DICOM, TIFF, PNG, JPEG or BMP file")
-    if found is None and hint != "dicom":
-        raise DamagedFile(f"{path.name}: its content is not what its suffix says; it cannot be read")
-    if (form := found or hint or "") in _UNREAD:
-        raise UnsupportedFile(f"{path.name}: {_UNREAD[form]} is not read; save it as PNG or TIFF")
-    return form
+    file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
+    contents: Contents = decoded(file, Question("contents", Request(), Contents))
+    return contents

@@ -34,6 +34,8 @@ _TALKATIVE = ("pydicom", "tifffile", "PIL", "imagecodecs")
 
 #: Most bytes that one pixel of a picture under the cap may take: int32, float32 or RGBA.
 _BYTES_PER_PIXEL = 4
+#: Pixels from which on emptiness is suspect, and how many of them a byte may stand for.
+_LARGE, _PIXELS_A_BYTE = 16_000_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,20 @@ def check_size(name: str, shape: tuple[int, ...], bytes_each: int, max_megapixel
             f"{name}: declares {rows} x {columns} pixels of {bytes_each * math.prod(shape[2:])} bytes, over the cap of "
             f"{max_megapixels:g} megapixels; raise the cap if the file is genuine"
         )
+
+
+def check_packing(name: str, pixels: int, size: int) -> None:
+    """Nothing, or an error for a large picture in so few bytes that it can hold nothing: a bomb.
+
+    Noise alone takes more: the strongest compression that a film survives leaves a byte for some 50 pixels.
+
+    Raises
+    ------
+    DamagedFile
+        For more than 16 megapixels at less than a byte for 200.
+    """
+    if pixels > _LARGE and pixels > size * _PIXELS_A_BYTE:
+        raise DamagedFile(f"{name}: declares {pixels / 1e6:.0f} megapixels in {size} bytes: no film or photo is so empty")
 
 
 @contextmanager
