@@ -71,6 +71,8 @@ class Recipe:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"the recipe is not valid TOML: {error}; correct that line") from error
+        except (ValueError, RecursionError) as error:
+            raise RecipeError("the recipe holds a number or a nesting that no recipe has: remove it") from error
         return cls.from_dict(tables)
 
     @classmethod
@@ -312,7 +314,10 @@ def _with_settings(settings: Any, values: Any, table: str) -> Any:
     if not isinstance(values, Mapping):
         raise RecipeError(f"[{table}] must be a table of settings, got {values!r}")
     _check_names(values, settings, f"setting in [{table}]")
-    return replace(settings, **{name: _as_declared(value) for name, value in values.items()})
+    try:
+        return replace(settings, **{name: _as_declared(value) for name, value in values.items()})
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise RecipeError(f"a setting in [{table}] is of no use here: {type(error).__name__}") from error
 
 
 def _as_declared(value: Any) -> Any:

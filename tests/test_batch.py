@@ -9,7 +9,8 @@ import pytest
 from calcimeasure.errors import OutputError
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.io.results.record import Record
-from calcimeasure.run.films import Crew, Job, Task
+from calcimeasure.run.crew import Crew
+from calcimeasure.run.films import Job, Task, lost_file
 
 
 def act(task: Task, job: Job) -> Record:
@@ -26,7 +27,7 @@ def act(task: Task, job: Job) -> Record:
 
 def _run(tmp_path: Path, *images: str, size: int = 1) -> dict[str, str]:
     tasks = [Task(Input(tmp_path / image, image, image)) for image in images]
-    with Crew(Job(tmp_path / "out"), size, seconds_a_file=5, act=act) as crew:
+    with Crew(Job(tmp_path / "out"), act, lost_file, size, seconds_a_file=5) as crew:
         done = {task.item.image: record for task, record in crew.run(tasks)}
     return {image: str(record.row.get("error", "")) for image, record in done.items() if record}
 

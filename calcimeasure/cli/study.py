@@ -27,6 +27,7 @@ from calcimeasure.cli.terminal import (
     clear_errors,
     progress,
     say,
+    say_all,
 )
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ class Outcome:
 def run_sample_study(folder: Path, out: Path, jobs: int) -> Outcome:
     """Run the drawn trial that comes with the package."""
     pace = Pace(jobs, overwrite=out.exists())
-    job = paced(job_of(out, KindOption.AUTO, None, None, None), pace)
+    job = replace(paced(job_of(out, KindOption.AUTO, None, None, None), pace), demo=True)
     return _outcome(trial_in(folder / "study.csv", job, _guidance(None, False), _by_hand(None, None)), pace)
 
 
@@ -247,12 +248,15 @@ def _run(trial: Trial, pace: Pace, as_json: bool) -> int:
 
 
 def _outcome(trial: Trial, pace: Pace) -> Outcome:
+    from calcimeasure.io.results.opening import check_apart
     from calcimeasure.io.results.trial_results import open_trial
     from calcimeasure.run.trial import finish, trial_facts
 
     inputs = [one.item for one in trial.used.values()]
+    check_apart(trial.job.out, [*trial.job.reads, *(item.path for item in inputs)])
     results = open_trial(trial.job.out, inputs, trial_facts(trial), resume=pace.resume, overwrite=pace.overwrite)
     with results:
+        say_all(results.remarks)
         interrupted = _work_through(trial, results, pace)
         cohort = finish(trial, results)
         return Outcome(_summary(trial, results, cohort), cohort, interrupted)

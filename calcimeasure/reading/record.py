@@ -9,7 +9,8 @@ from pathlib import Path
 
 from calcimeasure.errors import EditRefused
 from calcimeasure.io.files import sha256_of
-from calcimeasure.io.given.inputs import choose_names
+from calcimeasure.io.given.inputs import name_of
+from calcimeasure.io.plain_text import plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,9 @@ class Source:
     sha256: str = ""
 
     @classmethod
-    def of(cls, path: Path, image: str = "", name: str = "") -> Source:
-        """The source that a file is; names from a worklist, or from the file's own."""
-        image = image or path.name
-        return cls(path, image, name or choose_names([image])[image], sha256_of(path))
+    def of(cls, path: Path, sha256: str = "") -> Source:
+        """The source that a file is, named by itself; `sha256` is of its bytes where they were read already."""
+        return cls(path, plain_name(path.name), name_of(plain_name(path.name)), sha256 or sha256_of(path))
 
 
 @dataclass(frozen=True, slots=True)

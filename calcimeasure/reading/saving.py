@@ -23,10 +23,10 @@ from typing import Any
 from calcimeasure import __version__
 from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
-from calcimeasure.io.given.inputs import RESULTS_MARK
+from calcimeasure.io.given.inputs import RESULTS_MARK, name_before
 from calcimeasure.io.results import columns, tables
 from calcimeasure.io.results.folder import JOURNAL
-from calcimeasure.io.results.masks import SUFFIX, write_labels
+from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, write_labels
 from calcimeasure.model.labels import Labels
 from calcimeasure.reading.codec import Codec, did_to_json
 from calcimeasure.reading.journal import UNBELIEVABLE, Standing
@@ -36,7 +36,6 @@ from calcimeasure.reading.state import State
 from calcimeasure.recipe import Analysis, analyse_mask
 
 KIND, FORMAT = "calcimeasure correction", 1
-PROVENANCE = ".provenance.json"
 _LARGEST = 256 * 2**20
 
 
@@ -96,6 +95,16 @@ def mask_file(folder: Path, name: str) -> Path:
     return folder / "masks" / f"{name}{SUFFIX}"
 
 
+def name_in(folder: Path, source: Source) -> str:
+    """NAME under which a film is saved in a folder: its own, or the one that it had there by the rule of before."""
+    before = name_before(source.image)
+    if saved_in(folder, source.name) is None and (there := saved_in(folder, before)) is not None:
+        facts = there.facts
+        if facts.get("image") == source.image or (source.sha256 and facts.get("image_sha256") == source.sha256):
+            return before
+    return source.name
+
+
 def saved_in(folder: Path, name: str) -> Saved | None:
     """What is saved of a film; `None` when nothing is, or nothing that can be read."""
     facts = _facts(folder / "masks" / f"{name}{PROVENANCE}")
@@ -122,6 +131,7 @@ def save(work: Work, folder: Path, *, overwrite: bool, own: str | None) -> str:
         is a results folder of ``calcimeasure measure``, or when it cannot be written.
     """
     _check_folder(folder)
+    work = replace(work, source=replace(work.source, name=name_in(folder, work.source)))
     _check_free(work.source.name, folder, overwrite, own)
     try:
         (folder / RESULTS_MARK).mkdir(parents=True, exist_ok=True)

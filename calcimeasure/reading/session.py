@@ -63,6 +63,7 @@ import numpy as np
 
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused
 from calcimeasure.io.files import sha256_of
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.read import read_image
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentation
@@ -77,7 +78,7 @@ from calcimeasure.reading.live import Live
 from calcimeasure.reading.patch import Array, Box, Patch, Where, changed
 from calcimeasure.reading.record import Did, Signature, Source, initials_of, now
 from calcimeasure.reading.replay import Replay
-from calcimeasure.reading.saving import Saved, Work, check_of, mask_file, outlines, save, saved_in
+from calcimeasure.reading.saving import Saved, Work, check_of, mask_file, name_in, outlines, save, saved_in
 from calcimeasure.reading.scale import rescaled
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
@@ -240,7 +241,8 @@ class Session:
         ReadError
             When the file is no film.
         """
-        return cls(read_image(path, **reading), recipe, Source.of(path))
+        film = FileBytes.of(Path(path))
+        return cls(read_image(film, **reading), recipe, Source.of(Path(path), film.sha256))
 
     # --- what it knows ----------------------------------------------------------------------------------
 
@@ -763,7 +765,7 @@ class Session:
             When another mask is there, or the folder cannot be used.
         """
         self.saved(self.saving(folder, overwrite=overwrite)())
-        return mask_file(folder, self.source.name)
+        return mask_file(folder, name_in(folder, self.source))
 
     def saving(self, folder: Path, *, overwrite: bool = False) -> Callable[[], Receipt]:
         """As `save`, for another thread: the work takes the mask as it is now; give its result to `saved`."""
@@ -803,7 +805,7 @@ class Session:
         """
         if self.did:
             raise EditRefused("this film was edited already: close it and open it again to go on with the saved mask")
-        saved = saved_in(folder, self.source.name)
+        saved = saved_in(folder, name_in(folder, self.source))
         if saved is None:
             return False
         check_of(saved, self.source, self.image.shape)

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from calcimeasure.errors import CalcimeasureError, MeasurementRefused, OutputError, TableError
+from calcimeasure.errors import CalcimeasureError, MeasurementRefused, OutputError, ReadError, TableError
 from calcimeasure.follow_up import (
     Comparison,
     Guidance,
@@ -24,13 +24,14 @@ from calcimeasure.follow_up import (
     names_over_visits,
     reading_of,
 )
-from calcimeasure.io.files import write_whole
 from calcimeasure.io.given.by_hand import ByHand
 from calcimeasure.io.given.study_file import Source, place_of
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.plain_text import plain
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
-from calcimeasure.io.results.masks import SUFFIX, read_labels
-from calcimeasure.io.results.record import Record
+from calcimeasure.io.results.masks import SUFFIX, mask_bytes, read_labels
+from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.io.results.trial_report import write_findings
 from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.study import (
@@ -47,7 +48,8 @@ from calcimeasure.model.study import (
     Visit,
 )
 from calcimeasure.report.trial import Findings
-from calcimeasure.run.films import Crew, Job, Task, read_film, run_facts
+from calcimeasure.run.crew import Crew
+from calcimeasure.run.films import Job, Task, lost_file, measure_file, read_film, run_facts
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
 from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
@@ -133,11 +135,9 @@ def trial_facts(trial: Trial) -> dict[str, Any]:
 def measure_films(trial: Trial, results: TrialResults, crew_size: int, seconds: float) -> Iterator[Record | None]:
     """Measure every film that is not excluded; its record once it is kept, `None` where an earlier one holds."""
     tasks = [Task(one.item, results.films.done_key(name)) for name, one in trial.used.items()]
-    with Crew(trial.job, max(1, min(crew_size, len(tasks))), seconds) as crew:
+    with Crew(trial.job, measure_file, lost_file, max(1, min(crew_size, len(tasks))), seconds) as crew:
         for _, record in crew.run(tasks):
-            if record is not None:
-                results.films.add(record)
-            yield record
+            yield None if record is None else results.films.add(record)
 
 
 def compare_visits(
@@ -149,12 +149,10 @@ def compare_visits(
     again, so that pictures and tables speak of the same deposit by one name.
     """
     planner = _Planner(trial, results, trial_facts(trial)["settings"])
-    with Crew(trial.job, crew_size, seconds, act=compare_span, lost=lost_span) as crew:
+    with Crew(trial.job, compare_span, lost_span, crew_size, seconds) as crew:
         for tasks in (planner.tasks(), planner.renamed()):
             for _, record in crew.run(tasks):
-                if record is not None:
-                    results.intervals.add(record)
-                yield record
+                yield None if record is None else results.add_interval(record)
 
 
 def finish(trial: Trial, results: TrialResults) -> Cohort:
@@ -167,7 +165,7 @@ def finish(trial: Trial, results: TrialResults) -> Cohort:
     )
     results.write_changes(zip(trial.study.subjects, found.members, strict=True), trial.job.recipe.hash)
     findings = Findings(trial.study, found, run | run["settings"], readers_of(trial, results))
-    write_findings(trial.job.out, findings, results.picture_of)
+    write_findings(trial.job.out, findings, results.picture_of, results.written.place)
     return found
 
 
@@ -211,11 +209,24 @@ def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredFilm:
+    """A film of a study, and the hashes of the bytes that it was measured from and of its mask in the results folder.
+
+    `by_hand` says that somebody gave its mask.
+    """
+
+    source: Source
+    sha256: str
+    mask_sha256: str
+    by_hand: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PairTask:
     """Two films to compare, and what a person says of them."""
 
-    baseline: Source
-    followup: Source
+    baseline: MeasuredFilm
+    followup: MeasuredFilm
     guidance: Guidance
 
 
@@ -270,13 +281,19 @@ class _Planner:
         return SpanTask(key, span.name, tasks, tuple(told), self._done_key(span))
 
     def _pair(self, names: tuple[str, str]) -> PairTask:
-        one, two = (self.trial.sources[name] for name in names)
+        one, two = (self._measured(name) for name in names)
         return PairTask(one, two, self.trial.guidance_for(names))
+
+    def _measured(self, name: str) -> MeasuredFilm:
+        source, record = self.trial.sources[name], self.results.films.record_of(name)
+        assert record is not None, "a pair is of films that were measured"
+        mask = self.results.written.hash_of(files_of(record.name)[0])
+        return MeasuredFilm(source, str(record.row["sha256"]), mask, source.mask is not None)
 
     def _done_key(self, span: Span) -> str | None:
         """Key of an earlier record that may still hold; a failed one is tried again."""
         before = self.results.intervals.get(span.name)
-        return before.key if before and not before.error and self._has_pictures(before) else None
+        return before.key if before and not before.error and self.results.has_pictures(before) else None
 
     def _measured_key(self, name: str) -> str:
         """Key of a film's record; empty when it could not be measured, or nobody stands behind its outlines."""
@@ -288,10 +305,6 @@ class _Planner:
         if record is None:
             return "not measured"
         return PROPOSED if _is_proposed(record) else str(record.row["error"])
-
-    def _has_pictures(self, record: IntervalRecord) -> bool:
-        folder = self.trial.job.out / "pairs"
-        return all((folder / f"{pair.picture}.png").exists() for pair in record.pairs if pair.picture)
 
 
 def _is_proposed(record: Record) -> bool:
@@ -318,8 +331,9 @@ def compare_span(task: SpanTask, job: Job) -> IntervalRecord | None:
     if task.key == task.done_key:
         return None
     try:
-        pairs = tuple(_compared(pair, job) for pair in task.pairs)
-        return IntervalRecord(task.key, task.name, pairs, task.alone)
+        done = [_compared(pair, job) for pair in task.pairs]
+        pictures = {f"pairs/{pair.picture}.png": picture for pair, picture in done}
+        return IntervalRecord(task.key, task.name, tuple(pair for pair, _ in done), task.alone, files=pictures)
     except OutputError:
         raise
     except CalcimeasureError as error:
@@ -341,41 +355,45 @@ def _failed(task: SpanTask, error: str) -> IntervalRecord:
     return IntervalRecord(task.key, task.name, (), task.alone, " ".join(error.split()))
 
 
-def _compared(task: PairTask, job: Job) -> FilmPair:
-    one, two = task.baseline, task.followup
-    found = compare_readings(_reading(one, job), _reading(two, job), job.recipe, task.guidance)
-    picture = f"{two.item.name}_since_{one.item.name.split('/')[1]}"
-    _draw(found, job.out / "pairs" / f"{picture}.png")
+def _compared(task: PairTask, job: Job) -> tuple[FilmPair, bytes]:
+    """The pair, and its picture as PNG."""
+    one, two = task.baseline.source, task.followup.source
+    found = compare_readings(_reading(task.baseline, job), _reading(task.followup, job), job.recipe, task.guidance)
     alignment = found.alignment
-    return FilmPair(
+    pair = FilmPair(
         one.item.name,
         two.item.name,
         place_of(one.film),
         found.change,
         found.links,
-        picture,
+        f"{two.item.name}_since_{one.item.name.split('/')[1]}",
         None if alignment.refused else alignment.overlap,
         alignment.residual_mm,
     )
+    return pair, _drawn(found)
 
 
-def _reading(source: Source, job: Job) -> Reading:
-    """A film as it was measured, from its file and the label image in the results folder.
+def _reading(measured: MeasuredFilm, job: Job) -> Reading:
+    """A film as it was measured, from the very bytes, and the label image in the results folder.
 
     A mask that was given is a person's, unless it says that nobody looked at some of its outlines.
     """
-    item = source.item
-    image = read_film(item, job)
-    labels = read_labels(job.out / "masks" / f"{item.name}{SUFFIX}", image.shape)
-    by_person = job.mask_of(item) is not None and not labels.doubts
+    source, item = measured.source, measured.source.item
+    film, mask = FileBytes.of(item.path), mask_bytes(job.out / files_of(item.name)[0])
+    for file, sha256 in ((film, measured.sha256), (mask, measured.mask_sha256)):
+        if file.sha256 != sha256:
+            raise ReadError(f"{plain(file.name)} was changed after it was measured: run again with --resume")
+    image = read_film(item, job, film)
+    labels = read_labels(mask, image.shape)
+    by_person = measured.by_hand and not labels.doubts
     return reading_of(image, labels, job.recipe, source.film, by_person=by_person)
 
 
-def _draw(found: Comparison, path: Any) -> None:
+def _drawn(found: Comparison) -> bytes:
     from calcimeasure.io.results.pictures import png
     from calcimeasure.report.pair_picture import pair_picture
 
-    write_whole(path, png(pair_picture(found.baseline, found.followup, found.alignment, found.change)))
+    return png(pair_picture(found.baseline, found.followup, found.alignment, found.change))
 
 
 # --- from records to a patient ----------------------------------------------------------------------
@@ -427,7 +445,7 @@ def _with_names(task: SpanTask, pairs: Sequence[FilmPair]) -> SpanTask:
     """The task once more, its deposits named as over all visits."""
     its = {(pair.baseline, pair.followup): pair for pair in pairs}
     named = [
-        replace(one.guidance, names=_by_labels(its[one.baseline.item.name, one.followup.item.name]))
+        replace(one.guidance, names=_by_labels(its[one.baseline.source.item.name, one.followup.source.item.name]))
         for one in task.pairs
     ]
     told = tuple(replace(one, guidance=guidance) for one, guidance in zip(task.pairs, named, strict=True))

@@ -38,11 +38,15 @@ _MOST_SAMPLES = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """What our reader knows of an image layer: the picture, its file, and the folder it was opened from."""
+    """What our reader knows of an image layer: the picture, its file, and the folder it was opened from.
+
+    `sha256` is of the very bytes that the picture was made of; empty when they are not known.
+    """
 
     image: Image
     path: Path | None = None
     folder: Path | None = None
+    sha256: str = ""
 
 
 def image_layer(source: Opened, name: str) -> LayerData:

@@ -14,6 +14,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from calcimeasure.errors import CalcimeasureError
+from calcimeasure.io.files import sha256_of
 from calcimeasure.reading.patch import Array, Where
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Event, Session
@@ -58,7 +59,9 @@ class Sheet:
         later: Callable[[Callable[[], None]], None] = lambda action: action(),
     ) -> None:
         self.viewer, self.picture = viewer, picture
-        self.session = Session(_layers.image_of(picture), recipe, source or _source_of(picture))
+        self.session = Session(
+            _layers.image_of(picture), recipe, _hashed(source, picture) if source else _source_of(picture)
+        )
         self.refused: Callable[[CalcimeasureError], None] = _raise
         self.later = later
         self.chosen = 0
@@ -284,12 +287,20 @@ def _bright() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=[transform_color(name)[0] for name in names])
 
 
+def _hashed(source: Source, picture: Picture) -> Source:
+    """The source with the hash of the bytes that the picture was made of; its file's, where another reader read it."""
+    opened = _layers.opened_of(picture)
+    if opened is not None and opened.sha256:
+        return replace(source, sha256=opened.sha256)
+    return source if source.path is None else replace(source, sha256=sha256_of(source.path))
+
+
 def _source_of(picture: Picture) -> Source:
     """Where a picture comes from; a sample image has no place of its own, so that nothing is written beside it."""
     path = _layers.path_of(picture)
     if path is None or not path.is_file():
         return Source(name=picture.name)
-    source = Source.of(path)
+    source = Source.of(path, opened.sha256 if (opened := _layers.opened_of(picture)) else "")
     return replace(source, path=None) if home() in path.parents else source
 
 

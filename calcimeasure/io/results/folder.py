@@ -20,9 +20,8 @@ from calcimeasure.io.given.inputs import RESULTS_MARK, Input
 from calcimeasure.io.plain_text import plain
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.journal import Journal
-from calcimeasure.io.results.masks import SUFFIX
 from calcimeasure.io.results.opening import JOURNAL, TRIAL_JOURNAL, open_folder
-from calcimeasure.io.results.record import Record
+from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.io.results.report_file import report_of
 from calcimeasure.io.results.tables import csv_text
 from calcimeasure.io.results.written import Written
@@ -156,11 +155,6 @@ class Results:
         self.write_tables()
         spent = time.monotonic() - start
         self._next_tables = time.monotonic() + max(2.0, 20 * spent)
-
-
-def files_of(name: str) -> tuple[str, str]:
-    """The mask and the picture of a NAME, relative to the results folder."""
-    return f"masks/{name}{SUFFIX}", f"overlays/{name}.png"
 
 
 def unread_remarks(journal: Journal[Any]) -> list[str]:

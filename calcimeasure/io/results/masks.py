@@ -105,7 +105,7 @@ def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels
     MaskError
         When the file is missing, no label image, or not `shape` pixels large.
     """
-    file = _file(path)
+    file = mask_bytes(path)
     array = _read_array(file, shape)
     if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
         raise MaskError(f"{file.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
@@ -163,11 +163,17 @@ def find_region(folder: Path, *names: str) -> Path:
 
 def read_region(path: Path | FileBytes, shape: tuple[int, int]) -> Mask:
     """True inside the region of interest: every pixel of the file that is not 0."""
-    return np.asarray(_read_array(_file(path), shape) != 0, bool)
+    return np.asarray(_read_array(mask_bytes(path), shape) != 0, bool)
 
 
-def _file(path: Path | FileBytes) -> FileBytes:
-    """The bytes of a mask file, read once."""
+def mask_bytes(path: Path | FileBytes) -> FileBytes:
+    """The bytes of a mask file, read once.
+
+    Raises
+    ------
+    MaskError
+        When there is none, or it cannot be read.
+    """
     if isinstance(path, FileBytes):
         return path
     if not path.is_file():

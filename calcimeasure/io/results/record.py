@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from calcimeasure.io.results.masks import SUFFIX
+
 _SAID_OF_A_FAILED_ONE = ("image", "name", "sha256", "version", "recipe")
 
 
@@ -75,3 +77,8 @@ def _check_shape(parts: Any) -> None:
     plain = all(cell is None or isinstance(cell, str | int | float) for cell in cells)
     if not (plain and all(isinstance(one, dict) for one in tables) and all(isinstance(one, str) for one in words)):
         raise TypeError("no record of ours")
+
+
+def files_of(name: str) -> tuple[str, str]:
+    """The mask and the picture of a NAME, relative to the results folder."""
+    return f"masks/{name}{SUFFIX}", f"overlays/{name}.png"

@@ -70,10 +70,13 @@ class Written:
             return Owner.NOBODY
         return Owner.RUN if _hash_of(path) in self._hashes.get(name, ()) else Owner.OTHER
 
+    def hash_of(self, name: str) -> str:
+        """Hash of what a run wrote last under that name; empty for nothing."""
+        return self._hashes.get(name, [""])[-1]
+
     def stands(self, name: str) -> bool:
-        """Whether the file is there as the last run wrote it."""
-        newest = self._hashes.get(name, [""])[-1]
-        return _hash_of(self.folder / name) == newest
+        """Whether the file is there as a run last wrote it."""
+        return _hash_of(self.folder / name) == self.hash_of(name)
 
     def write(self, files: Mapping[str, bytes | str]) -> None:
         """Write files, each whole or not at all.
@@ -103,7 +106,7 @@ class Written:
 
     def note(self, hashes: Mapping[str, str]) -> None:
         """Remember files as a run's, on disk before this returns."""
-        fresh = {name: sha for name, sha in hashes.items() if self._hashes.get(name, [""])[-1] != sha}
+        fresh = {name: sha for name, sha in hashes.items() if self.hash_of(name) != sha}
         if not fresh:
             return
         lines = "".join(json.dumps([name, sha256]) + "\n" for name, sha256 in fresh.items())
