@@ -127,7 +127,9 @@ def check_packing(name: str, pixels: int, size: int) -> None:
         For more than 16 megapixels at less than a byte for 200.
     """
     if pixels > _LARGE and pixels > size * _PIXELS_A_BYTE:
-        raise DamagedFile(f"{name}: declares {pixels / 1e6:.0f} megapixels in {size} bytes: no film or photo is so empty")
+        raise DamagedFile(
+            f"{name}: declares {pixels / 1e6:.0f} megapixels in {size} bytes: no film or photo is so empty"
+        )
 
 
 @contextmanager

@@ -284,11 +284,12 @@ def _labels_in(path: Path) -> npt.NDArray[np.int32] | None:
 
 def _know_old_results(folder: Path, written: Written) -> None:
     """Note what runs of old wrote, who kept no notes: masks with the deposits of their rows, and their pictures."""
-    fresh = not (folder / RESULTS_MARK / NOTES).exists()
-    if not fresh and all(map(written.knows, written.others())):
+    mark = folder / RESULTS_MARK
+    of_old = (mark / JOURNAL).is_file() and not (mark / NOTES).exists()
+    if not of_old and all(map(written.knows, written.others())):
         return
-    names = [*_as_recorded(folder), *(_PAGES if fresh else ())]
-    written.note({name: sha256_of(folder / name) for name in names if _is_new(folder, name, written)})
+    names = [*_as_recorded(folder), *(_PAGES if of_old else ())]
+    written.suppose({name: sha256_of(folder / name) for name in names if _is_new(folder, name, written)})
 
 
 def _is_new(folder: Path, name: str, written: Written) -> bool:

@@ -54,6 +54,7 @@ class Written:
     folder: Path
     aside: list[tuple[str, str]] = field(default_factory=list)
     _hashes: dict[str, list[str]] = field(default_factory=dict)
+    _supposed: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, sha256 in _notes_in(self._file):
@@ -104,9 +105,15 @@ class Written:
         self.note({name: sha256_of(draft)})
         draft.replace(path)
 
+    def suppose(self, hashes: Mapping[str, str]) -> None:
+        """Take files for a run's; on disk with the next that is written, so that a refused run leaves no trace."""
+        self._supposed |= hashes
+        for name, sha256 in hashes.items():
+            self._hashes.setdefault(name, []).append(sha256)
+
     def note(self, hashes: Mapping[str, str]) -> None:
         """Remember files as a run's, on disk before this returns."""
-        fresh = {name: sha for name, sha in hashes.items() if self.hash_of(name) != sha}
+        fresh = {**self._supposed, **{name: sha for name, sha in hashes.items() if self.hash_of(name) != sha}}
         if not fresh:
             return
         lines = "".join(json.dumps([name, sha256]) + "\n" for name, sha256 in fresh.items())
@@ -117,6 +124,7 @@ class Written:
                 os.fsync(file.fileno())
         except OSError as error:
             raise OutputError(f"cannot write the notes of this run: {error.strerror}; free some space") from error
+        self._supposed = {}
         for name, sha256 in fresh.items():
             self._hashes.setdefault(name, []).append(sha256)
 
@@ -136,6 +144,7 @@ class Written:
             _remove_empty(self.folder / room)
         self._file.unlink(missing_ok=True)
         self._hashes.clear()
+        self._supposed.clear()
 
     def others(self) -> list[str]:
         """Files in the folders of masks and pictures that no run wrote, in the order of their names."""
