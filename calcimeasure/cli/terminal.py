@@ -63,6 +63,8 @@ def found_inputs(paths: Sequence[Path], out: Path | None) -> Inputs:
     inputs = find_inputs(paths, out)
     for folder in inputs.unread:
         say(f"skipped: the folder {folder} cannot be read")
+    for link in inputs.circular:
+        say(f"skipped: the link {link} leads to a folder that holds the one given")
     if inputs.skipped:
         say(f"{inputs.skipped} other files passed over (not images, or results of ours)")
     if not inputs.files:

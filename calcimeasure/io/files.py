@@ -41,6 +41,14 @@ def write_whole(path: Path, data: bytes | str) -> None:
             draft.unlink(missing_ok=True)
 
 
+def real_path(path: Path) -> Path:
+    """The path without links; as it is where they go in a circle or cannot be followed."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from calcimeasure.errors import TableError
+from calcimeasure.io.files import real_path
 from calcimeasure.io.images.content import is_candidate, is_picture_suffix
 from calcimeasure.io.plain_text import plain, plain_name
 from calcimeasure.io.results.masks import SUFFIX
@@ -50,11 +51,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The files to measure in table order, how many others were passed over, and folders that could not be read."""
+    """The files to measure in table order, and how many others were passed over.
+
+    `unread` are folders that could not be read, `circular` links to folders that hold the one that is searched.
+    """
 
     files: tuple[Input, ...]
     skipped: int = 0
     unread: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
 
 
 def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
@@ -76,7 +81,7 @@ def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
     images = sorted(search.found.items(), key=lambda item: item[1])
     stems = Counter(map(_stem, search.found.values()))
     files = tuple(_input(path, image, stems) for path, image in images)
-    return Inputs(files, search.skipped, tuple(search.unread))
+    return Inputs(files, search.skipped, tuple(search.unread), tuple(search.circular))
 
 
 #: A file or folder, and how tables name it.
@@ -96,6 +101,7 @@ class _Search:
     found: dict[Path, str] = field(default_factory=dict)
     skipped: int = 0
     unread: list[str] = field(default_factory=list)
+    circular: list[str] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def take(self, path: Path, prefix: str) -> None:
@@ -108,7 +114,12 @@ class _Search:
         while waiting or links:
             folder, name = waiting.pop() if waiting else links.popleft()
             for below in self._enter(folder, name):
-                (links.append if below[0].is_symlink() else waiting.append)(below)
+                if not below[0].is_symlink():
+                    waiting.append(below)
+                elif real_path(below[0]) in real_path(path).parents:
+                    self.circular.append(str(below[1]))
+                else:
+                    links.append(below)
 
     def _enter(self, folder: Path, name: PurePosixPath) -> Iterator[_Named]:
         """Take what a folder holds; its subfolders, linked ones too."""
@@ -144,7 +155,7 @@ class _Search:
             self.skipped += 1
 
     def _keep(self, path: Path, name: PurePosixPath) -> None:
-        self.found.setdefault(_real(path), str(name))
+        self.found.setdefault(real_path(path), str(name))
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
@@ -153,7 +164,7 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
         _check_there(path)
     if len(paths) == 1:
         return [""]
-    homes = [_real(path) if _is_folder(path) else _real(path).parent for path in paths]
+    homes = [real_path(path) if _is_folder(path) else real_path(path).parent for path in paths]
     taken: dict[str, Path] = {}
     for home in homes:
         name, turn = plain_name(home.name) or "root", 2
@@ -178,14 +189,6 @@ def _short(path: Path) -> str:
     return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}...")
 
 
-def _real(path: Path) -> Path:
-    """The path without links; as it is where they go in a circle."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):
-        return path.absolute()
-
-
 def _is_folder(path: Path) -> bool:
     with suppress(OSError):
         return path.is_dir()
@@ -205,7 +208,7 @@ def _is_closed(folder: Path, out: Path | None) -> bool:
     """Dot folders, leftovers of other systems, and results folders."""
     hidden = folder.name.startswith(".") or folder.name in _NOT_OURS
     try:
-        return hidden or (folder / RESULTS_MARK).exists() or (out is not None and _real(folder) == _real(out))
+        return hidden or (folder / RESULTS_MARK).exists() or (out is not None and real_path(folder) == real_path(out))
     except OSError:
         return hidden
 

@@ -16,6 +16,7 @@ from PIL import Image as PillowImage
 from calcimeasure.errors import MaskError, ReadError
 from calcimeasure.io.files import write_whole
 from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.untrusted import guarded
 from calcimeasure.io.plain_text import plain
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
@@ -188,11 +189,12 @@ def _read_array(file: FileBytes, shape: tuple[int, int] | None) -> npt.NDArray[A
     """The pixels of a mask file; its declared size is checked before anything is decoded."""
     name = plain(file.name)
     try:
-        declared, decode = _opened(file)
-        if shape is not None and declared != shape:
-            raise MaskError(f"{name} is {declared} pixels and its image {shape}: use the mask made for this image")
-        return np.asarray(decode())
-    except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:
+        with guarded(name, tifffile.TiffFileError):
+            declared, decode = _opened(file)
+            if shape is not None and declared != shape:
+                raise MaskError(f"{name} is {declared} pixels and its image {shape}: use the mask made for this image")
+            return np.asarray(decode())
+    except ReadError as error:
         raise MaskError(f"{name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
 
 

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from calcimeasure.errors import FileInTheWay, OutputError
-from calcimeasure.io.files import sha256_of, write_whole
+from calcimeasure.io.files import real_path, sha256_of, write_whole
 from calcimeasure.io.given.inputs import RESULTS_MARK
 from calcimeasure.io.plain_text import plain
 
@@ -194,7 +194,7 @@ class Written:
 def is_inside(path: Path, folder: Path) -> bool:
     """Whether a file or folder is a results folder or lies in it, by whatever links and names it is reached."""
     homes = {found for place in (folder, *(folder / room for room in ROOMS)) if (found := _identity(place))}
-    real = path.resolve()
+    real = real_path(path)
     return any(_identity(place) in homes for place in (real, *real.parents))
 
 
