@@ -5,6 +5,7 @@ Ctrl-C while all that is needed is still being imported ends it as quietly as la
 
 from __future__ import annotations
 
+import os
 import sys
 
 _INTERRUPTED = 130
@@ -17,7 +18,19 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        print("interrupted", file=sys.stderr)
+        _leave()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            _leave()
+        raise
+
+
+def _leave() -> None:
+    """End with the code for an interrupt: Python itself would end by the signal, if it came amid an `exec`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

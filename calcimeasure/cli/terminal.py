@@ -48,12 +48,18 @@ MaxMegapixels = Annotated[float, typer.Option("--max-megapixels", min=0.0001, he
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Every error of ours is one line on stderr and exit code 2; a file's own error is its row's, not this."""
+    """Every error of ours is one line on stderr and exit code 2, and so is Ctrl-C, with 130.
+
+    A file's own error is its row's, not this.
+    """
     try:
         yield
     except CalcimeasureError as error:
         say(f"error: {_shortened(str(error))}")
         raise typer.Exit(BAD_USAGE) from None
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def found_inputs(paths: Sequence[Path], out: Path | None) -> Inputs:

@@ -69,7 +69,7 @@ def test_the_command_line_gives_the_saved_mask_the_same_cells(path, tmp_path, sc
     for cells, row in zip(_rows(tmp_path / "out" / "deposits.csv"), session.measurement.deposits, strict=True):
         shown = {name: tables.cell(value) for name, value in tables.deposit_row("film.png", row).items()}
         assert {name: cells[name] for name in PANEL} == {name: shown[name] for name in PANEL}
-    labels = read_labels(tmp_path / "saved" / "masks" / "film.labels.tif", session.image.shape)
+    labels = read_labels(tmp_path / "saved" / "masks" / "film.png.labels.tif", session.image.shape)
     assert (labels.array == session.labels).all()
 
 
@@ -82,7 +82,7 @@ def test_what_is_edited_while_saving_is_unsaved(path, tmp_path):
     assert not session.is_saved
     session.close()
     assert _open(path).unfinished() is not None
-    saved = read_labels(tmp_path / "saved" / "masks" / "film.labels.tif", session.image.shape)
+    saved = read_labels(tmp_path / "saved" / "masks" / "film.png.labels.tif", session.image.shape)
     assert 99 not in saved.numbers
 
 
@@ -255,3 +255,51 @@ def test_the_worklist_tells_how_far_each_film_got(tmp_path):
     assert films.next_after("film3.png") is films.previous_before("film0.png") is None
     assert [row["image"] for row in _rows(films.saved / "images.csv")] == ["film0.png", "film1.png"]
     assert len(_rows(films.saved / "deposits.csv")) == 2
+
+
+def test_a_signed_film_stays_signed_when_another_of_its_stem_comes(tmp_path):
+    path = film_file(tmp_path / "films" / "hand.png")
+    (tmp_path / "films" / "1.2.840.1").write_bytes(path.read_bytes())
+    saved = tmp_path / "films" / "calcimeasure-corrected"
+    for name, older in (("hand.png", "hand"), ("1.2.840.1", "1.2.840")):
+        session = _open(path.with_name(name))
+        stroke(session, (60, 50), 5, 1)
+        session.set_initials("AB")
+        session.sign("AB")
+        session.save(saved)
+        _as_named_before(saved / "masks", name, older)
+    film_file(tmp_path / "films" / "hand.tif", 3)
+    (tmp_path / "films" / "1.2.840.2").write_bytes(film_file(tmp_path / "x.png", 5).read_bytes())
+    status = {item.image: (item.name, item.status) for item in Worklist.of(tmp_path / "films").items}
+    assert status == {
+        "1.2.840.1": ("1.2.840", "signed"),
+        "1.2.840.2": ("1.2.840.2", "open"),
+        "hand.png": ("hand", "signed"),
+        "hand.tif": ("hand.tif", "open"),
+    }
+    session = _open(path)
+    assert session.resume(saved)
+    assert session.is_signed
+    other = _open(path)
+    stroke(other, (60, 50), 5, 1)
+    other.set_initials("CD")
+    with pytest.raises(OutputError, match="signed by AB"):
+        other.save(saved, overwrite=True)
+
+
+def _as_named_before(masks, name, older):
+    """What the rule of before, which took the last part of a name for its suffix, would have written."""
+    (masks / f"{name}.labels.tif").rename(masks / f"{older}.labels.tif")
+    facts = json.loads((masks / f"{name}.provenance.json").read_text())
+    facts["row"]["name"] = older
+    (masks / f"{older}.provenance.json").write_text(json.dumps(facts))
+    (masks / f"{name}.provenance.json").unlink()
+
+
+def test_the_hash_of_an_open_film_is_that_of_the_bytes_it_shows(path):
+    import hashlib
+
+    session = _open(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    film_file(path, 4)
+    assert session.source.sha256 == sha256 != hashlib.sha256(path.read_bytes()).hexdigest()

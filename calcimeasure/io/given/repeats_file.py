@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.study_file import place_of
-from calcimeasure.io.given.user_table import Row, positive, rows_of
+from calcimeasure.io.given.user_table import Row, check_lengths, positive, rows_of
 from calcimeasure.model.study import Film, Study, Subject, Visit
 
 NEEDED = ("subject",)
@@ -65,6 +65,7 @@ def study_of(given: tuple[Given, ...]) -> Study:
 
 
 def _given(row: Row, where: str, by_area: bool) -> Given:
+    check_lengths(row, ("image", "mask"), where)
     if not row["subject"]:
         raise TableError(f"{where}: the cell 'subject' is empty; every repeat needs one")
     wanted, other = ("area_mm2", "image") if by_area else ("image", "area_mm2")

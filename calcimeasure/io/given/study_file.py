@@ -10,7 +10,7 @@ from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.inputs import Input
-from calcimeasure.io.given.user_table import Row, positive, rows_of
+from calcimeasure.io.given.user_table import Row, check_lengths, positive, rows_of
 from calcimeasure.model.study import Film, Study, Subject, Visit
 
 #: Columns that a study file must have; those of `COLUMNS` beyond them may be left out.
@@ -92,6 +92,7 @@ def _free(name: str, taken: Counter[str]) -> str:
 
 
 def _film(row: Row, where: str) -> Film:
+    check_lengths(row, ("image", "mask"), where)
     for name in ("subject", "visit", "image"):
         if not row[name]:
             raise TableError(f"{where}: the cell {name!r} is empty; every film needs one")

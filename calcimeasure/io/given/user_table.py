@@ -15,6 +15,7 @@ from calcimeasure.errors import TableError
 Row = Mapping[str, str]
 
 _MOST_BYTES = 50_000_000
+_LONGEST_CELL, _LONGEST_PATH = 200, 4096
 
 
 def rows_of(path: Path, needed: Sequence[str], known: Sequence[str], what: str) -> list[tuple[int, Row]]:
@@ -37,6 +38,19 @@ def rows_of(path: Path, needed: Sequence[str], known: Sequence[str], what: str) 
     if not rows:
         raise TableError(f"{path.name} has no row: add a line for each film")
     return rows
+
+
+def check_lengths(row: Row, paths: Sequence[str], where: str) -> None:
+    """That every cell can stand in a table of a report; those of paths may be longer.
+
+    Raises
+    ------
+    TableError
+        For one that cannot; `where` names the line.
+    """
+    for name, text in row.items():
+        if len(text) > (_LONGEST_PATH if name in paths else _LONGEST_CELL):
+            raise TableError(f"{where}: the cell {name!r} has {len(text)} characters: shorten it")
 
 
 def positive(text: str | None, column: str, unit: str, where: str) -> float | None:
