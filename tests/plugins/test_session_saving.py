@@ -89,7 +89,7 @@ def test_what_is_edited_while_saving_is_unsaved(path, tmp_path):
 def test_the_provenance_says_who_when_what_and_from_which_recipe(path, tmp_path):
     session = _corrected(path)
     session.save(tmp_path / "saved")
-    text = (tmp_path / "saved" / "masks" / "film.provenance.json").read_text()
+    text = (tmp_path / "saved" / "masks" / "film.png.provenance.json").read_text()
     facts = json.loads(text)
     assert facts["saved_by"] == "AB"
     assert facts["recipe_hash"] == session.recipe.hash
@@ -139,7 +139,7 @@ def test_a_signed_mask_is_not_replaced_even_on_purpose(path, tmp_path):
     third.reopen("second look", "cd")
     third.delete([88])
     third.save(tmp_path / "saved")
-    steps = json.loads((tmp_path / "saved" / "masks" / "film.provenance.json").read_text())["steps"]
+    steps = json.loads((tmp_path / "saved" / "masks" / "film.png.provenance.json").read_text())["steps"]
     assert [(step["name"], step["who"], step["why"]) for step in steps[-3:]] == [
         ("reopen", "CD", "second look"),
         ("delete", "CD", ""),
@@ -182,7 +182,7 @@ def test_saved_work_of_another_file_is_refused(path, tmp_path):
 @pytest.mark.parametrize("damage", ["state", "steps"])
 def test_a_damaged_record_is_said(path, tmp_path, damage):
     _corrected(path).save(tmp_path / "saved")
-    record = tmp_path / "saved" / "masks" / "film.provenance.json"
+    record = tmp_path / "saved" / "masks" / "film.png.provenance.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {damage: [7]}))
     session = _open(path)
     with pytest.raises(MaskError, match="damaged"):
