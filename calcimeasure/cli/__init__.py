@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from calcimeasure import __version__
-from calcimeasure.cli import calibrate, demo, measure, repeatability, study
+from calcimeasure.cli import calibrate, demo, measure, repeatability, sample_size, study
 from calcimeasure.cli.terminal import ALL_MEASURED
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for _command in (
     study.compare,
     study.study,
     repeatability.repeatability,
+    sample_size.sample_size,
     demo.demo,
     measure.info,
     calibrate.calibrate,
