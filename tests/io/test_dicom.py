@@ -15,7 +15,10 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, TooLarge, UnsupportedFile
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.picture import picture_in
 from calcimeasure.io.images.read import describe, read_image
+from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Image, Kind, Meaning, Polarity, Spacing, SpacingOrigin
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."

@@ -11,7 +11,7 @@ from calcimeasure.errors import DamagedFile
 _FRAME_MARKERS = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_DCT = (0xC0, 0xC1, 0xC2)
 _JPEG_START, _J2K_START, _JXL_START = b"\xff\xd8", b"\xff\x4f\xff\x51", b"\xff\x0a"
-_JP2_BOXES, _JXL_BOXES, _PNG_START = b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ", b"\x89PNG\r\n\x1a\n"
+_JP2_BOXES, _JXL_BOXES, PNG_START = b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ", b"\x89PNG\r\n\x1a\n"
 # Encoders write some 10 scans, and 3 x 64 x 14 is all that could have a sense; each costs a pass over the picture.
 _SCAN, _MOST_SCANS = b"\xff\xda", 200
 # A block of 8 x 8 takes one bit at the very least.
@@ -32,7 +32,7 @@ def declared_size(frame: bytes) -> Declared | None:
     """Size of a JPEG, JPEG-LS, JPEG 2000, JPEG XL, PNG or WebP frame, or `None` when it is none of them."""
     if frame[:2] == _JPEG_START:
         return _jpeg_size(frame)
-    if frame[:8] == _PNG_START and len(frame) >= 26:
+    if frame[:8] == PNG_START and len(frame) >= 26:
         columns, rows, bits = struct.unpack(">IIB", frame[16:25])
         return Declared(rows, columns, bits)
     if frame[:4] == b"RIFF" and frame[8:12] == b"WEBP":

@@ -345,7 +345,7 @@ def _check_pixels(opened: _Opened, frame: int, max_megapixels: float) -> None:
     if header.samples not in (1, 3):
         raise UnsupportedFile(f"{name}: has {header.samples} samples a pixel; only greyscale and colour are read")
     check_size(name, (rows, columns, header.samples), max(bits // 8, 1), max_megapixels)
-    check_packing(name, rows * columns, opened.size)
+    check_packing(name, (rows, columns, header.samples), max(bits // 8, 1), opened.size)
     frame_bytes = rows * columns * header.samples * bits / 8
     syntax = header.transfer_syntax
     if syntax in _NATIVE:
@@ -385,7 +385,8 @@ def _check_declared(opened: _Opened, frame: int) -> None:
         # CharLS spends seconds per megapixel on a stream without an end before it gives up.
         raise DamagedFile(f"{opened.name}: is truncated: its compressed picture has no end")
     check_jpeg(opened.name, encoded)
-    check_packing(opened.name, (header.rows or 0) * (header.columns or 0), len(encoded))
+    shape = (header.rows or 0, header.columns or 0, header.samples)
+    check_packing(opened.name, shape, max((header.bits_allocated or 8) // 8, 1), len(encoded))
     declared = declared_size(encoded)
     if declared is None or declared[:2] != (header.rows, header.columns):
         found = "no picture" if declared is None else f"{declared[0]} x {declared[1]} pixels"

@@ -106,8 +106,9 @@ def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
 def _read_with_pil(file: FileBytes, form: str, request: Request) -> Raster:
     with _no_pil_limit(), PIL.Image.open(file.open(), formats=_PIL_FORMATS[form]) as image:
         columns, rows = image.size
-        check_size(file.name, (rows, columns, len(image.getbands())), _bytes_each(image, file), request.max_megapixels)
-        check_packing(file.name, rows * columns, file.size)
+        shape, bytes_each = (rows, columns, len(image.getbands())), _bytes_each(image, file)
+        check_size(file.name, shape, bytes_each, request.max_megapixels)
+        check_packing(file.name, shape, bytes_each, file.size)
         check_jpeg(file.name, file.data)
         orientation, doubts = _orientation(image)
         array, alpha, bits = _deep_png(file) or _samples(image)
@@ -248,13 +249,14 @@ def _check_page(file: FileBytes, page: Any, max_megapixels: float) -> None:
     if page.imagedepth != 1 or page.samplesperpixel > 64:
         raise UnsupportedFile(f"{name}: is a stack or has {page.samplesperpixel} channels; only single planes are read")
     bytes_each = max(page.bitspersample // 8, 1)
-    check_size(name, (page.imagelength, page.imagewidth, page.samplesperpixel), bytes_each, max_megapixels)
+    shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+    check_size(name, shape, bytes_each, max_megapixels)
     size = file.size
     if any(at + count > size for at, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
         raise DamagedFile(f"{name}: is truncated: its picture should reach beyond the end of the file")
     if not page.dataoffsets:
         raise DamagedFile(f"{name}: holds no picture data")
-    check_packing(name, page.imagelength * page.imagewidth, sum(page.databytecounts))
+    check_packing(name, shape, bytes_each, sum(page.databytecounts))
     check_pieces(file, page)
 
 

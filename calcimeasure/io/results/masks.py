@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -13,8 +14,14 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image as PillowImage
 
-from calcimeasure.errors import MaskError
+from calcimeasure.errors import MaskError, ReadError
 from calcimeasure.io.files import write_whole
+from calcimeasure.io.images.codestream import PNG_START
+from calcimeasure.io.images.decoder import Question, decoded
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.tiff_chain import directory_count
+from calcimeasure.io.images.tiff_pieces import check_pieces
+from calcimeasure.io.images.untrusted import check_size, guarded
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
 
@@ -24,6 +31,7 @@ SUFFIX = ".labels.tif"
 _DOUBTS = "calcimeasure/outline-doubt"
 _PASSED_OVER = re.compile(r'<M K="passed-over">([0-9.e+-]{1,30})</M>')
 _DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
+_MOST_MEGAPIXELS, _MOST_DESCRIPTION = 400, 16 * 1024**2
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -96,19 +104,11 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     MaskError
         When the file is missing, no label image, or not `shape` pixels large.
     """
-    array = _read_array(path, shape)
+    stored = _stored(path, shape)
+    array, told = stored.array, stored.description.partition(f'Namespace="{_DOUBTS}"')[2]
     if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
         raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
-    told = _annotation_in(path)
     return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(told, array), _passed_over_in(told))
-
-
-def _annotation_in(path: Path) -> str:
-    """What the file tells of doubts; empty when it tells nothing."""
-    if path.suffix.lower() == ".png":
-        return ""
-    with tifffile.TiffFile(path) as tiff:
-        return str(tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')[2])
 
 
 def _passed_over_in(told: str) -> float:
@@ -153,30 +153,69 @@ def find_region(folder: Path, name: str) -> Path:
 
 def read_region(path: Path, shape: tuple[int, int]) -> Mask:
     """True inside the region of interest: every pixel of the file that is not 0."""
-    return np.asarray(_read_array(path, shape) != 0, bool)
+    return np.asarray(_stored(path, shape).array != 0, bool)
 
 
-def _read_array(path: Path, shape: tuple[int, int] | None) -> npt.NDArray[Any]:
-    """The pixels of a mask file; its declared size is checked before anything is decoded."""
+def _stored(path: Path, shape: tuple[int, int] | None) -> Stored:
+    """The pixels of a mask file, decoded as every stranger's file is: in a process of its own."""
     if not path.is_file():
         raise MaskError(f"there is no mask {path.name}: make one, or leave --masks out to segment")
     try:
-        declared, decode = _opened(path)
-        if shape is not None and declared != shape:
-            raise MaskError(f"{path.name} is {declared} pixels and its image {shape}: use the mask made for this image")
-        return np.asarray(decode())
-    except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:
-        raise MaskError(f"{path.name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
+        stored: Stored = decoded(FileBytes.of(path), Question("labels", Fit(shape), Stored))
+    except ReadError as error:
+        raise MaskError(f"{error}; a mask is a readable TIFF or PNG label image") from error
+    return stored
 
 
-def _opened(path: Path) -> tuple[tuple[int, ...], Any]:
-    if path.suffix.lower() == ".png":
-        with PillowImage.open(path) as picture:
-            return picture.size[::-1], lambda: _decoded(path)
-    with tifffile.TiffFile(path) as tiff:
-        return tuple(tiff.pages[0].shape), lambda: tifffile.imread(path, key=0)
+# --- in the process that decodes ------------------------------------------------------------------------------
 
 
-def _decoded(path: Path) -> npt.NDArray[Any]:
-    with PillowImage.open(path) as picture:
-        return np.asarray(picture)
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Rows and columns that a mask must have; `None` for any."""
+
+    shape: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A mask file as it is: its pixels, and the description that stands beside them."""
+
+    array: npt.NDArray[Any]
+    description: str = ""
+
+
+def stored_in(file: FileBytes, fit: Fit) -> Stored:
+    """The mask in the bytes of a file; its declared size is checked before anything is decoded.
+
+    Raises
+    ------
+    MaskError
+        When it does not fit, or cannot be read.
+    ReadError
+        When it is damaged, or larger than any film.
+    """
+    with guarded(file.name, tifffile.TiffFileError):
+        return _png(file, fit) if file.data[:8] == PNG_START else _tiff(file, fit)
+
+
+def _png(file: FileBytes, fit: Fit) -> Stored:
+    with PillowImage.open(file.open(), formats=("PNG",)) as picture:
+        _check_fit(file.name, picture.size[::-1], fit)
+        check_size(file.name, (*picture.size[::-1], len(picture.getbands())), 4, _MOST_MEGAPIXELS)
+        return Stored(np.asarray(picture))
+
+
+def _tiff(file: FileBytes, fit: Fit) -> Stored:
+    directory_count(file)
+    with tifffile.TiffFile(file.open()) as tiff:
+        page = tiff.pages[0]
+        _check_fit(file.name, tuple(page.shape), fit)
+        check_size(file.name, (page.imagelength, page.imagewidth), page.dtype.itemsize, _MOST_MEGAPIXELS)
+        check_pieces(file, page)
+        return Stored(page.asarray(maxworkers=1), str(page.description)[:_MOST_DESCRIPTION])
+
+
+def _check_fit(name: str, shape: tuple[int, ...], fit: Fit) -> None:
+    if fit.shape is not None and shape != fit.shape:
+        raise MaskError(f"{name} is {shape} pixels and its image {fit.shape}: use the mask made for this image")
