@@ -1,12 +1,33 @@
-"""Size that a compressed frame declares in its own header, read without decoding it."""
+"""Size and family that a compressed frame declares in its own header, read without decoding it."""
 
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 
 # Start-of-frame markers of JPEG and JPEG-LS; C4, C8 and CC share the range but are tables.
 _FRAME_MARKERS = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
 _JPEG_START, _J2K_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
+
+
+class Family(StrEnum):
+    """What a frame is compressed with."""
+
+    JPEG = "JPEG"
+    JPEG_LOSSLESS = "lossless JPEG"
+    JPEG_LS = "JPEG-LS"
+    JPEG_2000 = "JPEG 2000"
+
+
+def declared_family(frame: bytes) -> Family | None:
+    """The family of a frame, or `None` when it is none of them."""
+    if frame[:2] != _JPEG_START:
+        return Family.JPEG_2000 if frame.find(_J2K_START, 0, 4096) >= 0 else None
+    found = _frame_marker(frame)
+    if found is None:
+        return None
+    special = {0xF7: Family.JPEG_LS, 0xC3: Family.JPEG_LOSSLESS, 0xC7: Family.JPEG_LOSSLESS, 0xCB: Family.JPEG_LOSSLESS}
+    return special.get(frame[found + 1], Family.JPEG)
 
 
 def declared_size(frame: bytes) -> tuple[int, int, int] | None:
@@ -18,13 +39,21 @@ def declared_size(frame: bytes) -> tuple[int, int, int] | None:
 
 
 def _jpeg_size(frame: bytes) -> tuple[int, int, int] | None:
+    at = _frame_marker(frame)
+    if at is None:
+        return None
+    bits, rows, columns = struct.unpack(">BHH", frame[at + 4 : at + 9])
+    return rows, columns, bits
+
+
+def _frame_marker(frame: bytes) -> int | None:
+    """Where the start-of-frame segment of a JPEG begins."""
     # Segments follow each other: FF, marker, length of what follows including itself.
     at = 2
     while at + 9 <= len(frame) and frame[at] == 0xFF:
         marker, length = frame[at + 1], int.from_bytes(frame[at + 2 : at + 4], "big")
         if marker in _FRAME_MARKERS:
-            bits, rows, columns = struct.unpack(">BHH", frame[at + 4 : at + 9])
-            return rows, columns, bits
+            return at
         at += 1 if marker == 0xFF else 2 + max(length, 2)
     return None
 
