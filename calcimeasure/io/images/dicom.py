@@ -7,10 +7,8 @@ its pixels, checked, and only then is the one wanted frame decoded.
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -26,20 +24,18 @@ from pydicom.pixels import apply_color_lut
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
-from calcimeasure.errors import DamagedFile, TooLarge, UnsupportedFile
+from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.dicom_frame import Frame, Opened, read_frame
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.part10 import (
-    DEFLATED,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
-    Encoding,
-    data_set_start,
-    found_encoding,
+    check_encoding,
+    inflated,
     pixel_element,
 )
 from calcimeasure.io.images.polarity import polarity_of
@@ -54,7 +50,6 @@ _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 _DEFERRED = 4 * 1024**2
 # Share of the pixels beyond the ends of a value table that is worth a word.
 _FEW = 0.01
-_MOST_INFLATED = 512 * 1024**2
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
 _CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
@@ -119,8 +114,8 @@ def read_contents(path: Path) -> Contents:
 def _opened(path: Path) -> Iterator[Opened]:
     size = path.stat().st_size
     with path.open("rb") as file:
-        stream = _inflated(path.name, file)
-        warnings = _check_encoding(path.name, stream)
+        stream = inflated(path.name, file)
+        warnings = check_encoding(path.name, stream)
         dataset = dcmread(stream, stop_before_pixels=True, force=True, defer_size=_DEFERRED)
         at, order = stream.tell(), _byte_order(dataset)
         found = _element_at(stream, order)
@@ -130,44 +125,6 @@ def _opened(path: Path) -> Iterator[Opened]:
             raise DamagedFile(f"{path.name}: is not DICOM, or nothing of it is left")
         element = pixel_element(stream, at, order) if header.has_pixels else None
         yield Opened(path.name, stream, dataset, header, element, size, warnings)
-
-
-def _inflated(name: str, file: BinaryIO) -> BinaryIO:
-    """The file itself, or its deflated data set inflated within bounds: pydicom itself would inflate any bomb."""
-    stated = data_set_start(file)
-    file.seek(0)
-    if stated is None or stated[0] != DEFLATED:
-        return file
-    start = file.read(stated[1])
-    body = file.read()
-    if found_encoding(body[:8]) == Encoding(True, "little"):
-        raise DamagedFile(f"{name}: its transfer syntax says deflated, but its data set is not")
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    body = inflater.decompress(body, _MOST_INFLATED)
-    if inflater.unconsumed_tail:
-        raise TooLarge(f"{name}: its deflated data set is larger than {_MOST_INFLATED >> 20} MB")
-    # The same header naming the plain syntax, padded with the NULs that end a UID.
-    deflated, plain = DEFLATED.encode(), EXPLICIT_LITTLE.encode().ljust(len(DEFLATED), b"\0")
-    return io.BytesIO(start.replace(deflated, plain) + body)
-
-
-def _check_encoding(name: str, stream: BinaryIO) -> tuple[str, ...]:
-    """Nothing, a warning, or an error, where the data set is not written as the transfer syntax says.
-
-    Which elements name their representation is seen in them, so a wrong word about that is passed over; a wrong byte
-    order leaves in doubt how the pixels lie.
-    """
-    start = data_set_start(stream)
-    if start is None or not start[0]:
-        stream.seek(0)
-        return ()
-    stream.seek(start[1])
-    found, said = found_encoding(stream.read(8)), Encoding.of(start[0])
-    stream.seek(0)
-    if found is None or found.order != said.order:
-        what = "is not written so" if found is None else f"is {found}"
-        raise DamagedFile(f"{name}: its transfer syntax says {said}, but its data set {what}")
-    return () if found == said else (f"the transfer syntax says {said}, the data set is {found}: read as it is",)
 
 
 def _byte_order(dataset: Dataset) -> Literal["little", "big"]:

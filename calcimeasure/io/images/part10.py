@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zlib
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
+
+from calcimeasure.errors import DamagedFile, TooLarge
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -18,6 +22,7 @@ _VR = re.compile(rb"[A-Z]{2}")
 _SYNTAX = bytes.fromhex("02001000")
 # No data set of a picture begins above this group, and none of the first is longer.
 _HIGHEST_GROUP, _LONGEST = 0x0028, 1 << 20
+_MOST_INFLATED = 512 * 1024**2
 _UNDEFINED = 0xFFFFFFFF
 # A meta group has about ten elements; a stranger's may not keep us counting.
 _MOST_META = 100
@@ -99,3 +104,54 @@ def pixel_element(stream: BinaryIO, at: int, order: Literal["little", "big"]) ->
     length = int.from_bytes(head[8:12] if explicit else head[4:8], order)
     start, in_words = (12, head[4:6] == b"OW") if explicit else (8, True)
     return PixelElement(at + start, None if length == _UNDEFINED else length, in_words)
+
+
+def inflated(name: str, file: BinaryIO) -> BinaryIO:
+    """The file itself, or its deflated data set inflated within bounds: pydicom itself would inflate any bomb.
+
+    Raises
+    ------
+    DamagedFile
+        When it is not deflated.
+    TooLarge
+        When it is larger than 512 MB.
+    """
+    stated = data_set_start(file)
+    file.seek(0)
+    if stated is None or stated[0] != DEFLATED:
+        return file
+    start = file.read(stated[1])
+    body = file.read()
+    if found_encoding(body[:8]) == Encoding(True, "little"):
+        raise DamagedFile(f"{name}: its transfer syntax says deflated, but its data set is not")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = inflater.decompress(body, _MOST_INFLATED)
+    if inflater.unconsumed_tail:
+        raise TooLarge(f"{name}: its deflated data set is larger than {_MOST_INFLATED >> 20} MB")
+    # The same header naming the plain syntax, padded with the NULs that end a UID.
+    deflated, plain = DEFLATED.encode(), EXPLICIT_LITTLE.encode().ljust(len(DEFLATED), b"\0")
+    return io.BytesIO(start.replace(deflated, plain) + body)
+
+
+def check_encoding(name: str, stream: BinaryIO) -> tuple[str, ...]:
+    """Nothing, a warning, or an error, where the data set is not written as the transfer syntax says.
+
+    Which elements name their representation is seen in them, so a wrong word about that is passed over; a wrong byte
+    order leaves in doubt how the pixels lie.
+
+    Raises
+    ------
+    DamagedFile
+        For another byte order, or no data set at all.
+    """
+    start = data_set_start(stream)
+    if start is None or not start[0]:
+        stream.seek(0)
+        return ()
+    stream.seek(start[1])
+    found, said = found_encoding(stream.read(8)), Encoding.of(start[0])
+    stream.seek(0)
+    if found is None or found.order != said.order:
+        what = "is not written so" if found is None else f"is {found}"
+        raise DamagedFile(f"{name}: its transfer syntax says {said}, but its data set {what}")
+    return () if found == said else (f"the transfer syntax says {said}, the data set is {found}: read as it is",)
