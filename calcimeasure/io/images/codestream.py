@@ -30,6 +30,12 @@ def declared_family(frame: bytes) -> Family | None:
     return special.get(frame[found + 1], Family.JPEG)
 
 
+def declared_signed(frame: bytes) -> bool | None:
+    """Whether a JPEG 2000 frame says that its values are signed; `None` for any other."""
+    start = -1 if frame[:2] == _JPEG_START else frame.find(_J2K_START, 0, 4096)
+    return None if start < 0 or len(frame) < start + 43 else bool(frame[start + 42] & 0x80)
+
+
 def declared_size(frame: bytes) -> tuple[int, int, int] | None:
     """Rows, columns and bits of a JPEG, JPEG-LS or JPEG 2000 frame, or `None` when it is none of them."""
     if frame[:2] == _JPEG_START:

@@ -453,6 +453,8 @@ def _looked_up(opened: Opened, stored: Pixels) -> _Values:
     table = _modality_table(opened)
     outside = table.share_outside(stored)
     words = (f"{outside:.0%} of the pixels lie beyond the ends of its value table",) if outside > _FEW else ()
+    if opened.header.rescale_slope is not None:
+        words += ("it has a Modality LUT and a rescale: the table was applied",)
     found = table.looked_up(stored)
     return _Values(found, float(table.entries.min()), float(table.entries.max()), words)
 

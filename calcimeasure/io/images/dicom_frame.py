@@ -14,11 +14,11 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
-from calcimeasure.io.images.codestream import Family, declared_family, declared_size
+from calcimeasure.io.images.codestream import Family, declared_family, declared_signed, declared_size
 from calcimeasure.io.images.colour import is_grey
 from calcimeasure.io.images.dicom_header import GREY, Header
 from calcimeasure.io.images.part10 import EXPLICIT_BIG, NATIVE, PixelElement
-from calcimeasure.io.images.stored_words import Layout, check_reading, roughness, values_in
+from calcimeasure.io.images.stored_words import Layout, check_order, check_sign, roughness, values_in
 from calcimeasure.io.images.untrusted import check_size
 from calcimeasure.model.image import Pixels
 
@@ -44,6 +44,8 @@ _JPEG_EXTENDED, _RLE = _JPEG + "51", "1.2.840.10008.1.2.5"
 _RLE_BEST = 64
 # So much smoother must a colour picture be with its channels stored the other way before the header is called wrong.
 _SMOOTHER = 3.0
+# Or so much smoother, when the steps from channel to channel are alike up to this ratio.
+_A_LITTLE_SMOOTHER, _ALIKE = 1.05, 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ def _native(opened: Opened, frame: int) -> Frame:
     if header.samples == 3:
         _check_channels(opened, stored)
     array = _array(opened, stored, (frame - 1) % 8 if header.bits_allocated == 1 else 0)
-    if header.photometric in GREY and header.bits_allocated == 16:
-        check_reading(array, opened.name, signed=header.signed)
+    if header.photometric in GREY and header.bits_allocated != 1:
+        check_order(array, opened.name)
     found = _cut_out(opened, array, header.bits_allocated or 8)
     return replace(found, warnings=warnings + found.warnings)
 
@@ -139,12 +141,21 @@ def _check_length(opened: Opened, held: int, needed: int) -> tuple[str, ...]:
     if held < needed:
         raise DamagedFile(f"{opened.name}: is too short for the {rows} x {columns} pixels it declares")
     more = held - needed
-    if more >= max(needed // (rows or 1), 2):
+    if more >= max(needed // (rows or 1), 2) or _tail(opened, more).strip(b"\0"):
         raise DamagedFile(
             f"{opened.name}: holds {held} bytes of pixels, but its header declares {needed}: rows, columns, frames or "
             "bits are wrong"
         )
     return (f"{more} bytes follow its pixels: check the picture for a shift",) if more > needed % 2 else ()
+
+
+def _tail(opened: Opened, count: int) -> bytes:
+    """The last bytes of the pixels, without the one that may make them even."""
+    element = opened.element
+    if element is None or element.length is None or count < 2:
+        return b""
+    opened.stream.seek(element.at + element.length - count)
+    return opened.stream.read(count)
 
 
 def _check_channels(opened: Opened, stored: bytes) -> None:
@@ -156,10 +167,23 @@ def _check_channels(opened: Opened, stored: bytes) -> None:
     by_pixel = flat.reshape(header.rows or 0, header.columns or 0, 3)
     by_plane = np.moveaxis(flat.reshape(3, header.rows or 0, header.columns or 0), 0, -1)
     said, other = (by_plane, by_pixel) if header.planar else (by_pixel, by_plane)
-    rgb = header.photometric == "RGB"
-    smoother = said.shape[1] > 1 and _channel_roughness(other) * _SMOOTHER < _channel_roughness(said)
-    if smoother or (rgb and is_grey(other) and not is_grey(said)):
+    gain = _channel_roughness(said) / (_channel_roughness(other) or 1.0) if said.shape[1] > 1 else 0.0
+    rough = gain > _SMOOTHER or (gain > _A_LITTLE_SMOOTHER and not header.planar and _alike(flat))
+    if rough or (header.photometric == "RGB" and _more_grey(other, said)):
         raise DamagedFile(f"{opened.name}: its colours are not stored as its PlanarConfiguration says")
+
+
+def _alike(flat: Pixels) -> bool:
+    """Whether steps from red to green, green to blue and blue to the next red are alike, as within one plane."""
+    some = flat[: len(flat) // 3 * 3].astype(np.int16)
+    means = np.abs(np.diff(some))[: len(some) - 3].reshape(-1, 3).mean(axis=0)
+    return bool(0 < means.max() < _ALIKE * means.min())
+
+
+def _more_grey(other: Pixels, said: Pixels) -> bool:
+    """Whether a picture is grey in one order of its channels alone, or wholly without colour in one alone."""
+    wholly = [bool((order == order[..., :1]).all()) for order in (other, said)]
+    return (is_grey(other) and not is_grey(said)) or (wholly[0] and not wholly[1])
 
 
 def _channel_roughness(colour: Pixels) -> float:
@@ -186,7 +210,11 @@ def _compressed(opened: Opened, frame: int) -> Frame:
         return _run_length(opened, frame)
     stored = _fragments(opened, frame)
     bits = _check_declared(opened, stored)
-    return _of_depth(opened, _array(opened, stored), bits)
+    # Decoders believe the header's depth; theirs is the picture's own.
+    allocated = 8 if _DECODERS[syntax][1] is Family.JPEG else opened.header.bits_allocated
+    own = replace(opened.header, bits_stored=bits, bits_allocated=allocated)
+    found = _of_depth(opened, _array(replace(opened, header=own), stored), bits)
+    return replace(found, warnings=found.warnings + _sign_words(stored, signed=own.signed))
 
 
 def _run_length(opened: Opened, frame: int) -> Frame:
@@ -229,6 +257,12 @@ def _of_depth(opened: Opened, array: Pixels, bits: int) -> Frame:
         return _cut_out(opened, array, bits)
     words = () if stored == bits else (f"its compressed picture has {bits} bits, not the {stored} of its header",)
     return _frame(opened, array, Layout(bits, bits, signed=header.signed), words)
+
+
+def _sign_words(stored: bytes, *, signed: bool) -> tuple[str, ...]:
+    if declared_signed(stored) in (None, signed):
+        return ()
+    return ("its compressed picture and its header contradict each other on sign: the header was followed; check it",)
 
 
 def _syntax_name(syntax: str | None) -> str:
@@ -284,4 +318,7 @@ def _cut_out(opened: Opened, array: Pixels, word: int) -> Frame:
 def _frame(opened: Opened, array: Pixels, layout: Layout, warnings: tuple[str, ...]) -> Frame:
     if array.dtype.itemsize * 8 < layout.word or array.dtype.kind not in "iu":
         raise DamagedFile(f"{opened.name}: its decoded pixels are not the {layout.word} bits that its header declares")
-    return Frame(values_in(array, layout, opened.name), layout.stored, warnings)
+    values = values_in(array, layout, opened.name)
+    if opened.header.photometric in GREY:
+        check_sign(values, layout, opened.name)
+    return Frame(values, layout.stored, warnings)

@@ -9,15 +9,15 @@ import numpy as np
 from calcimeasure.errors import DamagedFile
 from calcimeasure.model.image import Mask, Pixels
 
-# Words that mark an end of the range; as neighbours they say nothing of a wrapped sign.
-_ENDS = (0x0000, 0x7FFF, 0x8000, 0xFFFF)
 # Fewer pixels than this show no roughness.
 _LEAST_PIXELS = 256
 _ROWS_LOOKED_AT = 256
 # So much smoother must the picture be with its bytes exchanged before the header is called wrong.
 _SMOOTHER = 4.0
-# Neighbours this far apart (of the 16-bit range) lie next to each other once the sign is taken the other way.
-_WRAP, _LEAST_WRAPS, _LEAST_WRAPPED_VALUES = 0.9, 10, 16
+# Neighbours this far apart (of the whole range) lie next to each other once the sign is taken the other way. An edge
+# of a shutter or a letter is as far, but one of its sides has one value.
+_WRAP, _LEAST_WRAPS, _LEAST_WRAPPED_VALUES, _LEAST_BITS = 0.9, 10, 8, 10
+_LESS_ROUGH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,34 +107,61 @@ def _signed(values: Pixels, layout: Layout) -> Pixels:
     return (values ^ sign) - sign
 
 
-def check_reading(words: Pixels, name: str, *, signed: bool) -> None:
-    """Nothing, or the reason why the bytes of a 16-bit picture cannot be what its header says.
+def check_order(words: Pixels, name: str) -> None:
+    """Nothing, or the reason why the bytes of an uncompressed picture cannot lie as its header says.
 
     Raises
     ------
     DamagedFile
-        When the picture is far smoother with the two bytes of each word exchanged, or when neighbours of many values
-        lie a whole range apart, as they do where a sign is taken for a high bit or the reverse.
+        When the picture is far smoother with the two bytes of each word exchanged, or with rows and columns exchanged.
     """
-    if words.dtype.itemsize != 2 or words.size < _LEAST_PIXELS or words.shape[1] < 2:
+    if words.size < _LEAST_PIXELS or min(words.shape) < 2:
         return
     some = words[:: max(1, words.shape[0] // _ROWS_LOOKED_AT)]
-    if roughness(some.byteswap()) * _SMOOTHER < roughness(some):
+    if words.dtype.itemsize == 2 and roughness(some.byteswap()) * _SMOOTHER < roughness(some):
         raise DamagedFile(f"{name}: its pixels are in the other byte order than its transfer syntax says")
-    if _wrapped(some.view("i2" if signed else "u2")):
-        said, other = ("signed", "unsigned") if signed else ("unsigned", "signed")
+    other = words.reshape(words.shape[::-1])
+    if roughness(_some_columns(other)) * _SMOOTHER < roughness(_some_columns(words)):
+        raise DamagedFile(f"{name}: its Rows and Columns are exchanged")
+
+
+def _some_columns(picture: Pixels) -> Pixels:
+    """Columns as rows: in a picture cut at the wrong width these are rough, not the rows."""
+    return picture[:, :: max(1, picture.shape[1] // _ROWS_LOOKED_AT)].T
+
+
+def check_sign(values: Pixels, layout: Layout, name: str) -> None:
+    """Nothing, or an error where a sign is taken for a high bit or the reverse.
+
+    Raises
+    ------
+    DamagedFile
+        When neighbours of many values lie a whole range apart.
+    """
+    if layout.stored < _LEAST_BITS or values.size < _LEAST_PIXELS or values.ndim != 2:
+        return
+    if _wrapped(values, layout.stored):
+        said, other = ("signed", "unsigned") if layout.signed else ("unsigned", "signed")
         raise DamagedFile(f"{name}: its pixels are {other} numbers, its PixelRepresentation says {said}")
 
 
 def roughness(picture: Pixels) -> float:
     """Mean step between neighbours in a row, in standard deviations of the picture; 0 for a flat one."""
     spread = float(picture.std())
-    return float(np.abs(np.diff(picture.astype(np.int64), axis=1)).mean()) / spread if spread else 0.0
+    return _mean_step(picture) / spread if spread else 0.0
 
 
-def _wrapped(picture: Pixels) -> bool:
-    left, right = (picture[:, edge].astype(np.int64) for edge in (slice(None, -1), slice(1, None)))
-    far = np.abs(left - right) > _WRAP * 2**16
-    for side in (left, right):
-        far &= ~np.isin(side & 0xFFFF, _ENDS)
-    return int(far.sum()) >= _LEAST_WRAPS and np.unique(np.maximum(left, right)[far]).size >= _LEAST_WRAPPED_VALUES
+def _mean_step(picture: Pixels) -> float:
+    return float(np.abs(np.diff(picture.astype(np.int64), axis=1)).mean())
+
+
+def _wrapped(values: Pixels, bits: int) -> bool:
+    some = values[:: max(1, values.shape[0] // _ROWS_LOOKED_AT)].astype(np.int64)
+    left, right = some[:, :-1], some[:, 1:]
+    far = np.abs(left - right) > _WRAP * 2**bits
+    ends = (np.maximum(left, right)[far], np.minimum(left, right)[far])
+    if int(far.sum()) < _LEAST_WRAPS or any(np.unique(end).size < _LEAST_WRAPPED_VALUES for end in ends):
+        return False
+    half = 1 << (bits - 1)
+    other = ((some + half) % (2 * half)) - (half if values.min() >= 0 else 0)
+    return _mean_step(other) * _LESS_ROUGH < _mean_step(some)
