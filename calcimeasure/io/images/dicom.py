@@ -452,7 +452,9 @@ def _looked_up(opened: Opened, stored: Pixels) -> _Values:
     # The ends of the table, not of its bit depth, are what the file can hold: tables of 10 bits are declared as 16.
     table = _modality_table(opened)
     outside = table.share_outside(stored)
-    words = (f"{outside:.0%} of the pixels lie beyond the ends of its value table",) if outside > _FEW else ()
+    words: tuple[str, ...] = (
+        (f"{outside:.0%} of the pixels lie beyond the ends of its value table",) if outside > _FEW else ()
+    )
     if opened.header.rescale_slope is not None:
         words += ("it has a Modality LUT and a rescale: the table was applied",)
     found = table.looked_up(stored)

@@ -126,7 +126,9 @@ def _native_bytes(opened: Opened, frame: int) -> tuple[bytes, tuple[str, ...]]:
     single = header.bits_allocated == 1
     first = (frame - 1) // 8 * 8 if single else frame - 1
     opened.stream.seek(element.at + first * each // 8)
-    return opened.stream.read(math.ceil(each * (frame - first) / 8)), warnings
+    count = math.ceil(each * (frame - first) / 8)
+    # Of exchanged bytes the last one lies behind the picture when their number is odd.
+    return opened.stream.read(count + count % 2 if _is_swapped(opened) else count), warnings
 
 
 def _frame_bits(header: Header) -> int:
@@ -161,7 +163,7 @@ def _tail(opened: Opened, count: int) -> bytes:
 def _check_channels(opened: Opened, stored: bytes) -> None:
     """Colour stored plane by plane, or pixel by pixel, as PlanarConfiguration says."""
     header = opened.header
-    if header.bits_allocated != 8 or header.photometric == "YBR_FULL_422":
+    if header.bits_allocated != 8 or header.photometric == "YBR_FULL_422" or _is_swapped(opened):
         return
     flat = np.frombuffer(stored, np.uint8)
     by_pixel = flat.reshape(header.rows or 0, header.columns or 0, 3)
@@ -226,7 +228,7 @@ def _run_length(opened: Opened, frame: int) -> Frame:
 
 def _fragments(opened: Opened, frame: int) -> bytes:
     opened.stream.seek(opened.element.at if opened.element else 0)
-    return get_frame(opened.stream, frame - 1, number_of_frames=opened.header.frames)
+    return bytes(get_frame(opened.stream, frame - 1, number_of_frames=opened.header.frames))
 
 
 def _check_declared(opened: Opened, stored: bytes) -> int:
@@ -296,7 +298,7 @@ def _array(opened: Opened, stored: bytes, index: int = 0) -> Pixels:
     )
     if array.ndim not in (2, 3):
         raise UnsupportedFile(f"{opened.name}: has {array.ndim} dimensions; only single planes are read")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
 def _is_swapped(opened: Opened) -> bool:

@@ -78,7 +78,7 @@ def found_encoding(start: bytes) -> Encoding | None:
 
     The group number of a first element is small: read in the wrong byte order it is large.
     """
-    little, big = (int.from_bytes(start[:2], order) for order in ("little", "big"))  # type: ignore[arg-type]
+    little, big = (int.from_bytes(start[:2], order) for order in ("little", "big"))
     order: Literal["little", "big"] = "little" if little < big else "big"
     if len(start) < 8 or min(little, big) > _HIGHEST_GROUP:
         return None
