@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from dicom_scenes import CAPTURE, STORAGE, STORED, XA, film
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -20,34 +21,6 @@ from calcimeasure.io.images.picture import picture_in
 from calcimeasure.io.images.read import describe, read_image
 from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Image, Kind, Meaning, Polarity, Spacing, SpacingOrigin
-
-STORAGE = "1.2.840.10008.5.1.4.1.1."
-CR, DX, DX_RAW, XA, CAPTURE = (UID(STORAGE + tail) for tail in ("1", "1.1", "1.1.1", "12.1", "7"))
-# Four rows, five columns: stored values 0 to 19, in 12 of 16 bits.
-STORED = np.arange(20, dtype=np.uint16).reshape(4, 5)
-
-
-def film(path: Path, stored: np.ndarray = STORED, syntax: UID = ExplicitVRLittleEndian, **facts: Any) -> Path:
-    """A CR film of these stored values; facts are DICOM keywords."""
-    ds = Dataset()
-    ds.SOPClassUID, ds.SOPInstanceUID = facts.pop("SOPClassUID", CR), "1.2.3"
-    ds.Modality = "CR"
-    ds.Rows, ds.Columns = stored.shape[-2:] if stored.ndim < 4 else stored.shape[1:3]
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
-    ds.SamplesPerPixel, ds.PixelRepresentation = 1, int(stored.dtype.kind == "i")
-    ds.PhotometricInterpretation = "MONOCHROME2"
-    if stored.ndim == 3:
-        ds.NumberOfFrames = len(stored)
-    ds.PixelData = facts.pop("PixelData", stored.tobytes())
-    for keyword, value in facts.items():
-        setattr(ds, keyword, value)
-    ds["PixelData"].VR = "OW"
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, "1.2.3"
-    ds.file_meta.TransferSyntaxUID = syntax
-    ds["PixelData"].is_undefined_length = syntax.is_compressed and not syntax.is_deflated
-    ds.save_as(path, enforce_file_format=True)
-    return path
 
 
 def read(tmp_path: Path, stored: np.ndarray = STORED, **facts: Any) -> Image:
@@ -399,7 +372,7 @@ def test_a_tiff_header_in_the_preamble_does_not_hide_dicom(tmp_path: Path) -> No
 
 
 def test_deflated_is_read_and_its_bomb_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calcimeasure.io.images.dicom._MOST_INFLATED", 1 << 20)
+    monkeypatch.setattr("calcimeasure.io.images.part10._MOST_INFLATED", 1 << 20)
     path = film(tmp_path / "film.dcm", syntax=DeflatedExplicitVRLittleEndian)
     np.testing.assert_array_equal(read_image(path).pixels, STORED)
     whole = path.read_bytes()

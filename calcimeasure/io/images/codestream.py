@@ -1,8 +1,9 @@
-"""What a compressed picture says in its own header, read without decoding it, and whether that can be true."""
+"""What a compressed picture says of itself, read from its header without decoding it, and whether that can be true."""
 
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 from typing import NamedTuple
 
 from calcimeasure.errors import DamagedFile
@@ -19,6 +20,23 @@ _PIXELS_A_BYTE = 512
 _JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
+class Family(StrEnum):
+    """What a frame is compressed with."""
+
+    JPEG = "JPEG"
+    JPEG_LOSSLESS = "lossless JPEG"
+    JPEG_LS = "JPEG-LS"
+    JPEG_2000 = "JPEG 2000"
+
+
+_SPECIAL = {
+    0xC3: Family.JPEG_LOSSLESS,
+    0xC7: Family.JPEG_LOSSLESS,
+    0xCB: Family.JPEG_LOSSLESS,
+    0xF7: Family.JPEG_LS,
+}
+
+
 class Declared(NamedTuple):
     """Rows, columns, bits and samples that a codestream declares; bits and samples are 0 where nobody asks."""
 
@@ -26,6 +44,20 @@ class Declared(NamedTuple):
     columns: int
     bits: int = 0
     samples: int = 0
+
+
+def declared_family(frame: bytes) -> Family | None:
+    """The family of a frame, or `None` when it is none of them."""
+    if frame[:2] != _JPEG_START:
+        return Family.JPEG_2000 if _j2k_size(_j2k_stream(frame)) else None
+    found = _frame_header(frame)
+    return _SPECIAL.get(found[0], Family.JPEG) if found else None
+
+
+def declared_signed(frame: bytes) -> bool | None:
+    """Whether a JPEG 2000 frame says that its values are signed; `None` for any other."""
+    stream = _j2k_stream(frame)
+    return bool(stream[42] & 0x80) if _j2k_size(stream) else None
 
 
 def declared_size(frame: bytes) -> Declared | None:
@@ -39,7 +71,7 @@ def declared_size(frame: bytes) -> Declared | None:
         return _webp_size(frame)
     if frame[:2] == _JXL_START or frame[:8] == _JXL_BOXES:
         return _jxl_size(frame if frame[:2] == _JXL_START else _boxed(frame, b"jxlc"))
-    return _j2k_size(_boxed(frame, b"jp2c") if frame[:8] == _JP2_BOXES else frame)
+    return _j2k_size(_j2k_stream(frame))
 
 
 def check_jpeg(name: str, frame: bytes) -> None:
@@ -78,6 +110,10 @@ def _frame_header(frame: bytes) -> tuple[int, Declared] | None:
             return marker, Declared(rows, columns, bits, samples)
         at += 1 if marker == 0xFF else 2 + max(length, 2)
     return None
+
+
+def _j2k_stream(frame: bytes) -> bytes:
+    return _boxed(frame, b"jp2c") if frame[:8] == _JP2_BOXES else frame
 
 
 def _j2k_size(frame: bytes) -> Declared | None:

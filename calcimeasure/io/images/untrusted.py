@@ -129,7 +129,8 @@ def check_packing(name: str, shape: tuple[int, ...], bytes_each: int, size: int)
     """
     unpacked = math.prod(shape) * bytes_each
     if unpacked > _LARGE and unpacked > size * _MOST_UNPACKED:
-        raise DamagedFile(f"{name}: declares {shape[0]} x {shape[1]} pixels in {size} bytes: no film or photo is so empty")
+        rows, columns = shape[:2]
+        raise DamagedFile(f"{name}: declares {rows} x {columns} pixels in {size} bytes: no film or photo is so empty")
 
 
 @contextmanager
