@@ -317,6 +317,12 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
     return str(facts["error"])
 
 
+def _disclosed(image: Any) -> dict[str, Any]:
+    """How the picture was taken, without the digests that only tell two films apart."""
+    hidden = ("device", "processing", "undisclosed")
+    return {name: told for name, told in asdict(image.acquisition).items() if told is not None and name not in hidden}
+
+
 def _image_facts(image: Any) -> dict[str, Any]:
     from calcimeasure.io.results.tables import spacing_cells
 
@@ -329,6 +335,6 @@ def _image_facts(image: Any) -> dict[str, Any]:
         "polarity": image.polarity.value,
         "decided": image.decided,
         **spacing_cells(image.spacing),
-        **{name: value for name, value in asdict(image.acquisition).items() if value is not None},
+        **_disclosed(image),
         "warnings": list(image.warnings),
     }

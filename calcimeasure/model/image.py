@@ -147,7 +147,10 @@ class Spacing:
 class Acquisition:
     """How the picture was taken, as far as the file says; kept to judge whether two visits compare.
 
-    Every field is `None` when the file does not say. Nothing here identifies a patient.
+    Every field is `None` when the file does not say, or says it in words that the standard does not know. Nothing here
+    identifies a patient. `device` and `processing` are digests, for they are compared between visits and never shown;
+    `undisclosed` has those of modality, view and site where they are stated in other words. They are equal where two
+    files read by one process say the same; another process makes others.
     """
 
     modality: str | None = None
@@ -155,8 +158,6 @@ class Acquisition:
     view: str | None = None
     body_part: str | None = None
     kvp: float | None = None
-    device: str | None = None
-    processing: str | None = None
     lossy: bool | None = None
     photometric: str | None = None
     intent: str | None = None
@@ -167,6 +168,13 @@ class Acquisition:
     bits: int | None = None
     exposure_index: float | None = None
     source_distance_mm: float | None = None
+    device: str | None = None
+    processing: str | None = None
+    undisclosed: tuple[tuple[str, str], ...] = ()
+
+    def mark_of(self, fact: str) -> str | None:
+        """The digest of a fact that is compared and never shown; `None` when the file does not state it."""
+        return {"device": self.device, "processing": self.processing, **dict(self.undisclosed)}.get(fact)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,9 +6,9 @@ its pixels, checked, and only then is the one wanted frame decoded.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Literal
@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_color_lut
 from pydicom.sequence import Sequence
-from pydicom.uid import UID
+from pydicom.uid import UID, UID_dictionary
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
@@ -39,6 +39,7 @@ from calcimeasure.io.images.part10 import (
 )
 from calcimeasure.io.images.polarity import polarity_of
 from calcimeasure.io.images.spacing import Stated, chosen_spacing, stated_spacing
+from calcimeasure.io.images.terms import TERMS, digest
 from calcimeasure.io.images.untrusted import Request, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
@@ -49,7 +50,6 @@ _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 _FEW = 0.01
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
-_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
 _PYDICOM_ERRORS = (InvalidDicomError, BytesLengthException)
 # What pydicom raises while it turns a stored element into a value.
 _BAD_ELEMENT = (
@@ -200,25 +200,35 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
         view=get.code("ViewPosition"),
         body_part=get.code("BodyPartExamined"),
         kvp=get.positive("KVP"),
-        device=" ".join(filter(None, (get.text("Manufacturer"), get.text("ManufacturerModelName")))) or None,
-        processing=_processing(get),
         lossy=_lossy(get.text("LossyImageCompression"), syntax),
         photometric=get.code("PhotometricInterpretation"),
         intent=get.code("PresentationIntentType"),
         intensity_relationship=get.code("PixelIntensityRelationship"),
-        transfer_syntax=str(syntax) if syntax else None,
+        transfer_syntax=str(syntax) if syntax in UID_dictionary else None,
         frames=max(get.integer("NumberOfFrames") or 1, 1),
         bits=get.integer("BitsStored"),
         exposure_index=get.positive("ExposureIndex"),
         source_distance_mm=get.positive("DistanceSourceToDetector"),
+        device=_mark(get, "Manufacturer", "ManufacturerModelName"),
+        processing=_mark(get, "AcquisitionDeviceProcessingCode", "AcquisitionDeviceProcessingDescription"),
+        undisclosed=tuple(_undisclosed(get)),
     )
 
 
-def _processing(get: _Reader) -> str | None:
-    # The description is free text that may hold anything, a name too: a short hash tells two visits apart as well.
-    code, description = get.text("AcquisitionDeviceProcessingCode"), get.text("AcquisitionDeviceProcessingDescription")
-    mark = hashlib.sha256(description.encode()).hexdigest()[:8] if description else None
-    return "/".join(filter(None, (code, mark))) or None
+#: Facts that are shown in words of the standard, and compared when they are stated in others.
+_IN_TERMS = {"modality": "Modality", "view": "ViewPosition", "site": "BodyPartExamined"}
+
+
+def _undisclosed(get: _Reader) -> Iterator[tuple[str, str]]:
+    for fact, keyword in _IN_TERMS.items():
+        if get.code(keyword) is None and (mark := _mark(get, keyword)):
+            yield fact, mark
+
+
+def _mark(get: _Reader, *keywords: str) -> str | None:
+    """A digest of what the header says in these elements, `None` when it says nothing."""
+    told = [get.text(keyword) or "" for keyword in keywords]
+    return digest("/".join(told)) if any(told) else None
 
 
 def _lossy(flag: str | None, syntax: UID | None) -> bool | None:
@@ -340,8 +350,9 @@ class _Reader:
         return printable[:64] or None
 
     def code(self, keyword: str) -> str | None:
-        text = self.text(keyword)
-        return text.upper() if text and _CODE.fullmatch(text.upper()) else None
+        """The term that the standard knows for this element; any other word is `None`, and so never repeated."""
+        text = (self.text(keyword) or "").upper()
+        return text if text in TERMS[keyword] else None
 
     def codes(self, keyword: str) -> tuple[str, ...]:
         value = self.raw(keyword)

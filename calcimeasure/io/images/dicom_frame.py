@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID
+from pydicom.uid import UID, UID_dictionary
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.codestream import Family, check_jpeg, declared_family, declared_signed, declared_size
@@ -272,8 +272,8 @@ def _sign_words(stored: bytes, *, signed: bool) -> tuple[str, ...]:
 
 
 def _syntax_name(syntax: str | None) -> str:
-    name = UID(syntax or "").name
-    return f"{name} ({syntax})" if name != syntax else f"{syntax or 'unknown'}"
+    """Its name and number; one that the standard does not know could be anything, and is not repeated."""
+    return f"{UID(syntax).name} ({syntax})" if syntax in UID_dictionary else "of an unknown kind"
 
 
 # ---------------------------------------------------------------------------------------------------- decoding
