@@ -287,16 +287,16 @@ def test_a_frame_is_named_counted_from_one(tmp_path: Path) -> None:
 
 
 SECRETS = {
-    "PatientName": "Doe^Jane",
+    "PatientName": "Quux^Jane",
     "PatientID": "4711",
     "InstitutionName": "St Elsewhere",
     "StationName": "ROOM3",
-    "Manufacturer": "Doe Ltd",
+    "Manufacturer": "Quux Ltd",
     "ManufacturerModelName": "Jane 3000",
-    "AcquisitionDeviceProcessingCode": "JANE_DOE",
-    "AcquisitionDeviceProcessingDescription": "hand of Jane Doe",
+    "AcquisitionDeviceProcessingCode": "JANE_QUUX",
+    "AcquisitionDeviceProcessingDescription": "hand of Jane Quux",
 }
-OWN_WORDS = {"Modality": "JANE", "ViewPosition": "DOE_JANE", "BodyPartExamined": "HAND OF DOE"}
+OWN_WORDS = {"Modality": "JANE", "ViewPosition": "QUUX_JANE", "BodyPartExamined": "HAND OF QUUX"}
 
 
 def test_facts_for_comparing_visits_are_kept_and_nobody_is_named(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_facts_for_comparing_visits_are_kept_and_nobody_is_named(tmp_path: Path)
 
 @pytest.mark.parametrize("keyword", [*SECRETS, *OWN_WORDS])
 def test_whatever_a_header_says_in_its_own_words_is_not_repeated(tmp_path: Path, keyword: str) -> None:
-    image = read(tmp_path, **{**SECRETS, **OWN_WORDS, keyword: "Jane Doe 4711"})
+    image = read(tmp_path, **{**SECRETS, **OWN_WORDS, keyword: "JANE QUUX 4711"})
     assert_nobody_is_named(f"{image.acquisition}{image.decided}{image.warnings}{image!r}")
 
 
@@ -330,7 +330,7 @@ def test_whatever_a_header_says_in_its_own_words_is_not_repeated(tmp_path: Path,
 def test_what_is_not_repeated_still_tells_two_films_apart(tmp_path: Path, keyword: str, fact: str) -> None:
     one, same, other = (
         read(tmp_path, **{**SECRETS, **OWN_WORDS, keyword: told}).acquisition.mark_of(fact)
-        for told in ("THIS ONE", "this  one", "ANOTHER")
+        for told in ("THIS ONE", "THIS  ONE", "ANOTHER")
     )
     assert one is not None
     assert one == same != other
@@ -339,11 +339,11 @@ def test_what_is_not_repeated_still_tells_two_films_apart(tmp_path: Path, keywor
 @pytest.mark.parametrize(
     "facts",
     [
-        {"PhotometricInterpretation": "JANE DOE"},
-        {"SamplesPerPixel": 3, "PhotometricInterpretation": "JANE DOE"},
-        {"PixelIntensityRelationship": "DOE", "PresentationIntentType": "FOR PROCESSING"},
-        {"PresentationLUTShape": "DOE"},
-        {"RescaleType": "DOE"},
+        {"PhotometricInterpretation": "JANE QUUX"},
+        {"SamplesPerPixel": 3, "PhotometricInterpretation": "JANE QUUX"},
+        {"PixelIntensityRelationship": "QUUX", "PresentationIntentType": "FOR PROCESSING"},
+        {"PresentationLUTShape": "QUUX"},
+        {"RescaleType": "QUUX"},
     ],
 )
 def test_no_message_repeats_a_header(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -365,7 +365,7 @@ def test_a_transfer_syntax_that_nobody_knows_is_not_repeated(tmp_path: Path) -> 
 
 
 def assert_nobody_is_named(told: str) -> None:
-    for secret in ("doe", "jane", "4711", "elsewhere", "room3"):
+    for secret in ("quux", "jane", "4711", "elsewhere", "room3"):
         assert secret not in told.lower()
 
 
