@@ -24,6 +24,7 @@ from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import check_size, guarded
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
+from calcimeasure.report.plain_text import plain
 
 SUFFIX = ".labels.tif"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
@@ -148,7 +149,7 @@ def find_region(folder: Path, name: str) -> Path:
     for suffix in _REGION_SUFFIXES:
         if (path := folder / f"{name}{suffix}").is_file():
             return path
-    raise MaskError(f"no region of interest for {name}: add {name}.region.tif to the regions folder")
+    raise MaskError(f"no region of interest for {plain(name)}: add {plain(name)}.region.tif to the regions folder")
 
 
 def read_region(path: Path, shape: tuple[int, int]) -> Mask:
@@ -159,7 +160,7 @@ def read_region(path: Path, shape: tuple[int, int]) -> Mask:
 def _stored(path: Path, shape: tuple[int, int] | None) -> Stored:
     """The pixels of a mask file, decoded as every stranger's file is: in a process of its own."""
     if not path.is_file():
-        raise MaskError(f"there is no mask {path.name}: make one, or leave --masks out to segment")
+        raise MaskError(f"there is no mask {plain(path.name)}: make one, or leave --masks out to segment")
     try:
         stored: Stored = decoded(FileBytes.of(path), Question("labels", Fit(shape), Stored))
     except ReadError as error:
