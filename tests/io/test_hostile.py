@@ -209,7 +209,8 @@ def test_a_forked_process_reads_by_its_own(tmp_path: Path) -> None:
 def test_no_process_outlives_the_one_that_asks(tmp_path: Path) -> None:
     script = (
         "import os, sys; from calcimeasure import read_image; from calcimeasure.io.images import decoder\n"
-        "read_image(sys.argv[1]); print(decoder._decoder(os.getpid())._process.pid, flush=True)\nos.kill(os.getpid(), 9)"
+        "read_image(sys.argv[1]); print(decoder._decoder(os.getpid())._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)"
     )
     path = written(tmp_path, "film.png", small_png())
     told = subprocess.run([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True, timeout=60)
