@@ -127,6 +127,10 @@ class Spacing:
         """Spacing whose relative errors are independent and known one by one."""
         return cls(row_mm, column_mm, origin, math.hypot(*errors.values()), tuple(errors.items()))
 
+    def shaped(self, aspect: float) -> Spacing:
+        """The same width of a pixel, as tall as `aspect` (height over width) says; one that is not square stays."""
+        return self if self.row_mm != self.column_mm else replace(self, row_mm=self.column_mm * aspect)
+
     @property
     def pixel_mm2(self) -> float:
         """Area of one pixel, in mm2."""
@@ -147,7 +151,8 @@ class Spacing:
 class Acquisition:
     """How the picture was taken, as far as the file says; kept to judge whether two visits compare.
 
-    Every field is `None` when the file does not say. Nothing here identifies a patient.
+    Every field is `None` when the file does not say. Nothing here identifies a patient. `pixel_aspect` is the height
+    of a pixel of the upright picture over its width, `None` for square ones.
     """
 
     modality: str | None = None
@@ -167,6 +172,7 @@ class Acquisition:
     bits: int | None = None
     exposure_index: float | None = None
     source_distance_mm: float | None = None
+    pixel_aspect: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,6 +233,11 @@ class Image:
             f"<Image {self.kind} {rows}x{columns} {self.pixels.dtype} meaning={self.meaning} "
             f"polarity={self.polarity} spacing={self.spacing!r}>"
         )
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width, as the file says; 1 when it says nothing."""
+        return self.acquisition.pixel_aspect or 1.0
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from PIL import UnidentifiedImageError
 from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.dicom_header import chosen_frame
 from calcimeasure.io.images.orient import upright
+from calcimeasure.io.images.spacing import aspect_of
 from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.untrusted import Request, check_size, guarded
 from calcimeasure.model.image import Mask, Pixels
@@ -60,6 +61,8 @@ class Raster:
         Page read and how many there are, `None` for one.
     warnings : tuple of str
         What was met on the way.
+    aspect : float or None
+        Height of an upright pixel over its width, where the two resolutions differ; `None` for square ones.
     """
 
     array: Pixels
@@ -70,6 +73,7 @@ class Raster:
     frame: int | None = None
     frames: int | None = None
     warnings: tuple[str, ...] = ()
+    aspect: float | None = None
 
 
 def read_raster(path: Path, form: str, request: Request) -> Raster:
@@ -106,6 +110,7 @@ def _read_with_pil(path: Path, form: str, request: Request) -> Raster:
         columns, rows = image.size
         check_size(path.name, (rows, columns, len(image.getbands())), 1, request.max_megapixels)
         orientation, doubts = _orientation(image)
+        aspect = _aspect(image.info.get("dpi"), orientation)
         array, alpha, bits = _deep_png(path) or _samples(image)
     valid, more = _opaque(alpha)
     return Raster(
@@ -114,7 +119,16 @@ def _read_with_pil(path: Path, form: str, request: Request) -> Raster:
         valid=None if valid is None else upright(valid, orientation),
         lossy=True if form in ("jpeg", "heic") else None,
         warnings=doubts + more,
+        aspect=aspect,
     )
+
+
+def _aspect(resolution: Any, orientation: int) -> float | None:
+    """Height of an upright pixel over its width, from pixels per length across and down."""
+    if not isinstance(resolution, tuple) or len(resolution) != 2 or None in resolution:
+        return None
+    sides = (float(resolution[0]), float(resolution[1]))
+    return aspect_of(sides[::-1] if orientation in (5, 6, 7, 8) else sides)
 
 
 @contextmanager
@@ -203,9 +217,22 @@ def _read_tiff(path: Path, request: Request) -> Raster:
     orientation = int(_tag(page, "Orientation", 1))
     valid = None if raster.valid is None else upright(raster.valid, orientation)
     array = upright(raster.array, orientation)
-    return Raster(
-        array, raster.bits, valid, raster.white_is_zero, _is_lossy(page), several and frame, several, raster.warnings
+    resolution = tuple(_resolution(page, axis) for axis in "XY")
+    return replace(
+        raster,
+        array=array,
+        valid=valid,
+        lossy=_is_lossy(page),
+        frame=several and frame,
+        frames=several,
+        aspect=_aspect(resolution, orientation),
     )
+
+
+def _resolution(page: Any, axis: str) -> float | None:
+    tag = page.tags.get(f"{axis}Resolution")
+    count, of = tag.value if tag is not None and isinstance(tag.value, tuple) and len(tag.value) == 2 else (0, 0)
+    return count / of if count and of else None
 
 
 def _decoded(path: Path, page: Any, frame: int) -> Raster:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
-from calcimeasure.io.images.content import START, by_content, identify, is_candidate
+from calcimeasure.io.images.content import START, by_content, identify, is_candidate, is_outline
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.untrusted import Request, check_file, read_start
 from calcimeasure.model.image import Image, Kind, Spacing
 
-__all__ = ["Contents", "describe", "identify", "is_candidate", "read_image"]
+__all__ = ["Contents", "describe", "identify", "is_candidate", "is_outline", "read_image"]
 
 _UNREAD = {"gif": "GIF", "webp": "WebP", "jpeg2000": "JPEG 2000"}
 
@@ -53,6 +53,8 @@ def read_image(
     """
     path, request = Path(path), Request.of(kind, spacing, frame, max_megapixels)
     check_file(path)
+    if is_outline(path):
+        raise UnsupportedFile(f"{path.name}: is a mask or a region of interest by its name, not a film")
     if request.kind is Kind.VOLUME:
         raise UnsupportedFile(f"{path.name}: volumes (CT, MR) are not supported yet")
     form = _format(path)

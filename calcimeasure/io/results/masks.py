@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -11,19 +12,21 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import Image as PillowImage
 
 from calcimeasure.errors import MaskError
 from calcimeasure.io.files import write_whole
+from calcimeasure.io.results.mask_pixels import check_surround, inside_of, parts_of, read_pixels
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
 
 SUFFIX = ".labels.tif"
+_WRITER = "calcimeasure"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
 #: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
 _PASSED_OVER = re.compile(r'<M K="passed-over">([0-9.e+-]{1,30})</M>')
 _DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
+_MASK_SUFFIXES = (SUFFIX, ".labels.tiff", ".labels.png", ".tif", ".tiff", ".png")
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -42,7 +45,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
         photometric="minisblack",
         metadata=None,
         description=_ome_xml(array, spacing, labels),
-        software="calcimeasure",
+        software=_WRITER,
         resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
         resolutionunit="CENTIMETER" if spacing else None,
     )
@@ -89,6 +92,7 @@ def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
 def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
 
+    A mask of single bits, or of 0 and the highest value, has no numbers: it is split into its connected parts.
     A deposit that another program has changed since we wrote the file is a person's: it has no doubt any more.
 
     Raises
@@ -96,16 +100,40 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     MaskError
         When the file is missing, no label image, or not `shape` pixels large.
     """
-    array = _read_array(path, shape)
-    if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
-        raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
+    pixels = read_pixels(path, shape)
+    check_surround(path.name, pixels.numbers)
+    array, warnings = pixels.numbers, pixels.warnings
+    if pixels.binary and array.any():
+        array = parts_of(array)
+        warnings = (*warnings, f"the mask has no numbers, only outside and inside: split into its {array.max()} parts")
     told = _annotation_in(path)
-    return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(told, array), _passed_over_in(told))
+    if not pixels.binary and not _is_ours(path) and (parts := _parts_of_the_only(array)) > 1:
+        warnings = (*warnings, f"the mask has one number for {parts} parts: they count as one deposit")
+    doubts = _doubts_in(told, array)
+    return Labels(array, (f"read from {path.name}",), doubts, _passed_over_in(told), warnings)
+
+
+def _parts_of_the_only(array: npt.NDArray[np.int32]) -> int:
+    """How many parts the one number of a mask has; 0 when it has several numbers or none."""
+    return int(parts_of(array).max()) if len(np.unique(array[array > 0])) == 1 else 0
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether we wrote the file, or another program that kept our name in it."""
+    if _is_png(path):
+        return False
+    with tifffile.TiffFile(path) as tiff:
+        return bool(tiff.pages[0].aspage().software.startswith(_WRITER))
+
+
+def _is_png(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x89PNG"
 
 
 def _annotation_in(path: Path) -> str:
     """What the file tells of doubts; empty when it tells nothing."""
-    if path.suffix.lower() == ".png":
+    if _is_png(path):
         return ""
     with tifffile.TiffFile(path) as tiff:
         return str(tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')[2])
@@ -137,46 +165,43 @@ def _doubt(rim: str, stray: str) -> Doubt | None:
     return doubt if doubt.possible else None
 
 
-def find_region(folder: Path, name: str) -> Path:
+def find_mask(folder: Path, name: str, film: Path) -> Path:
+    """The mask of an image: NAME.labels.tif, or where that is missing another of its forms, but never the film itself.
+
+    NAME.labels.tif when there is none, so that its reader says what is missing.
+    """
+    return next(_others(folder, name, film, _MASK_SUFFIXES), folder / f"{name}{SUFFIX}")
+
+
+def find_region(folder: Path, name: str, film: Path | None = None) -> Path:
     """The region-of-interest file of an image: NAME.region.tif, NAME.labels.tif, NAME.region.png, NAME.tif or NAME.png.
+
+    The film itself is never its region.
 
     Raises
     ------
     MaskError
         When none is there.
     """
-    for suffix in _REGION_SUFFIXES:
-        if (path := folder / f"{name}{suffix}").is_file():
-            return path
+    for path in _others(folder, name, film, _REGION_SUFFIXES):
+        return path
     raise MaskError(f"no region of interest for {name}: add {name}.region.tif to the regions folder")
 
 
+def _others(folder: Path, name: str, film: Path | None, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The files of that name that are there, without the film."""
+    for suffix in suffixes:
+        path = folder / f"{name}{suffix}"
+        if path.is_file() and (film is None or path.resolve() != film.resolve()):
+            yield path
+
+
 def read_region(path: Path, shape: tuple[int, int]) -> Mask:
-    """True inside the region of interest: every pixel of the file that is not 0."""
-    return np.asarray(_read_array(path, shape) != 0, bool)
+    """True inside the region of interest: every pixel of the file that is not 0.
 
-
-def _read_array(path: Path, shape: tuple[int, int] | None) -> npt.NDArray[Any]:
-    """The pixels of a mask file; its declared size is checked before anything is decoded."""
-    if not path.is_file():
-        raise MaskError(f"there is no mask {path.name}: make one, or leave --masks out to segment")
-    try:
-        declared, decode = _opened(path)
-        if shape is not None and declared != shape:
-            raise MaskError(f"{path.name} is {declared} pixels and its image {shape}: use the mask made for this image")
-        return np.asarray(decode())
-    except (OSError, ValueError, SyntaxError, tifffile.TiffFileError, KeyError, IndexError) as error:
-        raise MaskError(f"{path.name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
-
-
-def _opened(path: Path) -> tuple[tuple[int, ...], Any]:
-    if path.suffix.lower() == ".png":
-        with PillowImage.open(path) as picture:
-            return picture.size[::-1], lambda: _decoded(path)
-    with tifffile.TiffFile(path) as tiff:
-        return tuple(tiff.pages[0].shape), lambda: tifffile.imread(path, key=0)
-
-
-def _decoded(path: Path) -> npt.NDArray[Any]:
-    with PillowImage.open(path) as picture:
-        return np.asarray(picture)
+    Raises
+    ------
+    MaskError
+        When the file is missing, not `shape` pixels large, empty, or a picture.
+    """
+    return inside_of(path.name, read_pixels(path, shape))
