@@ -198,8 +198,8 @@ def _whole(name: str, grey: Array) -> npt.NDArray[np.int32]:
         raise MaskError(f"{name} holds {grey.dtype} values: a label image holds whole numbers from 0 up")
     if grey.dtype.kind == "f" and not (np.isfinite(grey).all() and (grey == np.floor(grey)).all()):
         raise MaskError(f"{name} holds fractions: a label image holds whole numbers from 0 up")
-    if grey.min(initial=0) < 0 or grey.max(initial=0) >= _MOST:
-        low, high = grey.min(), grey.max()
+    low, high = (int(grey.min()), int(grey.max())) if grey.size else (0, 0)
+    if low < 0 or high >= _MOST:
         raise MaskError(f"{name} holds numbers from {low} to {high}: a label image holds them from 0 up to {_MOST - 1}")
     return grey.astype(np.int32)
 
