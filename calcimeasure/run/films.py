@@ -27,7 +27,7 @@ from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.io.images.file_bytes import check_file
-from calcimeasure.io.results.masks import SUFFIX, find_region, read_labels, read_region, write_labels
+from calcimeasure.io.results.masks import SUFFIX, find_mask, find_region, read_labels, read_region, write_labels
 from calcimeasure.io.results.record import Record
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest
@@ -97,8 +97,8 @@ class Job:
 
     def mask_of(self, item: Input) -> Path | None:
         """The label image that the user wants measured; `None` is to segment."""
-        folder = self.masks / f"{item.name}{SUFFIX}" if self.masks else None
-        return self.mask_files.get(item.image, folder)
+        found = find_mask(self.masks, item.name, item.path) if self.masks else None
+        return self.mask_files.get(item.image, found)
 
 
 def _by_image(table: Mapping[str, float], image: str, otherwise: float | None) -> float | None:
@@ -246,7 +246,7 @@ def analysis_of(item: Input, job: Job) -> Analysis:
     from calcimeasure.recipe import analyse, analyse_mask
 
     image, mask = read_film(item, job), job.mask_of(item)
-    region = read_region(find_region(job.regions, item.name), image.shape) if job.regions else None
+    region = read_region(find_region(job.regions, item.name, item.path), image.shape) if job.regions else None
     if mask is None:
         return analyse(image, job.recipe, region=region)
     return analyse_mask(image, read_labels(mask, image.shape), job.recipe, region=region)
@@ -278,7 +278,7 @@ def _key(item: Input, job: Job) -> str:
 def _region_hash(item: Input, job: Job) -> str:
     """Hash of the region of interest; a missing one is reported when it is read, not here."""
     with suppress(MaskError):
-        return sha256_of(find_region(job.regions, item.name)) if job.regions else "-"
+        return sha256_of(find_region(job.regions, item.name, item.path)) if job.regions else "-"
     return "-"
 
 

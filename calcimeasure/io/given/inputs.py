@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.images.read import is_candidate
-from calcimeasure.io.results.masks import SUFFIX
+from calcimeasure.io.images.read import is_candidate, is_outline
 
 #: A folder that holds this file is a results folder of ours, never an input.
 RESULTS_MARK = ".calcimeasure"
@@ -100,7 +99,7 @@ def _files(path: Path, out: Path | None) -> Iterator[tuple[Path, str]]:
 
 
 def _is_image(file: Path) -> bool:
-    return not file.name.startswith(".") and not file.name.endswith(SUFFIX) and is_candidate(file)
+    return not file.name.startswith(".") and not is_outline(file) and is_candidate(file)
 
 
 def _is_closed(folder: Path, out: Path | None) -> bool:

@@ -38,18 +38,19 @@ from calcimeasure.io.images.part10 import (
     pixel_element,
 )
 from calcimeasure.io.images.polarity import polarity_of
-from calcimeasure.io.images.spacing import Stated, chosen_spacing, stated_spacing
+from calcimeasure.io.images.spacing import Stated, aspect_of, scale_in_shape, stated_spacing
 from calcimeasure.io.images.terms import TERMS, digest
 from calcimeasure.io.images.untrusted import Request, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity, Spacing
 
 _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 # Share of the pixels beyond the ends of a value table that is worth a word.
 _FEW = 0.01
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _PYDICOM_ERRORS = (InvalidDicomError, BytesLengthException)
 # What pydicom raises while it turns a stored element into a value.
 _BAD_ELEMENT = (
@@ -170,7 +171,8 @@ def _header(dataset: Dataset, following: tuple[int, int]) -> Header:
         window=get.window(),
         window_negative=get.negative_window(),
         window_exact=get.code("VOILUTFunction") == "LINEAR_EXACT",
-        aspect=get.pair("PixelAspectRatio") or get.pair("PixelSpacing") or get.pair("ImagerPixelSpacing"),
+        aspect=_shape(get),
+        aspect_doubtful=_shape_contradicts(get),
         has_pixels=following == (0x7FE0, 0x0010),
         has_float_pixels=following in ((0x7FE0, 0x0008), (0x7FE0, 0x0009)),
         lossy=_lossy(get.text("LossyImageCompression"), syntax),
@@ -246,6 +248,16 @@ def _syntax(dataset: Dataset) -> UID | None:
     if little is False:
         return UID(EXPLICIT_BIG)
     return UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE)
+
+
+def _shape(get: _Reader) -> tuple[float, float] | None:
+    """Height and width of a pixel, in any unit: by a spacing, else by the aspect ratio."""
+    return next(filter(None, map(get.pair, (*_SPACINGS, "PixelAspectRatio"))), None)
+
+
+def _shape_contradicts(get: _Reader) -> bool:
+    by_spacing, ratio = _shape(get), get.pair("PixelAspectRatio")
+    return bool(by_spacing and ratio) and aspect_of(by_spacing) != aspect_of(ratio)
 
 
 def _as_pixel(get: _Reader, keyword: str) -> float | None:
@@ -382,9 +394,15 @@ class _Reader:
 def _as_told(opened: Opened, frame: Frame, number: int) -> Opened:
     """The file with its header put right by what its pixels turned out to be."""
     header = opened.header
-    facts = replace(header.acquisition, bits=frame.bits, frame=number if header.frames > 1 else None)
+    facts = replace(
+        header.acquisition,
+        bits=frame.bits,
+        frame=number if header.frames > 1 else None,
+        pixel_aspect=aspect_of(header.aspect),
+    )
     told = replace(header, bits_stored=frame.bits, acquisition=facts)
-    return replace(opened, header=told, warnings=opened.warnings + frame.warnings)
+    doubts = ("PixelAspectRatio contradicts the spacing: the spacing was followed",) if header.aspect_doubtful else ()
+    return replace(opened, header=told, warnings=opened.warnings + frame.warnings + doubts)
 
 
 def _colours(opened: Opened, values: Pixels) -> Pixels:
@@ -420,7 +438,7 @@ def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
     # Padding may lie beyond the stored bits; where it is no picture, its value is of no account.
     values = _modality_values(opened, np.clip(stored, *header.bounds))
     turn = polarity_of(header)
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = _scale(header, request)
     return Image(
         pixels=sealed(turned_over(values.array, values.low, values.high) if turn.over else values.array),
         kind=Kind.RADIOGRAPH,
@@ -434,6 +452,10 @@ def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
         decided=f"{decided}; polarity: {turn.why}",
         warnings=(*scale_words, *opened.warnings, *turn.warnings, *area_words, *values.warnings, *_lossy_words(header)),
     )
+
+
+def _scale(header: Header, request: Request) -> tuple[Spacing | None, tuple[str, ...]]:
+    return scale_in_shape(stated_spacing(header.stated), request.spacing, header.acquisition.pixel_aspect)
 
 
 def _modality_values(opened: Opened, stored: Pixels) -> _Values:
@@ -538,7 +560,7 @@ def _coloured(opened: Opened, colours: Pixels, request: Request) -> Image:
 
 def _grey_film(opened: Opened, grey: Pixels, request: Request, decided: str) -> Image:
     header = opened.header
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = _scale(header, request)
     valid, area_words = valid_area(grey, replace(header, padding=None), _shutters(opened.dataset))
     return Image(
         pixels=sealed(grey),
@@ -555,7 +577,7 @@ def _grey_film(opened: Opened, grey: Pixels, request: Request, decided: str) -> 
 
 def _photo(opened: Opened, colours: Pixels, request: Request) -> Image:
     header = opened.header
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = _scale(header, request)
     return Image(
         pixels=sealed(colours if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)),
         kind=Kind.PHOTO,

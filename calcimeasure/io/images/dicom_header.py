@@ -83,6 +83,7 @@ class Header:
     window_negative: bool = False
     window_exact: bool = False
     aspect: tuple[float, float] | None = None
+    aspect_doubtful: bool = False
     has_pixels: bool = False
     has_float_pixels: bool = False
     lossy: bool | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -12,27 +12,22 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import Image as PillowImage
 
-from calcimeasure.errors import MaskError, ReadError
+from calcimeasure.errors import MaskError
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.images.codestream import PNG_START
-from calcimeasure.io.images.decoder import Question, decoded
-from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.images.tiff_chain import directory_count
-from calcimeasure.io.images.tiff_pieces import check_pieces
-from calcimeasure.io.images.untrusted import check_size, guarded
+from calcimeasure.io.results.mask_pixels import check_surround, inside_of, parts_of, read_pixels
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
 from calcimeasure.report.plain_text import plain
 
 SUFFIX = ".labels.tif"
+_WRITER = "calcimeasure"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
 #: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
 _PASSED_OVER = re.compile(r'<M K="passed-over">([0-9.e+-]{1,30})</M>')
 _DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
-_MOST_MEGAPIXELS, _MOST_DESCRIPTION = 400, 16 * 1024**2
+_MASK_SUFFIXES = (SUFFIX, ".labels.tiff", ".labels.png", ".tif", ".tiff", ".png")
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -51,7 +46,7 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
         photometric="minisblack",
         metadata=None,
         description=_ome_xml(array, spacing, labels),
-        software="calcimeasure",
+        software=_WRITER,
         resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
         resolutionunit="CENTIMETER" if spacing else None,
     )
@@ -98,6 +93,7 @@ def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
 def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
 
+    A mask of single bits, or of 0 and the highest value, has no numbers: it is split into its connected parts.
     A deposit that another program has changed since we wrote the file is a person's: it has no doubt any more.
 
     Raises
@@ -105,11 +101,22 @@ def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
     MaskError
         When the file is missing, no label image, or not `shape` pixels large.
     """
-    stored = _stored(path, shape)
-    array, told = stored.array, stored.description.partition(f'Namespace="{_DOUBTS}"')[2]
-    if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
-        raise MaskError(f"{path.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
-    return Labels(array.astype(np.int32), (f"read from {path.name}",), _doubts_in(told, array), _passed_over_in(told))
+    pixels = read_pixels(path, shape)
+    check_surround(path.name, pixels.numbers)
+    array, warnings = pixels.numbers, pixels.warnings
+    if pixels.binary and array.any():
+        array = parts_of(array)
+        warnings = (*warnings, f"the mask has no numbers, only outside and inside: split into its {array.max()} parts")
+    told = pixels.description.partition(f'Namespace="{_DOUBTS}"')[2]
+    if not pixels.binary and not pixels.software.startswith(_WRITER) and (parts := _parts_of_the_only(array)) > 1:
+        warnings = (*warnings, f"the mask has one number for {parts} parts: they count as one deposit")
+    doubts = _doubts_in(told, array)
+    return Labels(array, (f"read from {path.name}",), doubts, _passed_over_in(told), warnings)
+
+
+def _parts_of_the_only(array: npt.NDArray[np.int32]) -> int:
+    """How many parts the one number of a mask has; 0 when it has several numbers or none."""
+    return int(parts_of(array).max()) if len(np.unique(array[array > 0])) == 1 else 0
 
 
 def _passed_over_in(told: str) -> float:
@@ -138,85 +145,43 @@ def _doubt(rim: str, stray: str) -> Doubt | None:
     return doubt if doubt.possible else None
 
 
-def find_region(folder: Path, name: str) -> Path:
+def find_mask(folder: Path, name: str, film: Path) -> Path:
+    """The mask of an image: NAME.labels.tif, or where that is missing another of its forms, but never the film itself.
+
+    NAME.labels.tif when there is none, so that its reader says what is missing.
+    """
+    return next(_others(folder, name, film, _MASK_SUFFIXES), folder / f"{name}{SUFFIX}")
+
+
+def find_region(folder: Path, name: str, film: Path | None = None) -> Path:
     """The region-of-interest file of an image: NAME.region.tif, NAME.labels.tif, NAME.region.png, NAME.tif or NAME.png.
+
+    The film itself is never its region.
 
     Raises
     ------
     MaskError
         When none is there.
     """
-    for suffix in _REGION_SUFFIXES:
-        if (path := folder / f"{name}{suffix}").is_file():
-            return path
+    for path in _others(folder, name, film, _REGION_SUFFIXES):
+        return path
     raise MaskError(f"no region of interest for {plain(name)}: add {plain(name)}.region.tif to the regions folder")
 
 
+def _others(folder: Path, name: str, film: Path | None, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The files of that name that are there, without the film."""
+    for suffix in suffixes:
+        path = folder / f"{name}{suffix}"
+        if path.is_file() and (film is None or path.resolve() != film.resolve()):
+            yield path
+
+
 def read_region(path: Path, shape: tuple[int, int]) -> Mask:
-    """True inside the region of interest: every pixel of the file that is not 0."""
-    return np.asarray(_stored(path, shape).array != 0, bool)
-
-
-def _stored(path: Path, shape: tuple[int, int] | None) -> Stored:
-    """The pixels of a mask file, decoded as every stranger's file is: in a process of its own."""
-    if not path.is_file():
-        raise MaskError(f"there is no mask {plain(path.name)}: make one, or leave --masks out to segment")
-    try:
-        stored: Stored = decoded(FileBytes.of(path), Question("labels", Fit(shape), Stored))
-    except ReadError as error:
-        raise MaskError(f"{error}; a mask is a readable TIFF or PNG label image") from error
-    return stored
-
-
-# --- in the process that decodes ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Rows and columns that a mask must have; `None` for any."""
-
-    shape: tuple[int, int] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stored:
-    """A mask file as it is: its pixels, and the description that stands beside them."""
-
-    array: npt.NDArray[Any]
-    description: str = ""
-
-
-def stored_in(file: FileBytes, fit: Fit) -> Stored:
-    """The mask in the bytes of a file; its declared size is checked before anything is decoded.
+    """True inside the region of interest: every pixel of the file that is not 0.
 
     Raises
     ------
     MaskError
-        When it does not fit, or cannot be read.
-    ReadError
-        When it is damaged, or larger than any film.
+        When the file is missing, not `shape` pixels large, empty, or a picture.
     """
-    with guarded(file.name, tifffile.TiffFileError):
-        return _png(file, fit) if file.data[:8] == PNG_START else _tiff(file, fit)
-
-
-def _png(file: FileBytes, fit: Fit) -> Stored:
-    with PillowImage.open(file.open(), formats=("PNG",)) as picture:
-        _check_fit(file.name, picture.size[::-1], fit)
-        check_size(file.name, (*picture.size[::-1], len(picture.getbands())), 4, _MOST_MEGAPIXELS)
-        return Stored(np.asarray(picture))
-
-
-def _tiff(file: FileBytes, fit: Fit) -> Stored:
-    directory_count(file)
-    with tifffile.TiffFile(file.open()) as tiff:
-        page = tiff.pages[0]
-        _check_fit(file.name, tuple(page.shape), fit)
-        check_size(file.name, (page.imagelength, page.imagewidth), page.dtype.itemsize, _MOST_MEGAPIXELS)
-        check_pieces(file, page)
-        return Stored(page.asarray(maxworkers=1), str(page.description)[:_MOST_DESCRIPTION])
-
-
-def _check_fit(name: str, shape: tuple[int, ...], fit: Fit) -> None:
-    if fit.shape is not None and shape != fit.shape:
-        raise MaskError(f"{name} is {shape} pixels and its image {fit.shape}: use the mask made for this image")
+    return inside_of(path.name, read_pixels(path, shape))
