@@ -18,7 +18,7 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        sys.stderr.write("interrupted\n")
         _leave()
     except SystemExit as end:
         if end.code == _INTERRUPTED:

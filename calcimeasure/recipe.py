@@ -163,7 +163,8 @@ def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, 
     _check_shape(image, labels.array, "label image")
     _check_shape(image, region, "region of interest")
     recipe = recipe or Recipe()
-    return _measured(image, _clipped(labels, region), recipe, _Wedge.on(image, recipe.wedge))
+    seen = image.with_warning(*labels.warnings)
+    return _measured(seen, _clipped(labels, region), recipe, _Wedge.on(image, recipe.wedge))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from calcimeasure.cli.terminal import (
     say_all,
 )
 from calcimeasure.errors import CalcimeasureError
-from calcimeasure.io.plain_text import plain
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.io.given.inputs import Inputs
@@ -323,6 +323,12 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
     return str(facts["error"])
 
 
+def _disclosed(image: Any) -> dict[str, Any]:
+    """How the picture was taken, without the digests that only tell two films apart."""
+    hidden = ("device", "processing", "undisclosed")
+    return {name: told for name, told in asdict(image.acquisition).items() if told is not None and name not in hidden}
+
+
 def _image_facts(image: Any) -> dict[str, Any]:
     from calcimeasure.io.results.tables import spacing_cells
 
@@ -335,6 +341,6 @@ def _image_facts(image: Any) -> dict[str, Any]:
         "polarity": image.polarity.value,
         "decided": image.decided,
         **spacing_cells(image.spacing),
-        **{name: value for name, value in asdict(image.acquisition).items() if value is not None},
+        **_disclosed(image),
         "warnings": list(image.warnings),
     }

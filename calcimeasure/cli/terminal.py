@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calcimeasure.errors import CalcimeasureError
-from calcimeasure.io.plain_text import plain
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.io.given.inputs import Inputs

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from calcimeasure.errors import FileInTheWay, OutputError
-from calcimeasure.io.plain_text import plain
+from calcimeasure.report.plain_text import plain
 
 #: Errors that speak of one name, not of the disk.
 _OF_ONE_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EINVAL, errno.EILSEQ}

@@ -127,6 +127,10 @@ class Spacing:
         """Spacing whose relative errors are independent and known one by one."""
         return cls(row_mm, column_mm, origin, math.hypot(*errors.values()), tuple(errors.items()))
 
+    def shaped(self, aspect: float) -> Spacing:
+        """The same width of a pixel, as tall as `aspect` (height over width) says; one that is not square stays."""
+        return self if self.row_mm != self.column_mm else replace(self, row_mm=self.column_mm * aspect)
+
     @property
     def pixel_mm2(self) -> float:
         """Area of one pixel, in mm2."""
@@ -147,7 +151,11 @@ class Spacing:
 class Acquisition:
     """How the picture was taken, as far as the file says; kept to judge whether two visits compare.
 
-    Every field is `None` when the file does not say. Nothing here identifies a patient.
+    Every field is `None` when the file does not say, or says it in words that the standard does not know. Nothing here
+    identifies a patient. `device` and `processing` are digests, for they are compared between visits and never shown;
+    `undisclosed` has those of modality, view and site where they are stated in other words. They are equal where two
+    files read by one process say the same; another process makes others. `pixel_aspect` is the
+    height of a pixel of the upright picture over its width, `None` for square ones.
     """
 
     modality: str | None = None
@@ -155,8 +163,6 @@ class Acquisition:
     view: str | None = None
     body_part: str | None = None
     kvp: float | None = None
-    device: str | None = None
-    processing: str | None = None
     lossy: bool | None = None
     photometric: str | None = None
     intent: str | None = None
@@ -167,6 +173,14 @@ class Acquisition:
     bits: int | None = None
     exposure_index: float | None = None
     source_distance_mm: float | None = None
+    pixel_aspect: float | None = None
+    device: str | None = None
+    processing: str | None = None
+    undisclosed: tuple[tuple[str, str], ...] = ()
+
+    def mark_of(self, fact: str) -> str | None:
+        """The digest of a fact that is compared and never shown; `None` when the file does not state it."""
+        return {"device": self.device, "processing": self.processing, **dict(self.undisclosed)}.get(fact)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,6 +241,11 @@ class Image:
             f"<Image {self.kind} {rows}x{columns} {self.pixels.dtype} meaning={self.meaning} "
             f"polarity={self.polarity} spacing={self.spacing!r}>"
         )
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width, as the file says; 1 when it says nothing."""
+        return self.acquisition.pixel_aspect or 1.0
 
     @property
     def shape(self) -> tuple[int, int]:

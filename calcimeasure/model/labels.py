@@ -52,12 +52,15 @@ class Labels:
     passed_over_px : float
         How many pixels an automatic search may lack because it dropped findings by their score alone: a standard
         deviation (`calcimeasure.steps.measure.error.passed_over`).
+    warnings : tuple of str
+        What was decided when it was read from a file.
     """
 
     array: npt.NDArray[np.int32]
     history: tuple[str, ...] = ()
     doubts: Mapping[int, Doubt] = field(default_factory=dict)
     passed_over_px: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

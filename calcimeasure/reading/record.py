@@ -10,7 +10,7 @@ from pathlib import Path
 from calcimeasure.errors import EditRefused
 from calcimeasure.io.files import sha256_of
 from calcimeasure.io.given.inputs import name_of
-from calcimeasure.io.plain_text import plain_name
+from calcimeasure.report.plain_text import plain_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -664,7 +664,8 @@ class Session:
             if scale.spacing is None:
                 raise MeasurementRefused(scale.reason)
             return rescaled(self.stated, self.image, scale.spacing, scale.plane)
-        return rescaled(self.stated, self.image, _spacing(scale))
+        given = _spacing(scale)
+        return rescaled(self.stated, self.image, None if given is None else given.shaped(self.image.aspect))
 
     def _rescale(self, image: Image, measured: Measurement | None = None) -> Event:
         state = self._state if image is self.image else replace(self._state, image=image)

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, OutputError, ReadError
 from calcimeasure.io.given.inputs import Input
-from calcimeasure.io.given.mask_folder import find_mask
+from calcimeasure.io.given.mask_folder import mask_of_film
 from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.plain_text import plain
-from calcimeasure.io.results.masks import find_region, label_bytes, mask_bytes, read_labels, read_region
+from calcimeasure.io.results.mask_pixels import mask_bytes
+from calcimeasure.io.results.masks import find_region, label_bytes, read_labels, read_region
 from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest
 from calcimeasure.recipe import Recipe
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis
@@ -106,7 +107,7 @@ class Job:
         """
         if item.image in self.mask_files:
             return self.mask_files[item.image]
-        return find_mask(self.masks, item, sha256) if self.masks else None
+        return mask_of_film(self.masks, item, sha256) if self.masks else None
 
 
 def _by_image(table: Mapping[str, float], image: str, otherwise: float | None) -> float | None:
@@ -185,7 +186,7 @@ def given(item: Input, job: Job) -> Given:
     """
     film = FileBytes.of(item.path)
     mask = job.mask_of(item, film.sha256)
-    region = find_region(job.regions, *filter(None, (item.name, item.stem))) if job.regions else None
+    region = find_region(job.regions, item.name, item.path, item.stem) if job.regions else None
     return Given(film, *(None if path is None else mask_bytes(path) for path in (mask, region)))
 
 

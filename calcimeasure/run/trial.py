@@ -27,10 +27,10 @@ from calcimeasure.follow_up import (
 from calcimeasure.io.given.by_hand import ByHand
 from calcimeasure.io.given.study_file import Source, place_of
 from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.plain_text import plain
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
-from calcimeasure.io.results.masks import SUFFIX, mask_bytes, read_labels
+from calcimeasure.io.results.mask_pixels import mask_bytes
+from calcimeasure.io.results.masks import SUFFIX, read_labels
 from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.io.results.trial_report import write_findings
 from calcimeasure.io.results.trial_results import TrialResults
@@ -47,6 +47,7 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
+from calcimeasure.report.plain_text import plain
 from calcimeasure.report.trial import Findings
 from calcimeasure.run.crew import Crew
 from calcimeasure.run.films import Job, Task, lost_file, measure_file, read_film, run_facts

@@ -9,7 +9,7 @@ import pytest
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.inputs import RESULTS_MARK, find_inputs, name_of
-from calcimeasure.io.plain_text import plain_name
+from calcimeasure.report.plain_text import plain_name
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
 

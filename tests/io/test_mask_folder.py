@@ -7,7 +7,7 @@ import pytest
 
 from calcimeasure.errors import MaskError
 from calcimeasure.io.given.inputs import Input, name_of
-from calcimeasure.io.given.mask_folder import find_mask
+from calcimeasure.io.given.mask_folder import mask_of_film
 
 MINE, OTHERS = "a" * 64, "b" * 64
 
@@ -21,7 +21,7 @@ def _folder(tmp_path: Path, *names: str) -> Path:
 
 
 def _found(folder: Path, image: str, stem: str) -> str:
-    path = find_mask(folder, Input(Path(image), image, name_of(image), stem), MINE)
+    path = mask_of_film(folder, Input(Path(image), image, name_of(image), stem), MINE)
     return str(path.relative_to(folder)).removesuffix(".labels.tif") if path.exists() else ""
 
 

@@ -92,11 +92,11 @@ def _broken(tmp_path: Path, case: str) -> Path:
         case "shape":
             tifffile.imwrite(path, np.zeros((5, 5), np.uint16))
         case "float":
-            tifffile.imwrite(path, np.zeros((2, 3), np.float32))
+            tifffile.imwrite(path, np.full((2, 3), 0.5, np.float32))
         case "negative":
             tifffile.imwrite(path, np.full((2, 3), -1, np.int16))
         case "rgb":
-            tifffile.imwrite(path, np.zeros((2, 3, 3), np.uint8))
+            tifffile.imwrite(path, np.arange(18, dtype=np.uint8).reshape(2, 3, 3), photometric="rgb")
         case "text":
             path.write_text("no picture")
         case "truncated":

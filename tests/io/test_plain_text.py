@@ -3,24 +3,11 @@
 import pytest
 
 from calcimeasure.cli.terminal import as_lines, say
-from calcimeasure.io.plain_text import plain, plain_name
 from calcimeasure.io.results.tables import cell
+from calcimeasure.report.plain_text import plain, plain_name
 
 CONTROLS = ["\x1b[2J", "\x9b2J", "\a", "\r", "\x7f", "\x00"]
 ACTING = [*CONTROLS, "\u202e", "\u2028", "\ufeff", "\ud800", "\udcff", "\U000e0041"]
-    "\x1b[2J",
-    "\x9b2J",
-    "\a",
-    "\r",
-    "\x7f",
-    "\u202e",
-    "\u2028",
-    "\ufeff",
-    "\ud800",
-    "\udcff",
-    "\U000e0041",
-    "\x00",
-]
 
 
 @pytest.mark.parametrize("text", ACTING)

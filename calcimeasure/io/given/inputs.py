@@ -13,9 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.files import real_path
-from calcimeasure.io.images.content import is_candidate, is_picture_suffix
-from calcimeasure.io.plain_text import plain, plain_name
-from calcimeasure.io.results.masks import SUFFIX
+from calcimeasure.io.images.content import by_name, is_candidate, is_outline
+from calcimeasure.report.plain_text import plain, plain_name
 
 #: A folder that holds this file is a results folder of ours, never an input.
 RESULTS_MARK = ".calcimeasure"
@@ -201,7 +200,7 @@ def _is_image(file: Path) -> bool:
         special = not stat.S_ISREG(file.stat().st_mode)
     except (OSError, RuntimeError):
         special = False
-    return not (special or file.name.startswith(".") or file.name.endswith(SUFFIX)) and is_candidate(file)
+    return not (special or file.name.startswith(".") or is_outline(file)) and is_candidate(file)
 
 
 def _is_closed(folder: Path, out: Path | None) -> bool:
@@ -245,4 +244,4 @@ def name_before(image: str) -> str:
 
 def _stem(image: str) -> str:
     path = PurePosixPath(image)
-    return str(path.with_suffix("")) if is_picture_suffix(path.suffix) else image
+    return str(path.with_suffix("")) if by_name(path.name) else image

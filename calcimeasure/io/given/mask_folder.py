@@ -10,13 +10,13 @@ from pathlib import Path
 
 from calcimeasure.errors import MaskError
 from calcimeasure.io.given.inputs import Input, name_before
-from calcimeasure.io.results.masks import PROVENANCE, SUFFIX
+from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, find_mask
 
 _LARGEST = 64 * 2**20
 
 
-def find_mask(folder: Path, item: Input, sha256: str) -> Path:
-    """Where the mask of a film lies, or would lie: NAME.labels.tif.
+def mask_of_film(folder: Path, item: Input, sha256: str) -> Path:
+    """Where the mask of a film lies, or would lie: NAME.labels.tif, or another of its forms.
 
     A mask that was made under an older NAME, or is called by the film's name without its suffix, is found too: where
     what lies with it tells that it was made on a film of this hash, or, where nothing is told, when no other film of
@@ -27,11 +27,11 @@ def find_mask(folder: Path, item: Input, sha256: str) -> Path:
     MaskError
         When a mask could be this film's or another's.
     """
-    exact = folder / f"{item.name}{SUFFIX}"
+    exact = find_mask(folder, item.name, item.path)
     if exact.exists():
         return exact
     for name in dict.fromkeys((item.stem or name_before(item.image), name_before(item.image))):
-        path = folder / f"{name}{SUFFIX}"
+        path = find_mask(folder, name, item.path)
         if path.is_file() and _is_of(path, item, name, sha256):
             return path
     return exact

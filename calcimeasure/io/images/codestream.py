@@ -1,8 +1,9 @@
-"""What a compressed picture says in its own header, read without decoding it, and whether that can be true."""
+"""What a compressed picture says of itself, read from its header without decoding it, and whether that can be true."""
 
 from __future__ import annotations
 
 import struct
+from enum import StrEnum
 from typing import NamedTuple
 
 from calcimeasure.errors import DamagedFile
@@ -11,12 +12,29 @@ from calcimeasure.errors import DamagedFile
 _FRAME_MARKERS = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_DCT = (0xC0, 0xC1, 0xC2)
 _JPEG_START, _J2K_START, _JXL_START = b"\xff\xd8", b"\xff\x4f\xff\x51", b"\xff\x0a"
-_JP2_BOXES, _JXL_BOXES, _PNG_START = b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ", b"\x89PNG\r\n\x1a\n"
+_JP2_BOXES, _JXL_BOXES, PNG_START = b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL ", b"\x89PNG\r\n\x1a\n"
 # Encoders write some 10 scans, and 3 x 64 x 14 is all that could have a sense; each costs a pass over the picture.
 _SCAN, _MOST_SCANS = b"\xff\xda", 200
 # A block of 8 x 8 takes one bit at the very least.
 _PIXELS_A_BYTE = 512
 _JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+
+
+class Family(StrEnum):
+    """What a frame is compressed with."""
+
+    JPEG = "JPEG"
+    JPEG_LOSSLESS = "lossless JPEG"
+    JPEG_LS = "JPEG-LS"
+    JPEG_2000 = "JPEG 2000"
+
+
+_SPECIAL = {
+    0xC3: Family.JPEG_LOSSLESS,
+    0xC7: Family.JPEG_LOSSLESS,
+    0xCB: Family.JPEG_LOSSLESS,
+    0xF7: Family.JPEG_LS,
+}
 
 
 class Declared(NamedTuple):
@@ -28,18 +46,32 @@ class Declared(NamedTuple):
     samples: int = 0
 
 
+def declared_family(frame: bytes) -> Family | None:
+    """The family of a frame, or `None` when it is none of them."""
+    if frame[:2] != _JPEG_START:
+        return Family.JPEG_2000 if _j2k_size(_j2k_stream(frame)) else None
+    found = _frame_header(frame)
+    return _SPECIAL.get(found[0], Family.JPEG) if found else None
+
+
+def declared_signed(frame: bytes) -> bool | None:
+    """Whether a JPEG 2000 frame says that its values are signed; `None` for any other."""
+    stream = _j2k_stream(frame)
+    return bool(stream[42] & 0x80) if _j2k_size(stream) else None
+
+
 def declared_size(frame: bytes) -> Declared | None:
     """Size of a JPEG, JPEG-LS, JPEG 2000, JPEG XL, PNG or WebP frame, or `None` when it is none of them."""
     if frame[:2] == _JPEG_START:
         return _jpeg_size(frame)
-    if frame[:8] == _PNG_START and len(frame) >= 26:
+    if frame[:8] == PNG_START and len(frame) >= 26:
         columns, rows, bits = struct.unpack(">IIB", frame[16:25])
         return Declared(rows, columns, bits)
     if frame[:4] == b"RIFF" and frame[8:12] == b"WEBP":
         return _webp_size(frame)
     if frame[:2] == _JXL_START or frame[:8] == _JXL_BOXES:
         return _jxl_size(frame if frame[:2] == _JXL_START else _boxed(frame, b"jxlc"))
-    return _j2k_size(_boxed(frame, b"jp2c") if frame[:8] == _JP2_BOXES else frame)
+    return _j2k_size(_j2k_stream(frame))
 
 
 def check_jpeg(name: str, frame: bytes) -> None:
@@ -78,6 +110,10 @@ def _frame_header(frame: bytes) -> tuple[int, Declared] | None:
             return marker, Declared(rows, columns, bits, samples)
         at += 1 if marker == 0xFF else 2 + max(length, 2)
     return None
+
+
+def _j2k_stream(frame: bytes) -> bytes:
+    return _boxed(frame, b"jp2c") if frame[:8] == _JP2_BOXES else frame
 
 
 def _j2k_size(frame: bytes) -> Declared | None:

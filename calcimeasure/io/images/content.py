@@ -46,6 +46,7 @@ _SUFFIXES = {
     ".dicom": "dicom",
     ".ima": "dicom",
 }
+_OUTLINES = tuple(f".{what}{suffix}" for what in ("labels", "region") for suffix in (".tif", ".tiff", ".png"))
 _VR = re.compile(rb"A[EST]|CS|D[AST]|F[DL]|IS|L[OT]|O[BDFLVW]|P[N]|S[HLQSTV]|T[M]|U[CILNRSTV]")
 
 
@@ -83,9 +84,9 @@ def by_name(name: str) -> str | None:
     return _SUFFIXES.get(Path(name).suffix.lower())
 
 
-def is_picture_suffix(suffix: str) -> bool:
-    """Whether a suffix, with its dot, is one that pictures have; the last part of a UID is none."""
-    return suffix.lower() in _SUFFIXES
+def is_outline(path: Path) -> bool:
+    """Whether a file is by its name a mask or a region of interest, which is never a film."""
+    return path.name.lower().endswith(_OUTLINES)
 
 
 def by_content(start: bytes) -> str | None:

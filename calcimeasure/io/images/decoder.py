@@ -23,6 +23,7 @@ from calcimeasure import errors
 from calcimeasure.errors import CalcimeasureError, DamagedFile, ReadError
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.limits import Limits
+from calcimeasure.io.images.terms import KEY_VARIABLE, undisclosed_key
 from calcimeasure.io.images.wire import receive, receive_value, send
 
 _START_SECONDS = 120.0
@@ -30,6 +31,7 @@ _GRACE = 5.0
 #: After so many files a new process takes over, so that nothing that a decoder leaks adds up.
 _MOST_ANSWERS = 1000
 _PIPE_BYTES = 1024**2
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _COMMAND = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "
     "from calcimeasure.io.images.decoder_child import serve; serve()"
@@ -162,7 +164,7 @@ def _begin() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        env=os.environ | _ENVIRONMENT | {KEY_VARIABLE: undisclosed_key()},
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     _widen(process)

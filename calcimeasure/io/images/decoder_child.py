@@ -18,7 +18,7 @@ from calcimeasure.io.results.json_values import value_of
 _ACTS = {
     "picture": ("calcimeasure.io.images.picture", "picture_in", "Request"),
     "contents": ("calcimeasure.io.images.picture", "contents_in", "Request"),
-    "labels": ("calcimeasure.io.results.masks", "stored_in", "Fit"),
+    "mask": ("calcimeasure.io.results.mask_pixels", "pixels_in", "Fit"),
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from calcimeasure.errors import DamagedFile, ReadError, TooLarge
+from calcimeasure.report.plain_text import plain
 
 #: Larger files are refused before a byte is read: the largest film under the cap is smaller.
 MOST_BYTES = 1024**3
@@ -21,7 +22,7 @@ class FileBytes:
     Parameters
     ----------
     name : str
-        Its name without the folder, for messages.
+        Its name without the folder, as messages show it.
     data : bytes
         All of it.
     """
@@ -39,13 +40,13 @@ class FileBytes:
             For a missing file, a folder, a device, an empty, forbidden or huge file.
         """
         if check_file(path) > MOST_BYTES:
-            raise TooLarge(f"{path.name}: is larger than {MOST_BYTES >> 20} MB; export the one film from it")
+            raise TooLarge(f"{_shown(path)}: is larger than {MOST_BYTES >> 20} MB; export the one film from it")
         try:
             with path.open("rb") as stream:
                 data = stream.read(MOST_BYTES)
         except OSError as error:
             raise _unopened(path, error) from error
-        return cls(path.name, data)
+        return cls(_shown(path), data)
 
     @property
     def sha256(self) -> str:
@@ -72,14 +73,14 @@ def check_file(path: Path) -> int:
     """
     try:
         if not path.exists():
-            raise ReadError(f"{path.name}: no such file")
+            raise ReadError(f"{_shown(path)}: no such file")
         if not path.is_file():
-            raise ReadError(f"{path.name}: is not a file; name a file")
+            raise ReadError(f"{_shown(path)}: is not a file; name a file")
         size = path.stat().st_size
     except OSError as error:
         raise _unopened(path, error) from error
     if size == 0:
-        raise DamagedFile(f"{path.name}: the file is empty")
+        raise DamagedFile(f"{_shown(path)}: the file is empty")
     return size
 
 
@@ -99,4 +100,8 @@ def read_start(path: Path, count: int) -> bytes:
 
 
 def _unopened(path: Path, error: OSError) -> ReadError:
-    return ReadError(f"{path.name}: cannot be opened ({type(error).__name__})")
+    return ReadError(f"{_shown(path)}: cannot be opened ({type(error).__name__})")
+
+
+def _shown(path: Path) -> str:
+    return plain(path.name)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_SECONDS, _BYTES_A_SECOND = 6.0, 5e6
+_SECONDS, _BYTES_A_SECOND = 6.0, 1e7
 _MEMORY, _MEMORY_A_BYTE = 1.4e9, 4
 _USUAL_MEGAPIXELS, _BYTES_A_PIXEL = 400, 8
 _PATIENCE = 5  # seconds on the clock for a second of work: other processes want the processor, too
@@ -33,7 +33,7 @@ class Limits:
         """The limits for a file of so many bytes; who raises the cap of pixels above the usual raises the memory.
 
         Real pictures pack to no less than a few bits for a hundred pixels, so that a large one is a large file and gets
-        more of both: J2K, the slowest, decodes 5 to 10 MB a second.
+        more of both: J2K, the slowest, decodes some 10 MB a second.
         """
         raised = max(0.0, max_megapixels - _USUAL_MEGAPIXELS) * 1e6 * _BYTES_A_PIXEL
         return cls(_SECONDS + size / _BYTES_A_SECOND, _MEMORY + size * _MEMORY_A_BYTE + raised)

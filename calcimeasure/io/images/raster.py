@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import imagecodecs
@@ -22,6 +22,7 @@ from calcimeasure.io.images.codestream import check_jpeg
 from calcimeasure.io.images.dicom_header import chosen_frame
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.orient import upright
+from calcimeasure.io.images.spacing import aspect_of
 from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import Request, check_packing, check_size, guarded
@@ -62,6 +63,8 @@ class Raster:
         Page read and how many there are, `None` for one.
     warnings : tuple of str
         What was met on the way.
+    aspect : float or None
+        Height of an upright pixel over its width, where the two resolutions differ; `None` for square ones.
     """
 
     array: Pixels
@@ -72,6 +75,7 @@ class Raster:
     frame: int | None = None
     frames: int | None = None
     warnings: tuple[str, ...] = ()
+    aspect: float | None = None
 
 
 def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
@@ -106,10 +110,12 @@ def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
 def _read_with_pil(file: FileBytes, form: str, request: Request) -> Raster:
     with _no_pil_limit(), PIL.Image.open(file.open(), formats=_PIL_FORMATS[form]) as image:
         columns, rows = image.size
-        check_size(file.name, (rows, columns, len(image.getbands())), _bytes_each(image, file), request.max_megapixels)
-        check_packing(file.name, rows * columns, file.size)
+        shape, bytes_each = (rows, columns, len(image.getbands())), _bytes_each(image, file)
+        check_size(file.name, shape, bytes_each, request.max_megapixels)
+        check_packing(file.name, shape, bytes_each, file.size)
         check_jpeg(file.name, file.data)
         orientation, doubts = _orientation(image)
+        aspect = _aspect(image.info.get("dpi"), orientation)
         array, alpha, bits = _deep_png(file) or _samples(image)
     valid, more = _opaque(alpha)
     return Raster(
@@ -118,6 +124,7 @@ def _read_with_pil(file: FileBytes, form: str, request: Request) -> Raster:
         valid=None if valid is None else upright(valid, orientation),
         lossy=True if form in ("jpeg", "heic") else None,
         warnings=doubts + more,
+        aspect=aspect,
     )
 
 
@@ -126,6 +133,14 @@ def _bytes_each(image: PIL.Image.Image, file: FileBytes) -> int:
     if image.mode in ("I", "F"):
         return 4
     return 2 if image.mode.startswith("I;16") or _is_deep_png(file) else 1
+
+
+def _aspect(resolution: Any, orientation: int) -> float | None:
+    """Height of an upright pixel over its width, from pixels per length across and down."""
+    if not isinstance(resolution, tuple) or len(resolution) != 2 or None in resolution:
+        return None
+    sides = (float(resolution[0]), float(resolution[1]))
+    return aspect_of(sides[::-1] if orientation in (5, 6, 7, 8) else sides)
 
 
 @contextmanager
@@ -217,9 +232,22 @@ def _read_tiff(file: FileBytes, request: Request) -> Raster:
     orientation = int(_tag(page, "Orientation", 1))
     valid = None if raster.valid is None else upright(raster.valid, orientation)
     array = upright(raster.array, orientation)
-    return Raster(
-        array, raster.bits, valid, raster.white_is_zero, _is_lossy(page), several and frame, several, raster.warnings
+    resolution = tuple(_resolution(page, axis) for axis in "XY")
+    return replace(
+        raster,
+        array=array,
+        valid=valid,
+        lossy=_is_lossy(page),
+        frame=several and frame,
+        frames=several,
+        aspect=_aspect(resolution, orientation),
     )
+
+
+def _resolution(page: Any, axis: str) -> float | None:
+    tag = page.tags.get(f"{axis}Resolution")
+    count, of = tag.value if tag is not None and isinstance(tag.value, tuple) and len(tag.value) == 2 else (0, 0)
+    return count / of if count and of else None
 
 
 def _decoded(file: FileBytes, page: Any, frame: int) -> Raster:
@@ -248,13 +276,14 @@ def _check_page(file: FileBytes, page: Any, max_megapixels: float) -> None:
     if page.imagedepth != 1 or page.samplesperpixel > 64:
         raise UnsupportedFile(f"{name}: is a stack or has {page.samplesperpixel} channels; only single planes are read")
     bytes_each = max(page.bitspersample // 8, 1)
-    check_size(name, (page.imagelength, page.imagewidth, page.samplesperpixel), bytes_each, max_megapixels)
+    shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+    check_size(name, shape, bytes_each, max_megapixels)
     size = file.size
     if any(at + count > size for at, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
         raise DamagedFile(f"{name}: is truncated: its picture should reach beyond the end of the file")
     if not page.dataoffsets:
         raise DamagedFile(f"{name}: holds no picture data")
-    check_packing(name, page.imagelength * page.imagewidth, sum(page.databytecounts))
+    check_packing(name, shape, bytes_each, sum(page.databytecounts))
     check_pieces(file, page)
 
 

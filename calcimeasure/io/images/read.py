@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from calcimeasure.io.images.content import identify, is_candidate
+from calcimeasure.errors import UnsupportedFile
+from calcimeasure.io.images.content import identify, is_candidate, is_outline
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.decoder import Question, decoded
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Image, Kind, Spacing
 
-__all__ = ["Contents", "FileBytes", "describe", "identify", "is_candidate", "read_image"]
+__all__ = ["Contents", "FileBytes", "describe", "identify", "is_candidate", "is_outline", "read_image"]
 
 
 def read_image(
@@ -52,6 +53,8 @@ def read_image(
     """
     request = Request.of(kind, spacing, frame, max_megapixels)
     file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
+    if is_outline(Path(file.name)):
+        raise UnsupportedFile(f"{file.name}: is a mask or a region of interest by its name, not a film")
     image: Image = decoded(file, Question("picture", request, Image, max_megapixels))
     return image
 

@@ -34,8 +34,8 @@ _TALKATIVE = ("pydicom", "tifffile", "PIL", "imagecodecs")
 
 #: Most bytes that one pixel of a picture under the cap may take: int32, float32 or RGBA.
 _BYTES_PER_PIXEL = 4
-#: Pixels from which on emptiness is suspect, and how many of them a byte may stand for.
-_LARGE, _PIXELS_A_BYTE = 16_000_000, 200
+#: Bytes from which on emptiness is suspect, and how many of them one in the file may stand for.
+_LARGE, _MOST_UNPACKED = 32_000_000, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +116,21 @@ def check_size(name: str, shape: tuple[int, ...], bytes_each: int, max_megapixel
         )
 
 
-def check_packing(name: str, pixels: int, size: int) -> None:
-    """Nothing, or an error for a large picture in so few bytes that it can hold nothing: a bomb.
+def check_packing(name: str, shape: tuple[int, ...], bytes_each: int, size: int) -> None:
+    """Nothing, or an error for a large picture in so few bytes that it can show nothing: a bomb.
 
-    Noise alone takes more: the strongest compression that a film survives leaves a byte for some 50 pixels.
+    Noise alone takes more: the strongest compression that a film survives leaves a byte for some 50, and a scanned
+    white page with a stamp on it a byte for 320.
 
     Raises
     ------
     DamagedFile
-        For more than 16 megapixels at less than a byte for 200.
+        For more than 32 MB at less than a byte for 500.
     """
-    if pixels > _LARGE and pixels > size * _PIXELS_A_BYTE:
-        raise DamagedFile(
-            f"{name}: declares {pixels / 1e6:.0f} megapixels in {size} bytes: no film or photo is so empty"
-        )
+    unpacked = math.prod(shape) * bytes_each
+    if unpacked > _LARGE and unpacked > size * _MOST_UNPACKED:
+        rows, columns = shape[:2]
+        raise DamagedFile(f"{name}: declares {rows} x {columns} pixels in {size} bytes: no film or photo is so empty")
 
 
 @contextmanager

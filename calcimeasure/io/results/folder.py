@@ -17,7 +17,6 @@ from typing import IO, Any
 
 from calcimeasure.errors import FileInTheWay
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input
-from calcimeasure.io.plain_text import plain
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.journal import Journal
 from calcimeasure.io.results.opening import JOURNAL, TRIAL_JOURNAL, open_folder
@@ -25,6 +24,7 @@ from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.io.results.report_file import report_of
 from calcimeasure.io.results.tables import csv_text
 from calcimeasure.io.results.written import Written
+from calcimeasure.report.plain_text import plain
 
 __all__ = ["JOURNAL", "TRIAL_JOURNAL", "Results", "open_results"]
 

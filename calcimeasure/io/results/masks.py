@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -11,24 +12,25 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import Image as PillowImage
 
-from calcimeasure.errors import MaskError, ReadError
-from calcimeasure.io.files import write_whole
+from calcimeasure.errors import MaskError
+from calcimeasure.io.files import real_path, write_whole
 from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.images.untrusted import guarded
-from calcimeasure.io.plain_text import plain
+from calcimeasure.io.results.mask_pixels import check_surround, inside_of, mask_bytes, parts_of, read_pixels
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
+from calcimeasure.report.plain_text import plain
 
 SUFFIX = ".labels.tif"
 #: Who made a mask, how, and of which film; beside the masks that a person saved.
 PROVENANCE = ".provenance.json"
+_WRITER = "calcimeasure"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
 #: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
 _PASSED_OVER = re.compile(r'<M K="passed-over">([0-9.e+-]{1,30})</M>')
 _DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
+_MASK_SUFFIXES = (SUFFIX, ".labels.tiff", ".labels.png", ".tif", ".tiff", ".png")
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -52,7 +54,7 @@ def label_bytes(labels: Labels, spacing: Spacing | None) -> bytes:
         photometric="minisblack",
         metadata=None,
         description=_ome_xml(array, spacing, labels),
-        software="calcimeasure",
+        software=_WRITER,
         resolution=(10 / spacing.column_mm, 10 / spacing.row_mm) if spacing else None,
         resolutionunit="CENTIMETER" if spacing else None,
     )
@@ -99,6 +101,7 @@ def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
 def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels:
     """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
 
+    A mask of single bits, or of 0 and the highest value, has no numbers: it is split into its connected parts.
     A deposit that another program has changed since we wrote the file is a person's: it has no doubt any more.
 
     Raises
@@ -107,19 +110,22 @@ def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels
         When the file is missing, no label image, or not `shape` pixels large.
     """
     file = mask_bytes(path)
-    array = _read_array(file, shape)
-    if array.dtype.kind not in "iub" or array.min(initial=0) < 0 or array.max(initial=0) >= 2**31:
-        raise MaskError(f"{file.name} holds {array.dtype} values: a label image holds whole numbers from 0 up")
-    told = _annotation_in(file)
-    return Labels(array.astype(np.int32), (f"read from {file.name}",), _doubts_in(told, array), _passed_over_in(told))
+    pixels = read_pixels(file, shape)
+    check_surround(file.name, pixels.numbers)
+    array, warnings = pixels.numbers, pixels.warnings
+    if pixels.binary and array.any():
+        array = parts_of(array)
+        warnings = (*warnings, f"the mask has no numbers, only outside and inside: split into its {array.max()} parts")
+    told = pixels.description.partition(f'Namespace="{_DOUBTS}"')[2]
+    if not pixels.binary and not pixels.software.startswith(_WRITER) and (parts := _parts_of_the_only(array)) > 1:
+        warnings = (*warnings, f"the mask has one number for {parts} parts: they count as one deposit")
+    doubts = _doubts_in(told, array)
+    return Labels(array, (f"read from {file.name}",), doubts, _passed_over_in(told), warnings)
 
 
-def _annotation_in(file: FileBytes) -> str:
-    """What the file tells of doubts; empty when it tells nothing."""
-    if _is_png(file):
-        return ""
-    with tifffile.TiffFile(file.open()) as tiff:
-        return str(tiff.pages[0].description.partition(f'Namespace="{_DOUBTS}"')[2])
+def _parts_of_the_only(array: npt.NDArray[np.int32]) -> int:
+    """How many parts the one number of a mask has; 0 when it has several numbers or none."""
+    return int(parts_of(array).max()) if len(np.unique(array[array > 0])) == 1 else 0
 
 
 def _passed_over_in(told: str) -> float:
@@ -148,68 +154,45 @@ def _doubt(rim: str, stray: str) -> Doubt | None:
     return doubt if doubt.possible else None
 
 
-def find_region(folder: Path, *names: str) -> Path:
+def find_mask(folder: Path, name: str, film: Path) -> Path:
+    """The mask of an image: NAME.labels.tif, or where that is missing another of its forms, but never the film itself.
+
+    NAME.labels.tif when there is none, so that its reader says what is missing.
+    """
+    return next(_others(folder, name, film, _MASK_SUFFIXES), folder / f"{name}{SUFFIX}")
+
+
+def find_region(folder: Path, name: str, film: Path | None = None, stem: str = "") -> Path:
     """The region-of-interest file of an image: NAME.region.tif, NAME.labels.tif, NAME.region.png, NAME.tif or NAME.png.
+
+    The film itself is never its region. `stem` is another name of the image, where it has one that is nobody else's.
 
     Raises
     ------
     MaskError
-        When none is there under any of the names.
+        When none is there.
     """
-    for path in (folder / f"{name}{suffix}" for name in names for suffix in _REGION_SUFFIXES):
-        if path.is_file():
+    for one in filter(None, (name, stem)):
+        for path in _others(folder, one, film, _REGION_SUFFIXES):
             return path
-    raise MaskError(f"no region of interest for {names[0]}: add {names[0]}.region.tif to the regions folder")
+    raise MaskError(f"no region of interest for {plain(name)}: add {plain(name)}.region.tif to the regions folder")
+
+
+def _others(folder: Path, name: str, film: Path | None, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The files of that name that are there, without the film."""
+    for suffix in suffixes:
+        path = folder / f"{name}{suffix}"
+        if path.is_file() and (film is None or real_path(path) != real_path(film)):
+            yield path
 
 
 def read_region(path: Path | FileBytes, shape: tuple[int, int]) -> Mask:
-    """True inside the region of interest: every pixel of the file that is not 0."""
-    return np.asarray(_read_array(mask_bytes(path), shape) != 0, bool)
-
-
-def mask_bytes(path: Path | FileBytes) -> FileBytes:
-    """The bytes of a mask file, read once.
+    """True inside the region of interest: every pixel of the file that is not 0.
 
     Raises
     ------
     MaskError
-        When there is none, or it cannot be read.
+        When the file is missing, not `shape` pixels large, empty, or a picture.
     """
-    if isinstance(path, FileBytes):
-        return path
-    if not path.is_file():
-        raise MaskError(f"there is no mask {plain(path.name)}: make one, or leave --masks out to segment")
-    try:
-        return FileBytes.of(path)
-    except ReadError as error:
-        raise MaskError(f"{plain(path.name)} is not a readable TIFF or PNG label image: it cannot be read") from error
-
-
-def _read_array(file: FileBytes, shape: tuple[int, int] | None) -> npt.NDArray[Any]:
-    """The pixels of a mask file; its declared size is checked before anything is decoded."""
-    name = plain(file.name)
-    try:
-        with guarded(name, tifffile.TiffFileError):
-            declared, decode = _opened(file)
-            if shape is not None and declared != shape:
-                raise MaskError(f"{name} is {declared} pixels and its image {shape}: use the mask made for this image")
-            return np.asarray(decode())
-    except ReadError as error:
-        raise MaskError(f"{name} is not a readable TIFF or PNG label image ({type(error).__name__})") from error
-
-
-def _opened(file: FileBytes) -> tuple[tuple[int, ...], Any]:
-    if _is_png(file):
-        with PillowImage.open(file.open()) as picture:
-            return picture.size[::-1], lambda: _decoded(file)
-    with tifffile.TiffFile(file.open()) as tiff:
-        return tuple(tiff.pages[0].shape), lambda: tifffile.imread(file.open(), key=0)
-
-
-def _decoded(file: FileBytes) -> npt.NDArray[Any]:
-    with PillowImage.open(file.open()) as picture:
-        return np.asarray(picture)
-
-
-def _is_png(file: FileBytes) -> bool:
-    return file.name.lower().endswith(".png")
+    file = mask_bytes(path)
+    return inside_of(file.name, read_pixels(file, shape))

@@ -19,13 +19,13 @@ import numpy.typing as npt
 from calcimeasure.errors import CalcimeasureError, OutputError
 from calcimeasure.io.files import sha256_of
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input, hashed_name
-from calcimeasure.io.plain_text import plain
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
 from calcimeasure.io.results.journal import UNBELIEVABLE, Journal, Kept
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, read_labels
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.written import NOTES, Written, is_inside
+from calcimeasure.report.plain_text import plain
 
 try:
     import fcntl

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.plain_text import plain
 from calcimeasure.io.results import columns
 from calcimeasure.model.colour import Colours, Whiteness
 from calcimeasure.model.density import DepositDensity, TotalDensity
 from calcimeasure.model.deposit import Deposit, Excluded
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis

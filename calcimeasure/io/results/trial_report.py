@@ -39,6 +39,7 @@ from calcimeasure.errors import OutputError
 from calcimeasure.io.results.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
 from calcimeasure.report.figures import fonts
+from calcimeasure.report.plain_text import plain
 from calcimeasure.report.trial import Findings, cohort_pages, patient_page, picture_of
 from calcimeasure.report.trial.blocks import (
     CAUTION,
@@ -255,7 +256,7 @@ class _Story(ActionFlowable):
                 self.spool.lay_down(canvas._doc)
             if number % _SWEEP == 0:
                 gc.collect()
-            self.title = _plain(page.title)
+            self.title = _drawable(page.title)
             document.canv.bookmarkPage(page.anchor)
             document.canv.addOutlineEntry(self.title, page.anchor)
             _lay_out(document, list(_flowables(page, self.style)))
@@ -352,7 +353,7 @@ def _cell(value: Cell, words: bool, style: _Style) -> Flowable | str:
     """Numbers as they are, quick to lay out; words as paragraphs, links to their pages."""
     if not isinstance(value, str):
         return _marked(f'<a href="#{value.anchor}" color="#0a5f73">{_escaped(value.text)}</a>', style.cell)
-    return _paragraph(value, style.cell) if words else _plain(value)
+    return _paragraph(value, style.cell) if words else _drawable(value)
 
 
 def _picture(block: Picture, style: _Style, width: float) -> list[Flowable]:
@@ -378,10 +379,9 @@ def _marked(markup: str, style: ParagraphStyle) -> Paragraph:
 
 
 def _escaped(text: str) -> str:
-    return escape(_plain(text))
+    return escape(_drawable(text))
 
 
-def _plain(text: str) -> str:
-    """Text that can be drawn: no control characters, no half of a pair, thin spaces as spaces."""
-    whole = text.encode("utf-8", "replace").decode("utf-8").replace("\u202f", "\u00a0")
-    return "".join(c if c.isprintable() or c == "\u00a0" else " " for c in whole)
+def _drawable(text: str) -> str:
+    """Text that can be drawn: what acts instead of showing is spelled out; fonts lack thin spaces."""
+    return plain(text.replace("\n", " ")).replace("\u202f", "\u00a0")

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from calcimeasure.errors import FileInTheWay, OutputError
 from calcimeasure.io.files import real_path, sha256_of, write_whole
 from calcimeasure.io.given.inputs import RESULTS_MARK
-from calcimeasure.io.plain_text import plain
+from calcimeasure.report.plain_text import plain
 
 NOTES = "written.jsonl"
 #: Folders for files of single films and pairs of films; what a person puts there is the person's.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from calcimeasure.model.image import Image, Kind
+from calcimeasure.model.image import Acquisition, Image, Kind
 from calcimeasure.model.study import Reading
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "both", "both": "both"}
@@ -81,12 +81,15 @@ def _should_match(baseline: Image, followup: Image, facts: Facts) -> list[_Findi
     if baseline.kind is Kind.RADIOGRAPH:
         rows += [
             ("modality", one.modality, two.modality, _plain),
-            ("device", one.device, two.device, _plain),
-            ("processing", one.processing, two.processing, _plain),
+            ("device", None, None, _plain),
+            ("processing", None, None, _plain),
             ("presentation intent", one.intent, two.intent, _plain),
             ("intensity relationship", one.intensity_relationship, two.intensity_relationship, _plain),
         ]
-    found = [_same(name, a and plain(a), b and plain(b)) for name, a, b, plain in rows]
+    found = [
+        _same_mark(name, one, two) if a is None and b is None else _same(name, a and plain(a), b and plain(b))
+        for name, a, b, plain in rows
+    ]
     silent = [name for name, (refused, text) in zip((row[0] for row in rows), found, strict=True) if text == "?"]
     known = [one_ for one_ in found if one_[1] not in ("", "?")]
     if silent:
@@ -99,6 +102,14 @@ def _same(name: str, one: str | None, two: str | None) -> _Finding:
     if one and two:
         return (True, f"the {name} is {one} at baseline and {two} at follow-up") if one != two else (False, "")
     return False, "?"
+
+
+def _same_mark(name: str, one: Acquisition, two: Acquisition) -> _Finding:
+    """The same for a fact of which the films tell only whether it is the same: what it is stays in the files."""
+    marks = one.mark_of(name), two.mark_of(name)
+    if None in marks:
+        return False, "?"
+    return (True, f"the films are of another {name}") if marks[0] != marks[1] else (False, "")
 
 
 def _side(text: str) -> str | None:

@@ -25,6 +25,15 @@ def plain(text: str, keep: str = "") -> str:
     return "".join(_shown(one) if _acts(one) and one not in keep else one for one in text)
 
 
+def drawn(value: object) -> object:
+    """A value as a page shows it: text, in lists too, as `plain` shows it but for line ends; anything else as it is."""
+    if isinstance(value, list | tuple):
+        return [drawn(one) for one in value]
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return plain(value, keep="\n")
+    return value
+
+
 def plain_name(text: str) -> str:
     r"""A file name as `plain` shows it, no two alike: a backslash of its own is shown as ``\x5c``."""
     return plain(text.replace("\\", "\\x5c"))
