@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calcimeasure.errors import CalcimeasureError
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.io.given.inputs import Inputs
@@ -97,12 +98,12 @@ def progress(total: int) -> Iterator[Any]:
 
 def as_lines(facts: dict[str, Any]) -> str:
     """Facts for reading: one `name: value` a line, empty ones left out."""
-    lines = [
-        f"{name}: {'; '.join(value) if isinstance(value, list) else value}" for name, value in facts.items() if value
-    ]
-    return "\n".join([*lines, ""])
+    words = {
+        name: "; ".join(value) if isinstance(value, list) else str(value) for name, value in facts.items() if value
+    }
+    return "\n".join([*(f"{name}: {plain(text)}" for name, text in words.items()), ""])
 
 
 def say(text: str) -> None:
-    """Talk to the user, on stderr."""
-    print(text, file=sys.stderr)
+    """Talk to the user, on stderr; a name cannot speak to the terminal."""
+    print(plain(text, keep="\n"), file=sys.stderr)

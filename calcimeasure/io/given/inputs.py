@@ -57,24 +57,25 @@ def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
     TableError
         When a path does not exist.
     """
-    found: dict[Path, str] = {}
+    found: dict[Path, tuple[str, Path]] = {}  # what a link leads to tells two of them apart, and goes no further
     skipped = 0
     for path, prefix in zip(paths, _prefixes(paths), strict=True):
         for file, relative in _files(path, out):
             if path.is_dir() and not _is_image(file):
                 skipped += 1
                 continue
-            found.setdefault(file.resolve(), str(PurePosixPath(prefix, relative)))
-    images = sorted(found.items(), key=lambda item: item[1])
-    names = choose_names([image for _, image in images])
-    return Inputs(tuple(Input(path, image, names[image]) for path, image in images), skipped)
+            found.setdefault(file.resolve(), (str(PurePosixPath(prefix, relative)), file))
+    images = sorted(found.values())
+    names = choose_names([image for image, _ in images])
+    return Inputs(tuple(Input(path, image, names[image]) for image, path in images), skipped)
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
     """Folder name in front of every image of a path: none for one path; made unique when two folders share a name."""
     if len(paths) == 1:
         return [""]
-    homes = [path.resolve() if path.is_dir() else path.resolve().parent for path in paths]
+    named = [Path(os.path.normpath(path.absolute())) for path in paths]  # not resolved: a link keeps its own name
+    homes = [path if path.is_dir() else path.parent for path in named]
     taken: dict[str, Path] = {}
     for home in homes:
         name, turn = home.name or "root", 2

@@ -81,7 +81,7 @@ class Fit:
     shape: tuple[int, int] | None
 
 
-def read_pixels(path: Path, shape: tuple[int, int] | None) -> MaskPixels:
+def read_pixels(path: Path | FileBytes, shape: tuple[int, int] | None) -> MaskPixels:
     """The whole numbers of a TIFF or PNG file; `shape` is that of its film, `None` for any.
 
     Single pages only, grey or by palette, or in colours that are all grey; floating point when its values are whole.
@@ -92,10 +92,11 @@ def read_pixels(path: Path, shape: tuple[int, int] | None) -> MaskPixels:
     MaskError
         In one line, for a file that is missing, of another size, or open to doubt.
     """
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise MaskError(f"there is no mask {plain(path.name)}: make one, or leave --masks out to segment")
     try:
-        pixels: MaskPixels = decoded(FileBytes.of(path), Question("mask", Fit(shape), MaskPixels))
+        file = FileBytes.of(path) if isinstance(path, Path) else path
+        pixels: MaskPixels = decoded(file, Question("mask", Fit(shape), MaskPixels))
     except ReadError as error:
         raise MaskError(str(error)) from error
     return pixels

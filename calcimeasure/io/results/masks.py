@@ -15,6 +15,7 @@ import tifffile
 
 from calcimeasure.errors import MaskError
 from calcimeasure.io.files import write_whole
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.results.mask_pixels import check_surround, inside_of, parts_of, read_pixels
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
@@ -90,7 +91,7 @@ def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
-def read_labels(path: Path, shape: tuple[int, int] | None) -> Labels:
+def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels:
     """The label image in a TIFF or PNG file; `shape` is that of its image, `None` for one that we wrote ourselves.
 
     A mask of single bits, or of 0 and the highest value, has no numbers: it is split into its connected parts.
@@ -176,7 +177,7 @@ def _others(folder: Path, name: str, film: Path | None, suffixes: tuple[str, ...
             yield path
 
 
-def read_region(path: Path, shape: tuple[int, int]) -> Mask:
+def read_region(path: Path | FileBytes, shape: tuple[int, int]) -> Mask:
     """True inside the region of interest: every pixel of the file that is not 0.
 
     Raises
