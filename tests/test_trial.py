@@ -212,7 +212,10 @@ def test_nothing_is_overwritten_or_mixed_silently(films: Path, done: Path) -> No
     recipe.write_text("[compare]\ncut_percent = 30\n")
     told = _run("study", films / "study.csv", "-o", done, "--resume", "--recipe", recipe, code=2)
     assert "made with other settings (recipe)" in told.stderr
-    assert "results of `study`, not of `measure`" in _run("measure", films / "films" / "a1.png", "-o", done, "--resume", code=2).stderr
+    assert (
+        "results of `study`, not of `measure`"
+        in _run("measure", films / "films" / "a1.png", "-o", done, "--resume", code=2).stderr
+    )
 
 
 def test_a_killed_run_ends_in_the_same_tables(films: Path, done: Path) -> None:

@@ -25,6 +25,8 @@ from calcimeasure.io.results.tables import cell, csv_text, read_spacing_sds, rea
         (-1.5, "-1.5"),
         ("plain", "plain"),
         ("=1+1", "'=1+1"),
+        ("\t=1+1", "'\\x09=1+1"),
+        ("a\x1b[31m\u202egnp", "a\\x1b[31m\\u202egnp"),
         ("+x", "'+x"),
         ("-x.png", "'-x.png"),
         ("@SUM(A1)", "'@SUM(A1)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import stat
 from collections import Counter, deque
@@ -77,9 +78,9 @@ def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
     search = _Search(out)
     for path, prefix in zip(paths, _prefixes(paths), strict=True):
         search.take(path, prefix)
-    images = sorted(search.found.items(), key=lambda item: item[1])
-    stems = Counter(map(_stem, search.found.values()))
-    files = tuple(_input(path, image, stems) for path, image in images)
+    images = sorted(search.found.values())
+    stems = Counter(_stem(image) for image, _ in images)
+    files = tuple(_input(path, image, stems) for image, path in images)
     return Inputs(files, search.skipped, tuple(search.unread), tuple(search.circular))
 
 
@@ -94,10 +95,13 @@ def _input(path: Path, image: str, stems: Mapping[str, int]) -> Input:
 
 @dataclass(slots=True)
 class _Search:
-    """A search of files and folders: images by their real path, and all that is no image."""
+    """A search of files and folders: images with their paths, and all that is no image.
+
+    What a link leads to, by which they are found, tells two of them apart and goes no further.
+    """
 
     out: Path | None
-    found: dict[Path, str] = field(default_factory=dict)
+    found: dict[Path, tuple[str, Path]] = field(default_factory=dict)
     skipped: int = 0
     unread: list[str] = field(default_factory=list)
     circular: list[str] = field(default_factory=list)
@@ -154,7 +158,7 @@ class _Search:
             self.skipped += 1
 
     def _keep(self, path: Path, name: PurePosixPath) -> None:
-        self.found.setdefault(real_path(path), str(name))
+        self.found.setdefault(real_path(path), (str(name), path))
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
@@ -163,7 +167,8 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
         _check_there(path)
     if len(paths) == 1:
         return [""]
-    homes = [real_path(path) if _is_folder(path) else real_path(path).parent for path in paths]
+    named = [Path(os.path.normpath(path.absolute())) for path in paths]  # not resolved: a link keeps its own name
+    homes = [path if _is_folder(path) else path.parent for path in named]
     taken: dict[str, Path] = {}
     for home in homes:
         name, turn = plain_name(home.name) or "root", 2

@@ -36,6 +36,7 @@ from reportlab.platypus import Image as Drawn
 from reportlab.platypus import Table as Grid
 
 from calcimeasure.errors import OutputError
+from calcimeasure.io.images.codestream import declared_size
 from calcimeasure.io.results.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
 from calcimeasure.report.figures import fonts
@@ -67,6 +68,7 @@ Pairs = Callable[[Interval], Path | None]
 #: Largest picture of a pair in a report, in bytes.
 PICTURE_BYTES = 120_000
 
+_MOST_PIXELS = 100_000_000
 _SMALLEST = 64  # px: a picture is not shrunk beyond this
 _TITLE = "Calcinosis: change between visits"
 _WIDTH = A4[0] - 26 * mm
@@ -137,7 +139,7 @@ def write_findings(folder: Path, findings: Findings, pictures: Pairs, place: Pla
 
 def compressed(picture: bytes, limit: int = PICTURE_BYTES) -> tuple[bytes, tuple[int, int]] | None:
     """A JPEG of at most `limit` bytes of an encoded picture, and its (columns, rows); `None` for what is no picture."""
-    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
+    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if _is_modest(picture) else None
     if pixels is None:
         return None
     jpeg = _jpeg(pixels)
@@ -146,6 +148,12 @@ def compressed(picture: bytes, limit: int = PICTURE_BYTES) -> tuple[bytes, tuple
         pixels = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         jpeg = _jpeg(pixels)
     return jpeg, (pixels.shape[1], pixels.shape[0])
+
+
+def _is_modest(picture: bytes) -> bool:
+    """Whether a picture is no larger than any that we draw: the one beside the results may be another's."""
+    declared = declared_size(picture)
+    return declared is not None and declared.rows * declared.columns <= _MOST_PIXELS
 
 
 def _jpeg(pixels: Any, quality: int = 78) -> bytes:
