@@ -158,7 +158,10 @@ class _Search:
             self.skipped += 1
 
     def _keep(self, path: Path, name: PurePosixPath) -> None:
-        self.found.setdefault(real_path(path), (str(name), path))
+        """Take a file; of a file and links to it the file, of links alone the first."""
+        real = real_path(path)
+        if real not in self.found or (self.found[real][1].is_symlink() and not path.is_symlink()):
+            self.found[real] = (str(name), path)
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
