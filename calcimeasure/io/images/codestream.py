@@ -36,6 +36,15 @@ def declared_signed(frame: bytes) -> bool | None:
     return None if start < 0 or len(frame) < start + 43 else bool(frame[start + 42] & 0x80)
 
 
+def declared_channels(frame: bytes) -> int | None:
+    """How many channels a JPEG, JPEG-LS or JPEG 2000 frame has, or `None` when it is none of them."""
+    if frame[:2] == _JPEG_START:
+        at = _frame_marker(frame)
+        return frame[at + 9] if at is not None and len(frame) > at + 9 else None
+    start = frame.find(_J2K_START, 0, 4096)
+    return int.from_bytes(frame[start + 40 : start + 42], "big") if start >= 0 else None
+
+
 def declared_size(frame: bytes) -> tuple[int, int, int] | None:
     """Rows, columns and bits of a JPEG, JPEG-LS or JPEG 2000 frame, or `None` when it is none of them."""
     if frame[:2] == _JPEG_START:
