@@ -132,7 +132,9 @@ def _opened_tiff(path: Path) -> _Stored:
         pages = [page.aspage() for page in tiff.pages]
         whole = [k for k, page in enumerate(pages) if not int(page.subfiletype) & _REDUCED] or [0]
         page = pages[whole[0]]
-        _check_page(path.name, page, len(whole))
+        # ImageJ keeps the pages of a large stack behind one directory.
+        stacked = int((tiff.imagej_metadata or {}).get("images", 1)) if tiff.is_imagej else 1
+        _check_page(path.name, page, max(len(whole), stacked))
         orientation = int(page.tags["Orientation"].value) if "Orientation" in page.tags else 1
         palette = _palette(page) if int(page.photometric) == _PALETTE else None
         size = (int(page.imagelength), int(page.imagewidth))
