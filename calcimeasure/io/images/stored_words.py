@@ -69,6 +69,8 @@ def values_in(words: Pixels, layout: Layout, name: str) -> Pixels:
     bare = words.view(f"u{words.dtype.itemsize}")
     kept = (1 << layout.stored) - 1
     beside = ((1 << layout.word) - 1) & ~(kept << layout.shift) & ~layout.overlays
+    if not layout.signed and layout.shift == 0 and bare.max(initial=0) <= kept:
+        return bare  # as nearly every film is
     padded = _padded(bare, layout)
     if beside:
         _check_beside(bare, beside, layout, padded, name)
