@@ -11,7 +11,7 @@ from calcimeasure.model.image import Mask, Pixels
 
 # Fewer pixels than this show no roughness.
 _LEAST_PIXELS = 256
-_ROWS_LOOKED_AT = 256
+_ROWS_LOOKED_AT = 64
 # So much smoother must the picture be with its bytes exchanged before the header is called wrong.
 _SMOOTHER = 4.0
 # Neighbours this far apart (of the whole range) lie next to each other once the sign is taken the other way. An edge
