@@ -156,7 +156,20 @@ def run_facts(job: Job) -> dict[str, Any]:
         "scale": asdict(job.scale),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _MATTERS},
+        "arithmetic": arithmetic(),
     }
+
+
+def arithmetic() -> dict[str, str | None]:
+    """What else the last digits depend on: the build of Intel IPP that OpenCV calculates with, `None` without it.
+
+    Resizing by lines or cubes, chamfer distances and template matching round otherwise with IPP than without; on the
+    sample images areas of films stay equal, one photo differs by 1 of 2176 px, and standard deviations differ in the
+    sixth digit. ``OPENCV_IPP=disabled`` takes IPP away.
+    """
+    import cv2
+
+    return {"opencv_ipp": cv2.ipp.getIppVersion() if cv2.ipp.useIPP() else None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.image import Kind
-from calcimeasure.reading.session import Event, Proposal, Session
+from calcimeasure.reading.session import Event, Loaded, Proposal, Session
 from calcimeasure.reading.state import Held
 from calcimeasure.reading.worklist import Item, Worklist
 from calcimeasure.report.words import area, bare, in_words, reason_in_words, scale_in_words
@@ -222,7 +222,15 @@ class MeasurePanel(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Load a mask", "", "Label images (*.tif *.tiff *.png)")
         job = self._do(lambda session: session.loading(Path(path))) if path else None
         if job is not None and session is not None:
-            self.desk.in_background("loading the mask", job, session.loaded)
+            self.desk.in_background("loading the mask", job, lambda found: self._take_mask(session, found))
+
+    def _take_mask(self, session: Session, found: Loaded) -> None:
+        """Take a mask that was read, and say what was decided about it."""
+        from napari.utils.notifications import show_info
+
+        session.loaded(found)
+        for words in found.labels.warnings:
+            show_info(words)
 
     def turn_page(self, forward: bool) -> None:
         """Open the next or the previous film of the worklist; unsaved work is asked about.

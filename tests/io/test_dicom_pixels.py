@@ -336,6 +336,8 @@ def test_baseline_jpeg_in_words_of_16_bits_is_read(tmp_path: Path) -> None:
         ("90", lossless(12), {}, "its pixels are lossless JPEG"),
         ("70", lambda values: baseline(BYTES), {}, "its pixels are JPEG"),
         ("70", lossless(12), EIGHT, "compressed data have 12"),
+        ("90", lambda values: J2K(np.dstack([BYTES] * 3)), EIGHT, "1 samples a pixel, its compressed data have 3"),
+        ("50", lambda values: baseline(BYTES), RGB, "3 samples a pixel, its compressed data have 1"),
     ],
 )
 def test_another_codec_or_too_narrow_words_are_refused(

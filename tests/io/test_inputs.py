@@ -58,10 +58,11 @@ def test_a_name_does_not_change_when_another_file_comes(tmp_path: Path) -> None:
 
 def test_a_folder_is_searched_and_what_is_no_image_is_counted(tmp_path: Path) -> None:
     _tree(tmp_path, "film.png", "deep/er/film.png", ".hidden/film.png", "__MACOSX/film.png", "old.labels.tif")
+    _tree(tmp_path, "film.region.tif", "film.REGION.png", "film.labels.png")
     (tmp_path / "notes.txt").write_text("not an image")
     found = find_inputs([tmp_path])
     assert [item.image for item in found.files] == ["deep/er/film.png", "film.png"]
-    assert found.skipped == 2
+    assert found.skipped == 5
 
 
 def test_results_of_ours_are_never_inputs(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def declared_signed(frame: bytes) -> bool | None:
     return bool(stream[42] & 0x80) if _j2k_size(stream) else None
 
 
+def declared_channels(frame: bytes) -> int | None:
+    """How many channels a JPEG, JPEG-LS or JPEG 2000 frame has, or `None` when it is none of them."""
+    if frame[:2] == _JPEG_START:
+        found = _frame_header(frame)
+        return found[1].samples if found else None
+    stream = _j2k_stream(frame)
+    return int.from_bytes(stream[40:42], "big") if _j2k_size(stream) else None
+
+
 def declared_size(frame: bytes) -> Declared | None:
     """Size of a JPEG, JPEG-LS, JPEG 2000, JPEG XL, PNG or WebP frame, or `None` when it is none of them."""
     if frame[:2] == _JPEG_START:

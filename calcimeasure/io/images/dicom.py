@@ -436,7 +436,7 @@ def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
         raise UnsupportedFile(f"{opened.name}: is a greyscale DICOM radiograph; it cannot be measured as a photo")
     valid, area_words = valid_area(stored, header, _shutters(opened.dataset))
     # Padding may lie beyond the stored bits; where it is no picture, its value is of no account.
-    values = _modality_values(opened, np.clip(stored, *header.bounds))
+    values = _modality_values(opened, stored if header.padding is None else np.clip(stored, *header.bounds))
     turn = polarity_of(header)
     spacing, scale_words = _scale(header, request)
     return Image(

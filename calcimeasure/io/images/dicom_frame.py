@@ -14,7 +14,14 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID, UID_dictionary
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
-from calcimeasure.io.images.codestream import Family, check_jpeg, declared_family, declared_signed, declared_size
+from calcimeasure.io.images.codestream import (
+    Family,
+    check_jpeg,
+    declared_channels,
+    declared_family,
+    declared_signed,
+    declared_size,
+)
 from calcimeasure.io.images.colour import is_grey
 from calcimeasure.io.images.dicom_header import GREY, Header
 from calcimeasure.io.images.part10 import EXPLICIT_BIG, NATIVE, PixelElement
@@ -250,6 +257,8 @@ def _check_declared(opened: Opened, stored: bytes) -> int:
         )
     if family is not _DECODERS[syntax][1]:
         raise DamagedFile(f"{name}: its transfer syntax says {_syntax_name(syntax)}, but its pixels are {family}")
+    if (channels := declared_channels(stored)) != header.samples:
+        raise DamagedFile(f"{name}: declares {header.samples} samples a pixel, its compressed data have {channels}")
     if declared[2] > (header.bits_allocated or 8):
         raise DamagedFile(f"{name}: allocates {header.bits_allocated} bits, but its compressed data have {declared[2]}")
     return declared[2]

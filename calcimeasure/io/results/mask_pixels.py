@@ -177,7 +177,9 @@ def _opened_tiff(file: FileBytes) -> _Stored:
         pages = [page.aspage() for page in tiff.pages]
         whole = [k for k, page in enumerate(pages) if not int(page.subfiletype) & _REDUCED] or [0]
         page = pages[whole[0]]
-        _check_page(file, page, len(whole))
+        # ImageJ keeps the pages of a large stack behind one directory.
+        stacked = int((tiff.imagej_metadata or {}).get("images", 1)) if tiff.is_imagej else 1
+        _check_page(file, page, max(len(whole), stacked))
         return _Stored(
             _turned((int(page.imagelength), int(page.imagewidth)), orientation := _orientation(page)),
             lambda: _decoded_tiff(file, whole[0]),
