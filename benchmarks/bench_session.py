@@ -20,7 +20,7 @@ from napari_calcimeasure._session import Session
 from skimage.measure import regionprops_table
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.recipe import unseen_on
 from calcimeasure.steps.boundary import with_boundary_error
 from calcimeasure.steps.measure import measure
@@ -70,7 +70,9 @@ def scene() -> tuple[Image, Labels]:
         number: Doubt(float(rng.uniform(0.02, 0.3)), float(rng.uniform(0, 0.4))) for number in range(1, DEPOSITS + 1)
     }
     spacing = Spacing.of(0.1, 0.1, SpacingOrigin.USER)
-    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels, doubts=doubts)
+    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(
+        labels, authorship=Authorship(Author.NETWORKS, doubts=doubts)
+    )
 
 
 def strokes(session: Session) -> tuple[list[float], list[float], int]:

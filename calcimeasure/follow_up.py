@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.authorship import UNSAID
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.precision import Precision, multiplier
@@ -57,9 +58,7 @@ class Comparison:
     change: Change
 
 
-def reading_of(
-    image: Image, labels: Labels, recipe: Recipe, film: Film | None = None, *, by_person: bool | None = None
-) -> Reading:
+def reading_of(image: Image, labels: Labels, recipe: Recipe, film: Film | None = None) -> Reading:
     """A film with its outlines measured and the limb found.
 
     The error bars are the outlines' own geometric ones: how much two visits differ by chance says the precision
@@ -70,8 +69,8 @@ def reading_of(
     MaskError
         When the label image is not as large as the image.
     """
-    measurement = analyse_mask(image, replace(labels, doubts={}), recipe).measurement
-    return Reading(image, labels, measurement, _limb(image), film, by_person)
+    measurement = analyse_mask(image, replace(labels, authorship=UNSAID), recipe).measurement
+    return Reading(image, labels, measurement, _limb(image), film)
 
 
 def aligned(baseline: Reading, followup: Reading, guidance: Guidance | None = None) -> Alignment:

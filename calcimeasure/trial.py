@@ -360,15 +360,11 @@ def _compared(task: PairTask, job: Job) -> FilmPair:
 
 
 def _reading(source: Source, job: Job) -> Reading:
-    """A film as it was measured, from its file and the label image in the results folder.
-
-    A mask that was given is a person's, unless it says that nobody looked at some of its outlines.
-    """
+    """A film as it was measured, from its file and the label image in the results folder, which says who drew it."""
     item = source.item
     image = read_film(item, job)
     labels = read_labels(job.out / "masks" / f"{item.name}{SUFFIX}", image.shape)
-    by_person = job.mask_of(item) is not None and not labels.doubts
-    return reading_of(image, labels, job.recipe, source.film, by_person=by_person)
+    return reading_of(image, labels, job.recipe, source.film)
 
 
 def _draw(found: Comparison, path: Any) -> None:

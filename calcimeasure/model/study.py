@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from calcimeasure.model.deposit import Measurement
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 
@@ -94,9 +94,8 @@ class Study:
 class Reading:
     """A film as measured: image, outlines, numbers, and the limb where it was looked for.
 
-    `film` is its row of the study file, whose side and view stand over those of the image. `by_person` tells whether
-    a reader drew or accepted the outlines; `None` leaves it to the outlines themselves: those read from a file are a
-    reader's, unless the file says that nobody looked at some of them (`Labels.doubts`).
+    `film` is its row of the study file, whose side and view stand over those of the image. Who drew the outlines say
+    the labels themselves (`Labels.authorship`).
     """
 
     image: Image
@@ -104,15 +103,16 @@ class Reading:
     measurement: Measurement
     limb: Mask | None = None
     film: Film | None = None
-    by_person: bool | None = None
 
     @property
     def outlined_by_person(self) -> bool:
         """Whether a reader stands behind the outlines; a program alone does not."""
-        if self.by_person is not None:
-            return self.by_person
-        read = bool(self.labels.history) and self.labels.history[0].startswith("read from")
-        return read and not self.labels.doubts
+        return self.labels.is_by_person
+
+    @property
+    def is_proposal(self) -> bool:
+        """Whether it is a photo that nobody outlined: most of what is proposed on skin is none."""
+        return self.image.kind is Kind.PHOTO and not self.labels.is_by_person
 
     @property
     def side(self) -> str | None:

@@ -535,7 +535,7 @@ def test_a_finding_that_is_brought_back_is_passed_over_no_more():
         return Held(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
 
     doubtful, other, mark = passed(30, Reason.FAINT, 0.25), passed(40, Reason.BONE, 0.25), passed(90, Reason.TEXT, 0.9)
-    state = State(film(), Recipe(), excluded=(doubtful, other, mark), passed_over_px=25.0)
+    state = State(film(), Recipe(), excluded=(doubtful, other, mark), authorship=Authorship(passed_over_px=25.0))
     assert state.without(other).passed_over_px == pytest.approx(15)
     assert state.without(mark).passed_over_px == 25
     assert state.without(mark).excluded == (doubtful, other)

@@ -10,9 +10,9 @@ import pytest
 from pair_scenes import MM, Disc, drawn, reading, shifted, turned
 
 from calcimeasure.errors import RecipeError
+from calcimeasure.model.authorship import BY_PROGRAM, UNSAID, Author, Authorship
 from calcimeasure.model.density import DepositDensity
 from calcimeasure.model.image import Meaning, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Status, Verdict, Visit
@@ -23,7 +23,6 @@ from calcimeasure.steps.match import match
 ONE, FAR = (60, 60, 12), (140, 140, 10)
 GAP = (60, 95, 12)  # 2 mm beside ONE
 BRIDGE = (60, 78, 10)
-BY_PROGRAM = "learned: deposits"
 #: A reader's careful outlines: an edge that errs by about 0.1 mm, and 4 % of the size.
 NOTHING = ((0.0, 0.0, 0.0),) * 3
 KNOWN = PrecisionProfile(0.1, 0.15, 0.04, "mm2", "a curve that the tests know", 1e6, 100, 0.5, 2000.0, NOTHING)
@@ -485,19 +484,30 @@ def test_turned_alignment_leads_back() -> None:
     assert turned(there).followup_of([[10, 10]]) == pytest.approx(there.baseline_of([[10, 10]]))
 
 
-@pytest.mark.parametrize(("doubts", "mine"), [({}, True), ({1: Doubt(0.1)}, False)])
-def test_outlines_that_nobody_looked_at_are_no_persons_though_read_from_a_file(
-    doubts: dict[int, Doubt], mine: bool
-) -> None:
-    film = reading({1: [ONE]})
-    labels = replace(film.labels, history=("read from a.labels.tif",), doubts=doubts)
-    assert replace(film, labels=labels).outlined_by_person is mine
+#: who looked the film over, who drew deposit 1 where that is another, and whether a person stands behind it
+AUTHORS = {
+    "another tool": (UNSAID, True),
+    "a program": (BY_PROGRAM, False),
+    "the networks": (Authorship(Author.NETWORKS), False),
+    "the networks, accepted": (Authorship(Author.NETWORKS, {1: Author.ACCEPTED}), True),
+    "a person, and one of the networks": (Authorship(Author.PERSON, {1: Author.NETWORKS}), False),
+}
+
+
+@pytest.mark.parametrize(("by", "mine"), AUTHORS.values(), ids=AUTHORS)
+def test_outlines_that_nobody_looked_at_are_no_persons(by: Authorship, mine: bool) -> None:
+    assert reading({1: [ONE]}, by=by).outlined_by_person is mine
+
+
+@pytest.mark.parametrize("author", Author)
+def test_who_looked_the_film_over_speaks_for_there_being_none(author: Author) -> None:
+    assert reading({}, by=Authorship(author, {1: Author.NETWORKS})).outlined_by_person is not author.is_program
 
 
 @pytest.mark.parametrize(("first", "second", "taken"), [(True, True, False), (True, False, True), (False, False, True)])
 def test_a_simulated_profile_is_not_taken_for_a_persons_outlines(first: bool, second: bool, taken: bool) -> None:
     wide = replace(KNOWN, a=50.0, origin="simulated films, not patients")
-    before, after = (replace(reading({1: [ONE]}), by_person=by) for by in (first, second))
+    before, after = (reading({1: [ONE]}, by=UNSAID if by else BY_PROGRAM) for by in (first, second))
     change = compare(before, after, shifted(), match(before, after, shifted()), precision=Precision(wide))
     assert change.detectable is not None
     assert (change.detectable > 50) is taken
