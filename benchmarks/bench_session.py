@@ -70,9 +70,8 @@ def scene() -> tuple[Image, Labels]:
         number: Doubt(float(rng.uniform(0.02, 0.3)), float(rng.uniform(0, 0.4))) for number in range(1, DEPOSITS + 1)
     }
     spacing = Spacing.of(0.1, 0.1, SpacingOrigin.USER)
-    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(
-        labels, authorship=Authorship(Author.NETWORKS, doubts=doubts)
-    )
+    by = Authorship(Author.NETWORKS, doubts=doubts)
+    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels, authorship=by)
 
 
 def strokes(session: Session) -> tuple[list[float], list[float], int]:
