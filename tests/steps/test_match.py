@@ -12,7 +12,7 @@ from calcimeasure.errors import MeasurementRefused, RecipeError
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.authorship import BY_PROGRAM, UNSAID, Authorship
 from calcimeasure.model.study import Link
-from calcimeasure.steps.match import MatchSettings, identify, match, named
+from calcimeasure.steps.change.match import MatchSettings, identify, match, named
 
 ONE, TWO, FAR = (60, 60, 10), (60, 100, 10), (140, 140, 8)
 
