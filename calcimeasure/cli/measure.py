@@ -317,6 +317,10 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
     return str(facts["error"])
 
 
+#: What of an acquisition serves to compare two films and is told nobody.
+_UNTOLD = ("patient", "born", "taken")
+
+
 def _image_facts(image: Any) -> dict[str, Any]:
     from calcimeasure.io.results.tables import spacing_cells
 
@@ -329,6 +333,6 @@ def _image_facts(image: Any) -> dict[str, Any]:
         "polarity": image.polarity.value,
         "decided": image.decided,
         **spacing_cells(image.spacing),
-        **{name: value for name, value in asdict(image.acquisition).items() if value is not None},
+        **{name: fact for name, fact in asdict(image.acquisition).items() if fact is not None and name not in _UNTOLD},
         "warnings": list(image.warnings),
     }

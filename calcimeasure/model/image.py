@@ -147,7 +147,9 @@ class Spacing:
 class Acquisition:
     """How the picture was taken, as far as the file says; kept to judge whether two visits compare.
 
-    Every field is `None` when the file does not say. Nothing here identifies a patient.
+    Every field is `None` when the file does not say. Nothing here identifies a patient: `patient` and `born` are keyed
+    hashes of this run, which tell two from each other and no more. They and `taken` (YYYYMMDD, HHMMSS behind it where
+    known) are written nowhere.
     """
 
     modality: str | None = None
@@ -167,6 +169,9 @@ class Acquisition:
     bits: int | None = None
     exposure_index: float | None = None
     source_distance_mm: float | None = None
+    patient: str | None = field(default=None, repr=False)
+    born: str | None = field(default=None, repr=False)
+    taken: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,26 @@ from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "both", "both": "both"}
+
+
+def plain_side(text: str) -> str | None:
+    """``left``, ``right`` or ``both``, however it was written; `None` for anything else.
+
+    >>> plain_side(" L")
+    'left'
+    """
+    return _SIDES.get(text.strip().casefold())
+
+
+class VisitOrder(StrEnum):
+    """By what the visits of a subject are in order."""
+
+    AS_GIVEN = "as_given"
+    DATED = "dated"
+    DATED_AGAINST_TABLE = "dated_against_table"
+    UNDATED_TABLE = "undated_table"
+
 
 class Fate(StrEnum):
     """What became of a deposit between two visits."""
@@ -76,11 +96,12 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A patient's visits, earliest first."""
+    """A patient's visits, earliest first; `order` tells by what."""
 
     name: str
     visits: tuple[Visit, ...]
     treatment_start: datetime.date | None = None
+    order: VisitOrder = VisitOrder.AS_GIVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +146,15 @@ class Reading:
         return (self.film.view if self.film else None) or self.image.acquisition.view
 
 
+#: Who links deposits when no person does, and a person who did not say who.
+ITSELF, A_READER = "calcimeasure", "a reader"
+
+
+def is_by_person(by: str) -> bool:
+    """Whether a link is a person's."""
+    return by != ITSELF
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """Labels of the baseline and of the follow-up that are the same calcium; one side is empty for new or gone ones.
@@ -137,7 +167,7 @@ class Link:
     baseline: tuple[int, ...]
     followup: tuple[int, ...]
     in_field: bool = True
-    by: str = "calcimeasure"
+    by: str = ITSELF
     name: str = ""
     confirmed: bool = False
 
@@ -193,7 +223,7 @@ class DepositChange:
     density_before: Quantity | None = None
     density_after: Quantity | None = None
     contrast_percent: float | None = None
-    by: str = "calcimeasure"
+    by: str = ITSELF
     confirmed: bool = False
     counted: bool = True
     note: str = ""

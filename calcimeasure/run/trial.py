@@ -51,11 +51,9 @@ from calcimeasure.run.films import Crew, Job, Task, read_film, run_facts
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
 from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
+from calcimeasure.steps.change.compare.contradictions import PROPOSED
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.schedule import Span, spans_of
-
-#: Why a photo that nobody outlined is not compared: most of what is proposed on skin is none.
-PROPOSED = "a photo that nobody outlined: accept or correct its proposals in the panel and give the saved mask"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,9 @@ from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Status, Verdict, Visit
 from calcimeasure.steps.change.compare import (
     CompareSettings,
-    Facts,
     Rule,
     Total,
     burden,
-    comparable,
     compare,
     film_pairs,
 )
@@ -178,12 +176,82 @@ def test_what_nobody_knows_is_a_warning() -> None:
     assert any(text.startswith("not known of both films") and "side" in text for text in change.warnings)
 
 
-def test_the_study_file_stands_over_the_image() -> None:
-    told = Film("s", "v", None, "a.png", side="left")
-    before, after = reading({1: [ONE]}, side="R", film=told), reading({1: [ONE]}, side="L", film=told)
-    assert compared(before, after).status is Status.COMPARED
-    assert comparable(before.image, after.image).reasons
-    assert not comparable(before.image, after.image, Facts(side=("left", "L"))).reasons
+#: sides by the headers, sides as given, whether that is refused, and what is told of it
+SIDES = {
+    "both agree": (("L", "L"), ("left", "l"), False, 0),
+    "given alone": ((None, None), ("L", "left"), False, 0),
+    "given, the headers say two": (("R", "L"), ("L", "L"), True, 1),
+    "one header against what was given": (("R", None), ("L", "L"), True, 1),
+    "both headers against what was given": (("R", "R"), ("L", "L"), False, 2),
+    "given as two": (("L", "L"), ("L", "R"), True, 1),
+    "one given against the other header": ((None, "R"), ("L", None), True, 0),
+}
+
+
+@pytest.mark.parametrize(("header", "given", "refused", "told"), SIDES.values(), ids=SIDES)
+def test_a_side_that_two_sources_contradict_is_never_decided_in_silence(
+    header: tuple, given: tuple, refused: bool, told: int
+) -> None:
+    films = [Film("s", "v", None, "a.png", side=side) for side in given]
+    before, after = (reading({1: [ONE]}, side=h, film=film) for h, film in zip(header, films, strict=True))
+    change = compared(before, after)
+    assert (change.status is Status.NOT_EVALUABLE) is refused
+    assert ("side is" in change.reason) is refused
+    assert sum("another side than was given" in text for text in change.warnings) == told
+
+
+VIEWS = {
+    "the headers say two": (("PA", "LAT"), ("pa", "pa"), True),
+    "a header says another": (("AP", None), ("pa", "pa"), False),
+    "all say the same": (("PA", "PA"), ("pa", "Pa"), None),
+}
+
+
+@pytest.mark.parametrize(("header", "given", "refused"), VIEWS.values(), ids=VIEWS)
+def test_a_view_that_two_sources_contradict_is_never_decided_in_silence(
+    header: tuple, given: tuple, refused: bool | None
+) -> None:
+    films = [Film("s", "v", None, "a.png", view=view) for view in given]
+    change = compared(*(reading({1: [ONE]}, view=h, film=film) for h, film in zip(header, films, strict=True)))
+    assert (change.status is Status.NOT_EVALUABLE) is bool(refused)
+    assert any("another view than was given" in text for text in change.warnings) is (refused is not None)
+
+
+#: facts of either header, and what is told of them
+IDENTITIES = {
+    "one patient": ({"patient": "x", "taken": "20240105"}, {"patient": "x", "taken": "20240905"}, ""),
+    "one does not say": ({"patient": "x", "taken": "20240105"}, {}, ""),
+    "two patients": ({"patient": "x"}, {"patient": "y"}, "two patients"),
+    "two births": ({"patient": "x", "born": "a"}, {"patient": "x", "born": "b"}, "dates of birth"),
+    "other order": ({"taken": "20240905"}, {"taken": "20240105"}, "before the baseline"),
+    "other order within a day": ({"taken": "20240105120000"}, {"taken": "20240105113000"}, "before the baseline"),
+    "one without a time of day": ({"taken": "20240105120000"}, {"taken": "20240105"}, ""),
+}
+
+
+@pytest.mark.parametrize(("one", "two", "told"), IDENTITIES.values(), ids=IDENTITIES)
+def test_headers_of_two_patients_or_in_the_other_order_are_told(one: dict, two: dict, told: str) -> None:
+    change = compared(reading({1: [ONE]}, **one), reading({1: [ONE]}, **two))
+    assert change.status is Status.COMPARED
+    found = [text for text in change.warnings if "header" in text]
+    assert len(found) == bool(told)
+    assert all(told in text for text in found)
+
+
+def test_scales_in_two_units_are_refused() -> None:
+    small = Spacing(MM / 10, MM / 10, SpacingOrigin.USER, 0.005)
+    change = compared(reading({1: [ONE]}), reading({1: [ONE]}, spacing=small))
+    assert "another unit" in change.reason
+
+
+@pytest.mark.parametrize("parted", [(Link((1,), ()), Link((), (1,))), (Link((1,), ()),), (Link((), (1,)),)])
+@pytest.mark.parametrize("by", [BY_PROGRAM, UNSAID], ids=["program", "person"])
+def test_what_a_person_says_is_absent_has_no_area(parted: tuple[Link, ...], by: Authorship) -> None:
+    before, after = reading({1: [ONE]}, by=by), reading({1: [(60, 62, 12)]}, by=by)
+    gone, new = compared(before, after, overrides=parted).deposits
+    assert (gone.fate, gone.area_after, new.fate, new.area_before, new.confirmed) == (
+        Fate.RESOLVED, None, Fate.NEW, None, True,
+    )  # fmt: skip
 
 
 def test_unknown_scale_is_compared_in_pixels() -> None:

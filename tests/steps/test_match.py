@@ -124,9 +124,9 @@ def test_an_override_replaces_what_it_touches_and_says_whose_it_is() -> None:
     found = match(film, film, shifted(), overrides=[Link((1,), (2,), by="dr a")])
     assert [(link.baseline, link.followup, link.by) for link in found] == [
         ((1,), (2,), "dr a"),
-        ((2,), (), "calcimeasure"),
+        ((2,), (), "dr a"),
         ((3,), (3,), "calcimeasure"),
-        ((), (1,), "calcimeasure"),
+        ((), (1,), "dr a"),
     ]
 
 

@@ -36,6 +36,7 @@ from calcimeasure.io.images.codestream import declared_size
 from calcimeasure.io.images.colour import luminance
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
+from calcimeasure.io.images.keyed import keyed_hash
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.polarity import polarity_of
 from calcimeasure.io.images.spacing import Stated, chosen_spacing, stated_spacing
@@ -247,7 +248,20 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
         bits=get.integer("BitsStored"),
         exposure_index=get.positive("ExposureIndex"),
         source_distance_mm=get.positive("DistanceSourceToDetector"),
+        patient=keyed_hash(get.text("PatientID")),
+        born=keyed_hash(get.text("PatientBirthDate")),
+        taken=_taken(get),
     )
+
+
+def _taken(get: _Reader) -> str | None:
+    """When the film was exposed, as digits that sort: of the acquisition, else of the study."""
+    at = get.text("AcquisitionDateTime") or ""
+    day = at[:8] or get.text("AcquisitionDate") or get.text("StudyDate") or ""
+    time = at[8:14] or (get.text("AcquisitionTime") or "")[:6]
+    if len(day) != 8 or not day.isdecimal():
+        return None
+    return day + time if len(time) == 6 and time.isdecimal() and (at or get.text("AcquisitionDate")) else day
 
 
 def _processing(get: _Reader) -> str | None:

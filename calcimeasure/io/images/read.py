@@ -7,6 +7,7 @@ from pathlib import Path
 from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
 from calcimeasure.io.images.content import START, by_content, identify, is_candidate
 from calcimeasure.io.images.contents import Contents
+from calcimeasure.io.images.keyed import shared_key
 from calcimeasure.io.images.untrusted import Request, check_file, read_start
 from calcimeasure.model.image import Image, Kind, Spacing
 
@@ -51,6 +52,7 @@ def read_image(
     A negative film saved as a raster (deposits dark) is not turned over: the file does not say so. It gets a warning
     when its look suggests it.
     """
+    shared_key()  # before any process that reads for us begins
     path, request = Path(path), Request.of(kind, spacing, frame, max_megapixels)
     check_file(path)
     if request.kind is Kind.VOLUME:
