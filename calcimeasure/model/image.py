@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -232,6 +233,12 @@ class Image:
             f"<Image {self.kind} {rows}x{columns} {self.pixels.dtype} meaning={self.meaning} "
             f"polarity={self.polarity} spacing={self.spacing!r}>"
         )
+
+    @property
+    def pixels_sha256(self) -> str:
+        """A hash of shape and values: the same for the same picture, whatever file or number of bits it came in."""
+        values = np.ascontiguousarray(self.pixels, np.float32)
+        return hashlib.sha256(repr(values.shape).encode() + values.tobytes()).hexdigest()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -206,7 +206,8 @@ def _measured(item: Input, job: Job, key: str) -> Record:
     excluded = tuple(tables.excluded_row(item.image, finding) for finding in analysis.segmentation.excluded)
     picture = base64.b64encode(thumbnail).decode()
     parts = tables.sd_components(analysis)
-    return Record(key, facts | tables.image_row(analysis), deposits, excluded, picture, parts)
+    row = facts | tables.image_row(analysis)
+    return Record(key, row, deposits, excluded, picture, parts, analysis.image.pixels_sha256)
 
 
 def read_film(item: Input, job: Job) -> Image:

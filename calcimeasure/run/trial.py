@@ -45,6 +45,7 @@ from calcimeasure.model.study import (
     Subject,
     Verdict,
     Visit,
+    VisitOrder,
 )
 from calcimeasure.report.trial import Findings
 from calcimeasure.run.films import Crew, Job, Task, read_film, run_facts
@@ -54,6 +55,12 @@ from calcimeasure.steps.change.compare.burden import burden, film_pairs
 from calcimeasure.steps.change.compare.contradictions import PROPOSED
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.schedule import Span, spans_of
+
+#: What a reader ought to know of how a study file's visits came to be in order.
+_ORDERS = {
+    VisitOrder.DATED_AGAINST_TABLE: ("visits are in the order of their dates, which is not that of the table",),
+    VisitOrder.UNDATED_TABLE: ("no dates: visits are in the order of the table",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +153,28 @@ def compare_visits(
     With more than two visits, intervals whose deposits turn out to have other names over all visits are then drawn
     again, so that pictures and tables speak of the same deposit by one name.
     """
-    planner = _Planner(trial, results, trial_facts(trial)["settings"])
+    planner = _Planner(trial, results, trial_facts(trial)["settings"], twins_among(trial, results))
     with Crew(trial.job, crew_size, seconds, act=compare_span, lost=lost_span) as crew:
         for tasks in (planner.tasks(), planner.renamed()):
             for _, record in crew.run(tasks):
                 if record is not None:
                     results.intervals.add(record)
                 yield record
+
+
+def twins_among(trial: Trial, results: TrialResults) -> dict[str, str]:
+    """Films whose pixels are those of a film of another visit or subject, each with the NAME of one such film."""
+    by_pixels: dict[str, list[tuple[str, Film]]] = {}
+    for name, source in trial.used.items():
+        record = results.films.record_of(name)
+        if record is not None and not record.failed and record.pixels:
+            by_pixels.setdefault(record.pixels, []).append((name, source.film))
+    found = {}
+    for same in by_pixels.values():
+        for name, film in same:
+            others = [other for other, its in same if (its.subject, its.visit) != (film.subject, film.visit)]
+            found.update({name: others[0]} if others else {})
+    return found
 
 
 def finish(trial: Trial, results: TrialResults) -> Cohort:
@@ -202,7 +224,7 @@ def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[
     Every deposit gets its name over all visits.
     """
     found = [one for one in _records_of(trial, subject, results) if one[0].reported]
-    return [_interval(trial, span, record, pairs) for span, record, pairs in found]
+    return [_interval(trial, (subject, span), record, pairs) for span, record, pairs in found]
 
 
 # --- what a worker is told --------------------------------------------------------------------------
@@ -233,11 +255,15 @@ class SpanTask:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Tasks from what the films left behind; `rests_on` is what every comparison depends on."""
+    """Tasks from what the films left behind; `rests_on` is what every comparison depends on.
+
+    `twins` names, for a film that shows the same picture as one of another visit or subject, that one.
+    """
 
     trial: Trial
     results: TrialResults
     rests_on: Mapping[str, Any]
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[SpanTask]:
         """A task for every span, in the order of the study."""
@@ -279,12 +305,16 @@ class _Planner:
     def _measured_key(self, name: str) -> str:
         """Key of a film's record; empty when it could not be measured, or nobody stands behind its outlines."""
         record = self.results.films.record_of(name)
-        return "" if record is None or record.failed or _is_proposed(record) else record.key
+        if record is None or record.failed or _is_proposed(record) or name in self.twins:
+            return ""
+        return record.key
 
     def _error(self, name: str) -> str:
         record = self.results.films.record_of(name)
         if record is None:
             return "not measured"
+        if name in self.twins:
+            return f"the very same picture as {self.twins[name]}: a film belongs to one visit of one subject"
         return PROPOSED if _is_proposed(record) else str(record.row["error"])
 
     def _has_pictures(self, record: IntervalRecord) -> bool:
@@ -443,9 +473,11 @@ def _with_deposits(pair: FilmPair, deposits: Sequence[DepositChange]) -> FilmPai
     return replace(pair, change=replace(pair.change, deposits=tuple(deposits)))
 
 
-def _interval(trial: Trial, span: Span, record: IntervalRecord, pairs: Sequence[FilmPair]) -> Interval:
+def _interval(trial: Trial, of: tuple[Subject, Span], record: IntervalRecord, pairs: Sequence[FilmPair]) -> Interval:
     """The interval with the change of the whole patient; its pairs' deposits as that names them."""
+    subject, span = of
     whole = _whole(trial, record, pairs)
+    whole = replace(whole, warnings=(*whole.warnings, *_ORDERS.get(subject.order, ())))
     deposits = iter(whole.deposits)
     if len(whole.deposits) == sum(len(pair.change.deposits) for pair in pairs):
         pairs = [_with_deposits(pair, list(islice(deposits, len(pair.change.deposits)))) for pair in pairs]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfmetrics
@@ -47,7 +48,8 @@ def plain(text: str) -> str:
 
 def is_embedded(text: str) -> bool:
     """Whether the embedded font has every letter."""
-    return all(ord(letter) in pdfmetrics.getFont(REGULAR).face.charToGlyph for letter in text)
+    font: Any = pdfmetrics.getFont(REGULAR)
+    return all(ord(letter) in font.face.charToGlyph for letter in text)
 
 
 def pieces(text: str) -> Iterator[tuple[str | None, str]]:

@@ -14,7 +14,8 @@ class Record:
 
     `thumbnail` is a base64 JPEG for the report. `key` tells what the rows were made from and by which
     recipe; a record with another key is measured again. `sd_components` holds, by column, what its
-    standard deviation consists of.
+    standard deviation consists of. `pixels` is a hash of the picture's values, whatever file they came in; empty in
+    records of old.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Record:
     excluded: Sequence[Mapping[str, Any]] = ()
     thumbnail: str | None = None
     sd_components: Mapping[str, Any] = field(default_factory=dict)
+    pixels: str = ""
 
     @property
     def image(self) -> str:
@@ -42,4 +44,6 @@ class Record:
     def from_json(cls, line: str) -> Record:
         """The record of a journal line; `ValueError`, `KeyError` or `TypeError` for a torn one."""
         parts = json.loads(line)
-        return cls(**{part.name: parts[part.name] for part in fields(cls)})
+        return cls(
+            **{part.name: parts[part.name] for part in fields(cls) if part.name != "pixels" or "pixels" in parts}
+        )
