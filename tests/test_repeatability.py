@@ -178,7 +178,7 @@ BAD = {
     "unknown column": ("subject,area\na,1\na,2\n", "did you mean 'area_mm2'"),
     "empty subject": ("subject,area_mm2\na,1\n,2\n", "line 3: the cell 'subject' is empty"),
     "no area": ("subject,area_mm2\na,1\na,\n", "line 3: the cell 'area_mm2' is empty"),
-    "no number": ("subject,area_mm2\na,1\na,two\n", "line 3: area_mm2 must be a positive number"),
+    "no number": ("subject,area_mm2\na,1\na,two\n", "line 3: area_mm2 must be a number of at least 0"),
     "an area that is none": ("subject,area_mm2\na,1\na,-2\n", "line 3: area_mm2"),
     "bad spacing": ("subject,image,spacing_mm\na,1.png,0\na,2.png,1\n", "line 2: spacing_mm"),
     "image and area": ("subject,image,area_mm2\na,1.png,\na,2.png,4\n", "line 3: has an image and an area_mm2"),

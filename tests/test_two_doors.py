@@ -44,7 +44,7 @@ FATES: dict[Fate, tuple[list[list[Disc]], list[list[Disc]], int]] = {
     Fate.NEW: ([[A]], [[A], [B]], 4),
     Fate.MERGED: ([[A], [C]], [[A, C, (120, 105, 6)]], 4),
     Fate.SPLIT: ([[A, C, (120, 105, 6)]], [[A], [C]], 4),
-    Fate.OUT_OF_FIELD: ([[A], [(280, 130, 8)]], [[A]], 40),
+    Fate.OUT_OF_FIELD: ([[A], [(284, 130, 4)]], [[A]], 40),
 }
 AUTHORS = {
     "another tool": Authorship(),

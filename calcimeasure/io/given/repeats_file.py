@@ -104,7 +104,7 @@ def _check_design(given: list[Given], table: str) -> None:
     shared = set(shared_repeats(several))
     if len(several) > 1 and sum(shared <= set(names) for names in several) < 2:
         raise TableError(
-            f"{table}: no two places share two repeats, so nothing pairs: give the first repeat of every place one name, "
+            f"{table}: no two places share two repeats, so nothing pairs: give the first repeat of each place one name "
             "and the second another"
         )
 

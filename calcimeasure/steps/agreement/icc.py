@@ -19,7 +19,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.steps.agreement.interval import Interval, checked_level
 from calcimeasure.steps.agreement.readings import Array, all_alike, table
 
-#: Satterthwaite's degrees of freedom may vanish where an estimate is negative; with fewer F would no longer be a number.
+#: Satterthwaite's degrees of freedom may vanish where an estimate is negative; with fewer F is no number any more.
 _FEWEST_DF = 0.05
 
 
