@@ -23,7 +23,7 @@ from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
 from calcimeasure.run.films import Job, run_facts
-from calcimeasure.run.trial import Trial, trial_facts, trial_of
+from calcimeasure.run.trial import Trial, trial_facts, trial_of, twins_among
 from calcimeasure.steps.agreement.design import natural_order
 from calcimeasure.steps.agreement.repeats import Of, RepeatSet, RepeatStudy, repeat_study
 
@@ -126,23 +126,31 @@ def _changes(repeats: Repeats, results: TrialResults) -> Iterator[tuple[str, Cha
 
 def _rows(repeats: Repeats, results: TrialResults) -> list[Row]:
     names = {source.film: name for name, source in repeats.trial.sources.items()}
+    twins = twins_among(repeats.trial, results)
     rows = []
     for one in repeats.given:
         subject, place = one.group
         told = {"subject": subject, "place": place, "repeat": one.film.visit}
         name = names.get(one.film)
         record = results.films.record_of(name) if name else None
-        rows.append({**told, "name": name, **_cells(one, record)})
+        rows.append({**told, "name": name, **_cells(one, record, twins.get(name or "", ""))})
     return rows
 
 
-def _cells(one: Given, record: Record | None) -> Row:
+def _cells(one: Given, record: Record | None, twin: str) -> Row:
     if one.area_mm2 is not None:
         return {"status": "given", "area_mm2": one.area_mm2, "area_px": None, "deposits": None, "note": None}
     if record is None or record.failed:
         why = record.row["error"] if record else "not measured"
         return {"status": "failed", "area_mm2": None, "area_px": None, "deposits": None, "note": why}
-    return {**{name: record.row[name] for name in ("status", "area_mm2", "area_px", "deposits")}, "note": None}
+    return {
+        **{name: record.row[name] for name in ("status", "area_mm2", "area_px", "deposits")},
+        "note": _of_twin(twin),
+    }
+
+
+def _of_twin(name: str) -> str | None:
+    return f"the very same picture as {name}: a repeat is another picture" if name else None
 
 
 def _used(rows: list[Row]) -> list[Row]:
