@@ -48,7 +48,7 @@ class Kept:
 def keep(pair: Comparison, films: Films) -> None:
     """Write the matches by hand of a pair, in place of those kept of it; nothing where a film has no file.
 
-    A file that cannot be read is laid aside whole.
+    A file that cannot be read is laid aside whole, one without a match is removed.
 
     Raises
     ------
@@ -60,17 +60,10 @@ def keep(pair: Comparison, films: Films) -> None:
         return
     path = matches_file(followup)
     told = _of_followup(path, followup)
-    links = [_to_json(link, pair) for link in pair.overrides]
-    pairs = {**(told or {}), baseline.sha256: links}
     if told is None and path.exists():
         _lay_aside(path)
-    facts = {
-        "kind": _KIND,
-        "format": _FORMAT,
-        "followup": followup.sha256,
-        "pairs": {k: v for k, v in pairs.items() if v},
-    }
-    write_whole(path, json.dumps(facts, indent=1) + "\n")
+    every = {**(told or {}), baseline.sha256: [_to_json(link, pair) for link in pair.overrides]}
+    _write(path, followup, {sha: links for sha, links in every.items() if links})
 
 
 def kept(films: Films, labels: tuple[Labels, Labels]) -> Kept:
@@ -104,6 +97,14 @@ def _of_followup(path: Path, followup: Source) -> dict[str, Any] | None:
     except (OSError, *_UNBELIEVABLE):
         return None
     return pairs if ours else None
+
+
+def _write(path: Path, followup: Source, pairs: Mapping[str, Any]) -> None:
+    if not pairs:
+        path.unlink(missing_ok=True)
+        return
+    facts = {"kind": _KIND, "format": _FORMAT, "followup": followup.sha256, "pairs": pairs}
+    write_whole(path, json.dumps(facts, indent=1) + "\n")
 
 
 def _to_json(link: Link, pair: Comparison) -> dict[str, Any]:
