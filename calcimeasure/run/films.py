@@ -200,7 +200,7 @@ def _measured(item: Input, job: Job, key: str) -> Record:
     analysis = analysis_of(item, job)
     write_labels(_mask_path(item, job), analysis.segmentation.labels, analysis.image.spacing)
     thumbnail = _draw(analysis, _overlay_path(item, job))
-    proposed = analysis.image.kind is Kind.PHOTO and job.mask_of(item) is None
+    proposed = analysis.image.kind is Kind.PHOTO and not analysis.segmentation.labels.is_by_person
     facts = _identity(item, key) | {"status": "proposed" if proposed else "measured"}
     deposits = tuple(tables.deposit_row(item.image, deposit) for deposit in analysis.measurement.deposits)
     excluded = tuple(tables.excluded_row(item.image, finding) for finding in analysis.segmentation.excluded)
