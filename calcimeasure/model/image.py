@@ -14,6 +14,8 @@ import numpy.typing as npt
 from calcimeasure.model.plane import ObjectPlane
 
 Pixels = npt.NDArray[Any]
+#: No film has more levels of grey; values spread wider are compared as they are.
+_MOST_LEVELS = 1 << 17
 Mask = npt.NDArray[np.bool_]
 
 
@@ -236,9 +238,14 @@ class Image:
 
     @property
     def pixels_sha256(self) -> str:
-        """A hash of shape and values: the same for the same picture, whatever file or number of bits it came in."""
-        values = np.ascontiguousarray(self.pixels, np.float32)
-        return hashlib.sha256(repr(values.shape).encode() + values.tobytes()).hexdigest()
+        """A hash of shape and values: the same for the same picture, whatever file or number of bits it came in.
+
+        Whole values are counted from the lowest, in the steps that occur: 8 bits saved as 16 are the same picture.
+        """
+        values = _counted(self.pixels).astype(np.float32)
+        digest = hashlib.sha256(repr(values.shape).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -262,3 +269,14 @@ def frozen_array(array: Pixels) -> Pixels:
     mine = array.copy()
     mine.flags.writeable = False
     return mine
+
+
+def _counted(values: Pixels) -> npt.NDArray[Any]:
+    """Whole values from 0 up, divided by the step that they all are multiples of; others as they are."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return values
+    from_zero = values.astype(np.int64) - int(values.min())
+    if from_zero.max() > _MOST_LEVELS:
+        return values
+    step = int(np.gcd.reduce(np.flatnonzero(np.bincount(from_zero.ravel()))))
+    return np.asarray(from_zero // max(step, 1))
