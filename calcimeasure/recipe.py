@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from calcimeasure.errors import MaskError, MeasurementRefused, RecipeError
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.colour import Colours
 from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import Labels
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.match import MatchSettings
 from calcimeasure.steps.measure.area import MeasureSettings, measure
@@ -153,7 +154,7 @@ def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None =
 def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
     """An image measured inside outlines that exist already; nothing is segmented.
 
-    Outlines with a doubt (`Labels.doubts`) keep the wider error bar of an automatic outline.
+    Outlines of the networks (`Labels.authorship`) keep the wider error bar of an automatic outline.
 
     Raises
     ------
@@ -210,7 +211,7 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
     if image.kind is Kind.RADIOGRAPH:
         rows, labels = numbers.deposits, _doubted(image, found, numbers, recipe)
-        alone = is_unread(rows, labels.doubts) or (not rows and is_automatic(image, found, recipe))
+        alone = is_unread(rows, labels.doubts) or (not rows and labels.authorship.film is Author.NETWORKS)
         found = replace(found, labels=labels)
         unseen = unseen_on(image, labels.passed_over_px) if alone else None
         numbers = with_boundary_error(numbers, labels.doubts, unseen)
@@ -221,11 +222,12 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
 
 
 def _doubted(image: Image, found: Segmentation, numbers: Measurement, recipe: Recipe) -> Labels:
-    """The labels with what the networks doubted; what stands in them already is kept."""
+    """The labels of a search with what the networks doubted; those that were given say who drew them themselves."""
     if found.labels.doubts or not is_automatic(image, found, recipe):
         return found.labels
     known = outline_doubts(image, found, numbers.deposits, recipe)
-    return replace(found.labels, doubts=known, passed_over_px=passed_over(found.excluded))
+    told = Authorship(Author.NETWORKS, doubts=known, passed_over_px=passed_over(found.excluded))
+    return replace(found.labels, authorship=told)
 
 
 def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, Doubt]:

@@ -15,7 +15,12 @@ DOORS = {
     "pydicom": {"io/images/dicom.py", "io/images/dicom_frame.py"},
     "jinja2": {"report/html.py", "report/trial/blocks.py"},
     "matplotlib": {"report/figures.py"},
-    "reportlab": {"io/results/marker_sheet.py", "io/results/trial_report.py", "io/results/long_pdf.py"},
+    "reportlab": {
+        "io/results/marker_sheet.py",
+        "io/results/trial_report.py",
+        "io/results/pdf_text.py",
+        "io/results/long_pdf.py",
+    },
     "typer": {"cli"},
     "rich": {"cli"},
     "onnxruntime": {"steps/outline/learned.py"},

@@ -324,9 +324,13 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
 
 
 def _disclosed(image: Any) -> dict[str, Any]:
-    """How the picture was taken, without the digests that only tell two films apart."""
-    hidden = ("device", "processing", "undisclosed")
-    return {name: told for name, told in asdict(image.acquisition).items() if told is not None and name not in hidden}
+    """How the picture was taken, without what only serves to tell two films apart."""
+    told = asdict(image.acquisition).items()
+    return {name: fact for name, fact in told if fact is not None and name not in _UNTOLD}
+
+
+#: What of an acquisition serves to compare two films and is told nobody.
+_UNTOLD = ("device", "processing", "undisclosed", "patient", "born", "taken")
 
 
 def _image_facts(image: Any) -> dict[str, Any]:

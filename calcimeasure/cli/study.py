@@ -170,6 +170,10 @@ def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], li
 
 def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any]:
     """A study of one subject, its visits named by their order, and where its films lie."""
+    from calcimeasure.model.study import plain_side
+
+    if side is not None and plain_side(side) is None:
+        raise typer.BadParameter(f"--side is L, R or both, got {side!r}")
     from calcimeasure.io.given.inputs import Input
     from calcimeasure.io.given.study_file import Source, film_name
     from calcimeasure.model.study import Film, Study, Subject, Visit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from calcimeasure.model.plane import ObjectPlane
 
 Pixels = npt.NDArray[Any]
+#: No film has more levels of grey; values spread wider are compared as they are.
+_MOST_LEVELS = 1 << 17
 Mask = npt.NDArray[np.bool_]
 
 
@@ -152,10 +155,11 @@ class Acquisition:
     """How the picture was taken, as far as the file says; kept to judge whether two visits compare.
 
     Every field is `None` when the file does not say, or says it in words that the standard does not know. Nothing here
-    identifies a patient. `device` and `processing` are digests, for they are compared between visits and never shown;
-    `undisclosed` has those of modality, view and site where they are stated in other words. They are equal where two
-    files read by one process say the same; another process makes others. `pixel_aspect` is the
-    height of a pixel of the upright picture over its width, `None` for square ones.
+    identifies a patient: `device`, `processing`, `patient` and `born` are keyed hashes, for they are compared between
+    visits and never shown; `undisclosed` has those of modality, view and site where they are stated in other words.
+    They are equal where two files of one run say the same; another run makes others. They and `taken` (YYYYMMDD,
+    HHMMSS behind it where known) are written nowhere. `pixel_aspect` is the height of a pixel of the upright picture
+    over its width, `None` for square ones.
     """
 
     modality: str | None = None
@@ -174,12 +178,15 @@ class Acquisition:
     exposure_index: float | None = None
     source_distance_mm: float | None = None
     pixel_aspect: float | None = None
-    device: str | None = None
-    processing: str | None = None
-    undisclosed: tuple[tuple[str, str], ...] = ()
+    device: str | None = field(default=None, repr=False)
+    processing: str | None = field(default=None, repr=False)
+    undisclosed: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    patient: str | None = field(default=None, repr=False)
+    born: str | None = field(default=None, repr=False)
+    taken: str | None = field(default=None, repr=False)
 
     def mark_of(self, fact: str) -> str | None:
-        """The digest of a fact that is compared and never shown; `None` when the file does not state it."""
+        """The hash of a fact that is compared and never shown; `None` when the file does not state it."""
         return {"device": self.device, "processing": self.processing, **dict(self.undisclosed)}.get(fact)
 
 
@@ -248,6 +255,17 @@ class Image:
         return self.acquisition.pixel_aspect or 1.0
 
     @property
+    def pixels_sha256(self) -> str:
+        """A hash of shape and values: the same for the same picture, whatever file or number of bits it came in.
+
+        Whole values are counted from the lowest, in the steps that occur: 8 bits saved as 16 are the same picture.
+        """
+        values = _counted(self.pixels).astype(np.float32)
+        digest = hashlib.sha256(repr(values.shape).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return int(self.pixels.shape[0]), int(self.pixels.shape[1])
@@ -269,3 +287,14 @@ def frozen_array(array: Pixels) -> Pixels:
     mine = array.copy()
     mine.flags.writeable = False
     return mine
+
+
+def _counted(values: Pixels) -> npt.NDArray[Any]:
+    """Whole values from 0 up, divided by the step that they all are multiples of; others as they are."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return values
+    from_zero = values.astype(np.int64) - int(values.min())
+    if from_zero.max() > _MOST_LEVELS:
+        return values
+    step = int(np.gcd.reduce(np.flatnonzero(np.bincount(from_zero.ravel()))))
+    return np.asarray(from_zero // max(step, 1))

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.io.results.masks import authorship_of_old_file
+from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.reading.patch import Patch
 from calcimeasure.reading.record import Did
@@ -59,6 +60,8 @@ class Codec:
             told["doubts"] = _doubts_to_json(before.doubts, after.doubts)
         if after.passed_over_px != before.passed_over_px:
             told["passed_over_px"] = after.passed_over_px
+        if after.authorship is not before.authorship:
+            told["authors"] = _authors_to_json(before.authorship, after.authorship)
         if after.wedge != before.wedge:
             told["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
@@ -97,10 +100,8 @@ class Codec:
         for name in ("by_hand", "accepted"):
             if name in told:
                 changes[name] = _set_from_json(told[name], getattr(before, name))
-        if "doubts" in told:
-            changes["doubts"] = _doubts_from_json(told["doubts"], before.doubts)
-        if "passed_over_px" in told:
-            changes["passed_over_px"] = _passed_over(told["passed_over_px"])
+        if not told.keys().isdisjoint(("authors", "doubts", "passed_over_px")):
+            changes["authorship"] = _authorship_from_json(told, before.authorship)
         if "wedge" in told:
             changes["wedge"] = told["wedge"] and self._box(told["wedge"])
         if "warnings" in told:
@@ -204,6 +205,24 @@ def _set_to_json(name: str, before: frozenset[int], after: frozenset[int]) -> Js
 def _set_from_json(told: Mapping[str, Any], before: frozenset[int]) -> frozenset[int]:
     add, drop = ({int(number) for number in told[name]} for name in ("add", "drop"))
     return (before | add) - drop
+
+
+def _authors_to_json(before: Authorship, after: Authorship) -> Json:
+    """The film's author, and the deposits' that are new or other ones; numbers are texts, as JSON has it."""
+    fresh = {str(n): who.value for n, who in after.deposits.items() if before.deposits.get(n) is not who}
+    return {"whole": after.film.value, "set": fresh, "drop": sorted(before.deposits.keys() - after.deposits.keys())}
+
+
+def _authorship_from_json(told: Mapping[str, Any], before: Authorship) -> Authorship:
+    doubts = _doubts_from_json(told["doubts"], before.doubts) if "doubts" in told else before.doubts
+    passed = _passed_over(told["passed_over_px"]) if "passed_over_px" in told else before.passed_over_px
+    if "authors" not in told:
+        return authorship_of_old_file(doubts, passed)
+    authors = told["authors"]
+    fresh = {int(n): Author(who) for n, who in authors["set"].items()}
+    drop = {int(n) for n in authors["drop"]}
+    deposits = {n: who for n, who in {**before.deposits, **fresh}.items() if n not in drop}
+    return Authorship(Author(authors["whole"]), deposits, doubts, passed)
 
 
 def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> Json:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.authorship import Doubt
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import Labels
 from calcimeasure.reading.patch import Array, Box, Patch
 from calcimeasure.steps.measure.area import MeasureSettings, Window, measure, measure_some, reach_px
 from calcimeasure.steps.measure.error import widened

@@ -57,8 +57,8 @@ class Work:
 
 
 def outlines(labels: Array, state: State) -> Labels:
-    """The mask with the doubts of the outlines that no person drew or accepted, and of what was passed over."""
-    return Labels(labels, ("corrected",), state.doubts, state.passed_over_px)
+    """The mask with who drew its outlines."""
+    return Labels(labels, ("corrected",), state.authorship)
 
 
 @dataclass(frozen=True, slots=True)

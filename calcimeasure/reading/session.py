@@ -54,7 +54,7 @@ region of interest erases what lies outside it (undo brings it back), and bone p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,10 @@ from calcimeasure.io.files import sha256_of
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.read import read_image
 from calcimeasure.io.results.masks import read_labels
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentation
-from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.image import Image, Kind, Mask, Spacing, SpacingOrigin
+from calcimeasure.model.labels import Labels
 from calcimeasure.model.scale import Scale
 from calcimeasure.reading import edits
 from calcimeasure.reading.codec import Codec, did_from_json
@@ -298,8 +299,7 @@ class Session:
         """Whether the networks alone speak for an outline, or for there being none."""
         if self.rows:
             return is_unread(self.rows.values(), self._state.doubts)
-        searched = isinstance(self._findings, Findings) and self._findings.probability is not None
-        return searched and self.recipe.segment.method == "learned" and not self._state.deleted
+        return self.image.kind is Kind.RADIOGRAPH and self._state.authorship.film is Author.NETWORKS
 
     @property
     def excluded(self) -> tuple[Held, ...]:
@@ -481,7 +481,9 @@ class Session:
     def accept(self, numbers: Collection[int]) -> Event:
         """A person looked at these deposits and agrees: no slider moves them, and their error bars are a reader's."""
         seen = frozenset(self._known(numbers))
-        state = replace(self._state.seen_by_person(seen), accepted=self.accepted | seen)
+        drawn = {n for n in seen if not self._state.authorship.of(n).is_program}
+        told = self._state.seen_by_person(drawn).seen_by_person(seen - drawn, Author.ACCEPTED)
+        state = replace(told, accepted=self.accepted | seen)
         return self._do("accept", state=state)
 
     def split(self, number: int, line: Sequence[tuple[float, float]] | None = None) -> Event:
@@ -559,11 +561,16 @@ class Session:
         return self._replace(labels, name)
 
     def _replace(self, labels: Labels, name: str, measured: Measurement | None = None) -> Event:
-        """Other outlines for all; the sliders leave them alone, the doubtful ones keep their doubt."""
-        doubts = {n: doubt for n, doubt in labels.doubts.items() if n not in self.accepted}
+        """Other outlines for all; the sliders leave them alone, and they are still theirs who drew them."""
         parts = [(_everywhere(self._labels), labels.array)]
-        told = replace(labels, doubts=doubts)
-        return self._draw(parts, name, told=told, measured=measured)
+        return self._draw(parts, name, told=self._authorship_of(labels), measured=measured)
+
+    def _authorship_of(self, labels: Labels) -> Authorship:
+        """Who drew outlines that come from outside; a person's who gives them where they do not say."""
+        by = labels.authorship
+        by = by.named(labels.numbers.tolist(), Author.PERSON if by.film is Author.UNKNOWN else by.film)
+        seen = self.accepted.intersection(by.deposits)
+        return by.seen_by_person(seen, Author.ACCEPTED) if seen else by
 
     def set_region(self, region: Mask | None) -> Event:
         """Limit segmenting and measuring to a region; what lies outside is erased, and undo brings it back.
@@ -819,7 +826,7 @@ class Session:
         untouched = saved.is_untouched
         try:
             state = Codec(self.stated).state_from_json(saved.facts["state"], self._blank)
-            self._state = replace(state, doubts=labels.doubts, passed_over_px=labels.passed_over_px)
+            self._state = replace(state, authorship=labels.authorship)
             self.did = [did_from_json(told) for told in saved.facts["steps"]]
             self.signature = saved.signature if untouched else None
         except UNBELIEVABLE as error:
@@ -933,7 +940,7 @@ class Session:
         name: str,
         state: State | None = None,
         *,
-        told: Labels | None = None,
+        told: Authorship | None = None,
         measured: Measurement | None = None,
     ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""
@@ -941,7 +948,7 @@ class Session:
         patch = changed(self._labels, [(where, self._clipped(where, values)) for where, values in parts])
         state = (state or self._state).seen_by_person(patch.numbers)
         if told is not None:
-            state = replace(state, doubts=told.doubts, passed_over_px=told.passed_over_px)
+            state = replace(state, authorship=told)
         clipped = self.region is not None and changed(self._labels, parts).pixels > patch.pixels
         return self._done(name, patch, state if patch.pixels else self._state, measured=measured, clipped=clipped)
 
@@ -1010,10 +1017,18 @@ class Session:
             recipe=recipe,
             excluded=_sorted((*dropped, *self._rejected)),
             warnings=found.warnings,
-            doubts=laid.doubts,
-            passed_over_px=passed_over(held.finding for held in dropped) if alone else 0.0,
+            authorship=self._searched_by(laid, dropped, Author.NETWORKS if alone else Author.PROGRAM),
         )
         return self._do(name, [(_everywhere(self._labels), laid.mask)], state, measured=laid.measurement)
+
+    def _searched_by(self, laid: Laid, dropped: Iterable[Held], program: Author) -> Authorship:
+        """Who drew the outlines after a search: what a person made is still theirs, who has looked the film over."""
+        before, mine = self._state.authorship, self._state.by_hand
+        numbers = [row.label for row in laid.measurement.deposits]
+        authors = {n: before.of(n) if n in mine else program for n in numbers}
+        film = before.film if before.film is Author.PERSON else program
+        passed = passed_over(held.finding for held in dropped) if program is Author.NETWORKS else 0.0
+        return Authorship(film, authors, laid.doubts, passed)
 
     def _dropped(self, found: Segmentation) -> tuple[Held, ...]:
         """What was found and is not counted, with its pixels; not what a person made a deposit of."""

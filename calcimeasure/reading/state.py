@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from calcimeasure.model.authorship import UNSAID, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
-from calcimeasure.model.labels import Doubt
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.measure.error import passed_over
 
@@ -73,10 +73,8 @@ class State:
         What the segmentation said of itself.
     wedge : tuple of int or None
         (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
-    doubts : mapping of int to Doubt
-        How much the networks doubted each outline that no person drew or accepted.
-    passed_over_px : float
-        How many pixels the search may lack because it dropped findings by their score alone.
+    authorship : Authorship
+        Who drew the outlines; every deposit is named.
     """
 
     image: Image
@@ -88,15 +86,24 @@ class State:
     accepted: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
-    doubts: Mapping[int, Doubt] = field(default_factory=dict)
-    passed_over_px: float = 0.0
+    authorship: Authorship = UNSAID
 
-    def seen_by_person(self, numbers: Collection[int]) -> State:
+    @property
+    def doubts(self) -> Mapping[int, Doubt]:
+        """How much the networks doubted each outline that no person drew or accepted."""
+        return self.authorship.doubts
+
+    @property
+    def passed_over_px(self) -> float:
+        """How many pixels the search may lack because it dropped findings by their score alone."""
+        return self.authorship.passed_over_px
+
+    def seen_by_person(self, numbers: Collection[int], how: Author = Author.PERSON) -> State:
         """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
-        doubts = self.doubts if self.doubts.keys().isdisjoint(numbers) else _without(self.doubts, numbers)
-        if doubts is self.doubts and self.by_hand.issuperset(numbers):
+        authorship = self.authorship.seen_by_person(numbers, how)
+        if authorship is self.authorship and self.by_hand.issuperset(numbers):
             return self
-        return replace(self, by_hand=self.by_hand.union(numbers), doubts=doubts)
+        return replace(self, by_hand=self.by_hand.union(numbers), authorship=authorship)
 
     @property
     def searched(self) -> Mask | None:
@@ -111,8 +118,10 @@ class State:
     def without(self, held: Held) -> State:
         """The state once a finding is counted after all."""
         rest = tuple(one for one in self.excluded if one is not held)
-        passed = passed_over(one.finding for one in rest) if passed_over([held.finding]) else self.passed_over_px
-        return replace(self, excluded=rest, passed_over_px=passed)
+        if not passed_over([held.finding]):
+            return replace(self, excluded=rest)
+        passed = passed_over(one.finding for one in rest)
+        return replace(self, excluded=rest, authorship=replace(self.authorship, passed_over_px=passed))
 
     def bytes_beyond(self, other: State) -> int:
         """Memory that this state holds and the other does not."""
@@ -124,15 +133,13 @@ class State:
             if mine is not its
         )
         region = self.region.nbytes if self.region is not None and self.region is not other.region else 0
-        doubts = 128 * len(self.doubts) if self.doubts is not other.doubts else 0
-        return lists + sets + region + doubts
+        mine, its = self.authorship, other.authorship
+        named = 64 * len(mine.deposits) if mine.deposits is not its.deposits else 0
+        doubts = 128 * len(mine.doubts) if mine.doubts is not its.doubts else 0
+        return lists + sets + region + named + doubts
 
     def _lists(self, other: State) -> tuple[Held, ...]:
         """The lists that differ from the other's."""
         excluded = self.excluded if self.excluded is not other.excluded else ()
         deleted = self.deleted if self.deleted is not other.deleted else ()
         return (*excluded, *deleted)
-
-
-def _without(doubts: Mapping[int, Doubt], numbers: Collection[int]) -> dict[int, Doubt]:
-    return {number: doubt for number, doubt in doubts.items() if number not in numbers}

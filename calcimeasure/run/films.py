@@ -237,14 +237,15 @@ def _measured(key: str, its: Given, item: Input, job: Job) -> Record:
 
     analysis = _analysed(its, item, job)
     picture, thumbnail = _drawn(analysis)
-    proposed = analysis.image.kind is Kind.PHOTO and its.mask is None
+    proposed = analysis.image.kind is Kind.PHOTO and not analysis.segmentation.labels.is_by_person
     facts = _identity(item, key) | {"status": "proposed" if proposed else "measured"}
     deposits = tuple(tables.deposit_row(item.image, deposit) for deposit in analysis.measurement.deposits)
     excluded = tuple(tables.excluded_row(item.image, finding) for finding in analysis.segmentation.excluded)
     row, parts = facts | tables.image_row(analysis), tables.sd_components(analysis)
     mask = label_bytes(analysis.segmentation.labels, analysis.image.spacing)
     files = dict(zip(files_of(item.name), (mask, picture), strict=True))
-    return Record(key, row, deposits, excluded, base64.b64encode(thumbnail).decode(), parts, files)
+    pixels = analysis.image.pixels_sha256
+    return Record(key, row, deposits, excluded, base64.b64encode(thumbnail).decode(), parts, pixels, files)
 
 
 def read_film(item: Input, job: Job, film: FileBytes | None = None) -> Image:

@@ -46,6 +46,7 @@ from calcimeasure.model.study import (
     Subject,
     Verdict,
     Visit,
+    VisitOrder,
 )
 from calcimeasure.report.plain_text import plain
 from calcimeasure.report.trial import Findings
@@ -54,11 +55,15 @@ from calcimeasure.run.films import Job, Task, lost_file, measure_file, read_film
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
 from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
+from calcimeasure.steps.change.compare.contradictions import PROPOSED
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.schedule import Span, spans_of
 
-#: Why a photo that nobody outlined is not compared: most of what is proposed on skin is none.
-PROPOSED = "a photo that nobody outlined: accept or correct its proposals in the panel and give the saved mask"
+#: What a reader ought to know of how a study file's visits came to be in order.
+_ORDERS = {
+    VisitOrder.DATED_AGAINST_TABLE: ("visits are in the order of their dates, which is not that of the table",),
+    VisitOrder.UNDATED_TABLE: ("no dates: visits are in the order of the table",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +154,26 @@ def compare_visits(
     With more than two visits, intervals whose deposits turn out to have other names over all visits are then drawn
     again, so that pictures and tables speak of the same deposit by one name.
     """
-    planner = _Planner(trial, results, trial_facts(trial)["settings"])
+    planner = _Planner(trial, results, trial_facts(trial)["settings"], twins_among(trial, results))
     with Crew(trial.job, compare_span, lost_span, crew_size, seconds) as crew:
         for tasks in (planner.tasks(), planner.renamed()):
             for _, record in crew.run(tasks):
                 yield None if record is None else results.add_interval(record)
+
+
+def twins_among(trial: Trial, results: TrialResults) -> dict[str, str]:
+    """Films whose pixels are those of a film of another visit or subject, each with the NAME of one such film."""
+    by_pixels: dict[str, list[tuple[str, Film]]] = {}
+    for name, source in trial.used.items():
+        record = results.films.record_of(name)
+        if record is not None and not record.failed and record.pixels:
+            by_pixels.setdefault(record.pixels, []).append((name, source.film))
+    found = {}
+    for same in by_pixels.values():
+        for name, film in same:
+            others = [other for other, its in same if (its.subject, its.visit) != (film.subject, film.visit)]
+            found.update({name: others[0]} if others else {})
+    return found
 
 
 def finish(trial: Trial, results: TrialResults) -> Cohort:
@@ -203,7 +223,7 @@ def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[
     Every deposit gets its name over all visits.
     """
     found = [one for one in _records_of(trial, subject, results) if one[0].reported]
-    return [_interval(trial, span, record, pairs) for span, record, pairs in found]
+    return [_interval(trial, (subject, span), record, pairs) for span, record, pairs in found]
 
 
 # --- what a worker is told --------------------------------------------------------------------------
@@ -211,15 +231,11 @@ def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFilm:
-    """A film of a study, and the hashes of the bytes that it was measured from and of its mask in the results folder.
-
-    `by_hand` says that somebody gave its mask.
-    """
+    """A film of a study, and the hashes of the bytes that it was measured from and of its mask in the results folder."""
 
     source: Source
     sha256: str
     mask_sha256: str
-    by_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +263,15 @@ class SpanTask:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Tasks from what the films left behind; `rests_on` is what every comparison depends on."""
+    """Tasks from what the films left behind; `rests_on` is what every comparison depends on.
+
+    `twins` names, for a film that shows the same picture as one of another visit or subject, that one.
+    """
 
     trial: Trial
     results: TrialResults
     rests_on: Mapping[str, Any]
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[SpanTask]:
         """A task for every span, in the order of the study."""
@@ -299,12 +319,16 @@ class _Planner:
     def _measured_key(self, name: str) -> str:
         """Key of a film's record; empty when it could not be measured, or nobody stands behind its outlines."""
         record = self.results.films.record_of(name)
-        return "" if record is None or record.failed or _is_proposed(record) else record.key
+        if record is None or record.failed or _is_proposed(record) or name in self.twins:
+            return ""
+        return record.key
 
     def _error(self, name: str) -> str:
         record = self.results.films.record_of(name)
         if record is None:
             return "not measured"
+        if name in self.twins:
+            return f"the very same picture as {self.twins[name]}: a film belongs to one visit of one subject"
         return PROPOSED if _is_proposed(record) else str(record.row["error"])
 
 
@@ -375,19 +399,14 @@ def _compared(task: PairTask, job: Job) -> tuple[FilmPair, bytes]:
 
 
 def _reading(measured: MeasuredFilm, job: Job) -> Reading:
-    """A film as it was measured, from the very bytes, and the label image in the results folder.
-
-    A mask that was given is a person's, unless it says that nobody looked at some of its outlines.
-    """
+    """A film as it was measured, from the very bytes, and its label image, which says who drew it."""
     source, item = measured.source, measured.source.item
     film, mask = FileBytes.of(item.path), mask_bytes(job.out / files_of(item.name)[0])
     for file, sha256 in ((film, measured.sha256), (mask, measured.mask_sha256)):
         if file.sha256 != sha256:
             raise ReadError(f"{plain(file.name)} was changed after it was measured: run again with --resume")
     image = read_film(item, job, film)
-    labels = read_labels(mask, image.shape)
-    by_person = measured.by_hand and not labels.doubts
-    return reading_of(image, labels, job.recipe, source.film, by_person=by_person)
+    return reading_of(image, read_labels(mask, image.shape), job.recipe, source.film)
 
 
 def _drawn(found: Comparison) -> bytes:
@@ -468,9 +487,11 @@ def _with_deposits(pair: FilmPair, deposits: Sequence[DepositChange]) -> FilmPai
     return replace(pair, change=replace(pair.change, deposits=tuple(deposits)))
 
 
-def _interval(trial: Trial, span: Span, record: IntervalRecord, pairs: Sequence[FilmPair]) -> Interval:
+def _interval(trial: Trial, of: tuple[Subject, Span], record: IntervalRecord, pairs: Sequence[FilmPair]) -> Interval:
     """The interval with the change of the whole patient; its pairs' deposits as that names them."""
+    subject, span = of
     whole = _whole(trial, record, pairs)
+    whole = replace(whole, warnings=(*whole.warnings, *_ORDERS.get(subject.order, ())))
     deposits = iter(whole.deposits)
     if len(whole.deposits) == sum(len(pair.change.deposits) for pair in pairs):
         pairs = [_with_deposits(pair, list(islice(deposits, len(pair.change.deposits)))) for pair in pairs]

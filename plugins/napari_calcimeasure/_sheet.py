@@ -73,7 +73,7 @@ class Sheet:
         self.drawing = Drawing(self.outlines)
         self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
         self.outlines.metadata[_layers.KEY] = self.session.image.spacing
-        self._tell_doubts()
+        self._tell_authors()
         self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)
         self._lay_down()
         self.session.on_change(self.show)
@@ -99,13 +99,12 @@ class Sheet:
         if event.name == "scale" or event.how == "restore":
             _layers.place(self.layers, self.session.image.spacing)
             self.outlines.metadata[_layers.KEY] = self.session.image.spacing
-        self._tell_doubts()
+        self._tell_authors()
         self.outlines.editable = not self.session.is_signed
 
-    def _tell_doubts(self) -> None:
+    def _tell_authors(self) -> None:
         """What the writer needs to know besides the pixels."""
-        state = self.session.state
-        self.outlines.metadata.update({_layers.DOUBTS: state.doubts, _layers.PASSED_OVER: state.passed_over_px})
+        self.outlines.metadata[_layers.AUTHORSHIP] = self.session.state.authorship
 
     def show_rows(self) -> None:
         """Features and numbers of all deposits; not for every stroke, since napari lays all texts anew."""

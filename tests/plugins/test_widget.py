@@ -25,6 +25,7 @@ from qtpy.QtWidgets import QApplication, QPushButton, QTableView
 
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.reading.matches import matches_file
 from calcimeasure.report.words import area, in_words
 
 #: One window for all: pytest-xdist keeps them in one process.
@@ -456,16 +457,21 @@ def compared(window: Window) -> Window:
 
 def test_two_visits_are_compared_and_a_match_is_corrected(compared: Window, tmp_path: Path) -> None:
     window, panel = compared, compared.compare
-    rows = {row.deposit: row for row in panel.pair.rows}
+    rows = {row.deposit: row for row in panel.pair.change.deposits}
     assert [texts[0] for texts in panel.table.shown()] == sorted(rows)
     assert any(word in panel.verdict.text() for word in ("improved", "stable", "worse"))
     assert window.viewer.canvas.grid.enabled
     first, second = sorted(rows)[:2]
     drag(panel.table, first, second)
-    assert len(panel.pair.rows) == len(rows) - 1
+    assert len(panel.pair.change.deposits) == len(rows) - 1
     assert any("✎" in texts[1] for texts in panel.table.shown())
+    overrides = panel.pair.overrides
+    window.press(panel, "compare")
+    until(lambda: window.desk.seconds is None)
+    assert panel.pair.overrides == overrides
     panel.automatic()
-    assert len(panel.pair.rows) == len(rows)
+    assert len(panel.pair.change.deposits) == len(rows)
+    assert not matches_file(window.desk.sheets[1].session.source).exists()
     for way in panel.ways.buttons():
         way.click()
         settle()

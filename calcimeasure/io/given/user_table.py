@@ -53,8 +53,8 @@ def check_lengths(row: Row, paths: Sequence[str], where: str) -> None:
             raise TableError(f"{where}: the cell {name!r} has {len(text)} characters: shorten it")
 
 
-def positive(text: str | None, column: str, unit: str, where: str) -> float | None:
-    """The positive number in a cell, `None` for an empty one.
+def positive(text: str | None, column: str, unit: str, where: str, *, or_zero: bool = False) -> float | None:
+    """The positive number in a cell, or 0 where that is allowed; `None` for an empty one.
 
     Raises
     ------
@@ -67,8 +67,9 @@ def positive(text: str | None, column: str, unit: str, where: str) -> float | No
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise TableError(f"{where}: {column} must be a positive number of {unit}, got {text!r}")
+    if not (math.isfinite(value) and (value > 0 or (or_zero and value == 0))):
+        what = "a number of at least 0" if or_zero else "a positive number of"
+        raise TableError(f"{where}: {column} must be {what} {unit}, got {text!r}")
     return value
 
 

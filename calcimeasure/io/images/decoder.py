@@ -23,7 +23,6 @@ from calcimeasure import errors
 from calcimeasure.errors import CalcimeasureError, DamagedFile, ReadError
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.limits import Limits
-from calcimeasure.io.images.terms import KEY_VARIABLE, undisclosed_key
 from calcimeasure.io.images.wire import receive, receive_value, send
 
 _START_SECONDS = 120.0
@@ -164,7 +163,7 @@ def _begin() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | _ENVIRONMENT | {KEY_VARIABLE: undisclosed_key()},
+        env=os.environ | _ENVIRONMENT,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     _widen(process)

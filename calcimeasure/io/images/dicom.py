@@ -28,6 +28,7 @@ from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.dicom_frame import Frame, Opened, read_frame
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
 from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.keyed import keyed_hash
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.part10 import (
     EXPLICIT_BIG,
@@ -39,7 +40,7 @@ from calcimeasure.io.images.part10 import (
 )
 from calcimeasure.io.images.polarity import polarity_of
 from calcimeasure.io.images.spacing import Stated, aspect_of, scale_in_shape, stated_spacing
-from calcimeasure.io.images.terms import TERMS, digest
+from calcimeasure.io.images.terms import TERMS
 from calcimeasure.io.images.untrusted import Request, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
@@ -214,6 +215,9 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
         device=_mark(get, "Manufacturer", "ManufacturerModelName"),
         processing=_mark(get, "AcquisitionDeviceProcessingCode", "AcquisitionDeviceProcessingDescription"),
         undisclosed=tuple(_undisclosed(get)),
+        patient=keyed_hash(get.text("PatientID")),
+        born=keyed_hash(get.text("PatientBirthDate")),
+        taken=_taken(get),
     )
 
 
@@ -230,7 +234,17 @@ def _undisclosed(get: _Reader) -> Iterator[tuple[str, str]]:
 def _mark(get: _Reader, *keywords: str) -> str | None:
     """A digest of what the header says in these elements, `None` when it says nothing."""
     told = [get.text(keyword) or "" for keyword in keywords]
-    return digest("/".join(told)) if any(told) else None
+    return keyed_hash("/".join(told)) if any(told) else None
+
+
+def _taken(get: _Reader) -> str | None:
+    """When the film was exposed, as digits that sort: of the acquisition, else of the study."""
+    at = get.text("AcquisitionDateTime") or ""
+    day = at[:8] or get.text("AcquisitionDate") or get.text("StudyDate") or ""
+    time = at[8:14] or (get.text("AcquisitionTime") or "")[:6]
+    if len(day) != 8 or not day.isdecimal():
+        return None
+    return day + time if len(time) == 6 and time.isdecimal() and (at or get.text("AcquisitionDate")) else day
 
 
 def _lossy(flag: str | None, syntax: UID | None) -> bool | None:

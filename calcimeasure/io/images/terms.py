@@ -7,14 +7,6 @@ goes on that tells two films apart. Its key is random and never written down, so
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-from functools import cache
-
-#: The environment variable that gives the process that decodes the key of the one that asks.
-KEY_VARIABLE = "CALCIMEASURE_UNDISCLOSED_KEY"
-
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -52,15 +44,3 @@ TERMS = {
     )
     | {"LOWER LEG", "UPPER ARM", "UPPER EXTREMITY", "LOWER EXTREMITY", "WHOLE BODY"},
 }
-
-
-@cache
-def undisclosed_key() -> str:
-    """The key of this process and of those that it asks; random, and gone with it."""
-    return os.environ.get(KEY_VARIABLE) or secrets.token_hex(16)
-
-
-def digest(text: str) -> str:
-    """A short mark that two texts share only when they are the same, within one process."""
-    words = " ".join(text.upper().split())
-    return hashlib.blake2b(words.encode(), key=undisclosed_key().encode(), digest_size=8).hexdigest()

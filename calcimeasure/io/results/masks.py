@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -17,8 +17,9 @@ from calcimeasure.errors import MaskError
 from calcimeasure.io.files import real_path, write_whole
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.results.mask_pixels import check_surround, inside_of, mask_bytes, parts_of, read_pixels
+from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
 from calcimeasure.model.image import Mask, Spacing
-from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt, Labels
+from calcimeasure.model.labels import Labels
 from calcimeasure.report.plain_text import plain
 
 SUFFIX = ".labels.tif"
@@ -28,9 +29,14 @@ _WRITER = "calcimeasure"
 #: How the doubt of each outline stands in the file: its number, both parts (the first alone in files of old), and the
 #: pixels that it had then.
 _DOUBTS = "calcimeasure/outline-doubt"
+#: Who looked the film over, and who drew each outline: its number, the author, and the pixels that it had then.
+_AUTHORS = "calcimeasure/authorship"
 _PASSED_OVER = re.compile(r'<M K="passed-over">([0-9.e+-]{1,30})</M>')
 _DOUBT = re.compile(r'<M K="(\d{1,10})">([0-9.e+-]{1,30}) (?:([0-9.e+-]{1,30}) )?(\d{1,12})</M>')
 _MASK_SUFFIXES = (SUFFIX, ".labels.tiff", ".labels.png", ".tif", ".tiff", ".png")
+_FILM = re.compile(r'<M K="film">([a-z]{1,20})</M>')
+_AUTHOR = re.compile(r'<M K="(\d{1,10})">([a-z]{1,20}) (\d{1,12})</M>')
+_AUTHOR_NAMES = frozenset(Author)
 _REGION_SUFFIXES = (".region.tif", SUFFIX, ".region.png", ".tif", ".png")
 
 
@@ -42,8 +48,8 @@ def write_labels(path: Path, labels: Labels, spacing: Spacing | None) -> None:
 def label_bytes(labels: Labels, spacing: Spacing | None) -> bytes:
     """A label image as OME-TIFF: uint16, or uint32 when a number needs it, physical size in mm when known.
 
-    The same labels give the same bytes. The doubts of automatic outlines stand beside them, so that measuring the file
-    again gives the same error bars.
+    The same labels give the same bytes. Who drew the outlines stands beside them (`Labels.authorship`), so that
+    measuring or comparing the file again gives the same error bars and the same verdict.
     """
     array = labels.array.astype(np.uint16 if labels.array.max(initial=0) < 2**16 else np.uint32)
     buffer = io.BytesIO()
@@ -76,20 +82,33 @@ def _ome_xml(array: npt.NDArray[Any], spacing: Spacing | None, labels: Labels) -
 
 
 def _annotation(array: npt.NDArray[Any], labels: Labels) -> str:
-    """The doubts as an OME map annotation; nothing when there are none."""
-    if not labels.doubts and not labels.passed_over_px:
-        return ""
-    doubts, pixels = labels.doubts, _pixels_of(array)
-    told = "".join(f'<M K="{n}">{_told(doubts[n])} {pixels[n]}</M>' for n in sorted(doubts) if n in pixels)
-    told += f'<M K="passed-over">{float(labels.passed_over_px)!r}</M>' if labels.passed_over_px else ""
-    return (
-        f'<StructuredAnnotations><MapAnnotation ID="Annotation:0" Namespace="{_DOUBTS}"><Value>{told}</Value>'
-        "</MapAnnotation></StructuredAnnotations>"
+    """Doubts and authors as OME map annotations; nothing when there is nothing to tell."""
+    pixels = _pixels_of(array)
+    maps = {_DOUBTS: _doubts_told(labels.authorship, pixels), _AUTHORS: _authors_told(labels.authorship, pixels)}
+    told = [(name, lines) for name, lines in maps.items() if lines]
+    made = "".join(
+        f'<MapAnnotation ID="Annotation:{k}" Namespace="{name}"><Value>{lines}</Value></MapAnnotation>'
+        for k, (name, lines) in enumerate(told)
     )
+    return f"<StructuredAnnotations>{made}</StructuredAnnotations>" if made else ""
 
 
-def _told(doubt: Doubt) -> str:
-    return " ".join(repr(float(part)) for part in doubt)
+def _doubts_told(by: Authorship, pixels: Mapping[int, int]) -> str:
+    lines = "".join(
+        f'<M K="{n}">{" ".join(repr(float(part)) for part in by.doubts[n])} {pixels[n]}</M>'
+        for n in sorted(by.doubts)
+        if n in pixels
+    )
+    return lines + (f'<M K="passed-over">{float(by.passed_over_px)!r}</M>' if by.passed_over_px else "")
+
+
+def _authors_told(by: Authorship, pixels: Mapping[int, int]) -> str:
+    """Every deposit is named, so that one that another program adds later is known to be another's."""
+    authors = {n: by.of(n) for n in pixels}
+    if {by.film, *authors.values()} == {Author.UNKNOWN}:
+        return ""
+    told = "".join(f'<M K="{n}">{author.value} {pixels[n]}</M>' for n, author in sorted(authors.items()))
+    return f'<M K="film">{by.film.value}</M>{told}'
 
 
 def _pixels_of(array: npt.NDArray[Any]) -> dict[int, int]:
@@ -116,16 +135,50 @@ def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels
     if pixels.binary and array.any():
         array = parts_of(array)
         warnings = (*warnings, f"the mask has no numbers, only outside and inside: split into its {array.max()} parts")
-    told = pixels.description.partition(f'Namespace="{_DOUBTS}"')[2]
     if not pixels.binary and not pixels.software.startswith(_WRITER) and (parts := _parts_of_the_only(array)) > 1:
         warnings = (*warnings, f"the mask has one number for {parts} parts: they count as one deposit")
-    doubts = _doubts_in(told, array)
-    return Labels(array, (f"read from {file.name}",), doubts, _passed_over_in(told), warnings)
+    told = {name: _annotation_in(pixels.description, name) for name in (_DOUBTS, _AUTHORS)}
+    return Labels(array, (f"read from {file.name}",), _authorship_in(told, array), warnings)
 
 
 def _parts_of_the_only(array: npt.NDArray[np.int32]) -> int:
     """How many parts the one number of a mask has; 0 when it has several numbers or none."""
     return int(parts_of(array).max()) if len(np.unique(array[array > 0])) == 1 else 0
+
+
+def _annotation_in(description: str, name: str) -> str:
+    """What stands in a file's description under a name; empty when nothing does."""
+    return description.partition(f'Namespace="{name}"')[2].partition("</MapAnnotation>")[0]
+
+
+def _authorship_in(told: Mapping[str, str], array: npt.NDArray[Any]) -> Authorship:
+    """Who drew what, of deposits that still are as large as when it was written.
+
+    The others are a person's, who has then looked the film over: another program changed, added or erased something.
+    """
+    pixels = _pixels_of(array) if any(told.values()) else {}
+    doubts, passed_over = _doubts_in(told[_DOUBTS], pixels), _passed_over_in(told[_DOUBTS])
+    film = _FILM.search(told[_AUTHORS])
+    if film is None or film[1] not in _AUTHOR_NAMES:
+        return authorship_of_old_file(doubts, passed_over)
+    lines = _AUTHOR.findall(told[_AUTHORS])
+    named = {int(n): Author(who) for n, who, _ in _same_size(lines, pixels)}
+    authors = {n: named.get(n, Author.PERSON) for n in pixels}
+    is_as_written = len(named) == len(lines) == len(pixels)
+    return Authorship(Author(film[1]) if is_as_written else Author.PERSON, authors, doubts, passed_over)
+
+
+def authorship_of_old_file(doubts: Mapping[int, Doubt], passed_over_px: float) -> Authorship:
+    """What a label file without authors tells, as all were before there were any.
+
+    Outlines with a doubt are the networks'; whose the others are such a file does not say.
+    """
+    return Authorship(Author.UNKNOWN, dict.fromkeys(doubts, Author.NETWORKS), doubts, passed_over_px)
+
+
+def _same_size(lines: Sequence[tuple[str, str, str]], pixels: Mapping[int, int]) -> Iterator[tuple[str, str, str]]:
+    """Lines of known authors that speak of a deposit that has as many pixels as then."""
+    return (one for one in lines if one[1] in _AUTHOR_NAMES and pixels.get(int(one[0])) == int(one[2]))
 
 
 def _passed_over_in(told: str) -> float:
@@ -138,10 +191,9 @@ def _passed_over_in(told: str) -> float:
     return px if 0 <= px <= MOST_PASSED_OVER_PX else 0.0
 
 
-def _doubts_in(told: str, array: npt.NDArray[Any]) -> dict[int, Doubt]:
+def _doubts_in(told: str, pixels: Mapping[int, int]) -> dict[int, Doubt]:
     """The doubts that are told, of deposits that still have as many pixels as when they were written."""
     found = {int(number): (_doubt(rim, stray), int(count)) for number, rim, stray, count in _DOUBT.findall(told)}
-    pixels = _pixels_of(array) if found else {}
     return {n: doubt for n, (doubt, count) in found.items() if doubt is not None and pixels.get(n) == count}
 
 

@@ -18,8 +18,9 @@ class Record:
 
     `thumbnail` is a base64 JPEG for the report. `key` tells what the rows were made from and by which
     recipe; a record with another key is measured again. `sd_components` holds, by column, what its
-    standard deviation consists of. `files` are the mask and the picture by their names in the results folder, on
-    their way from the worker to the one who writes them; the journal does not keep them.
+    standard deviation consists of. `pixels` is a hash of the picture's values, whatever file they came in; empty in
+    records of old. `files` are the mask and the picture by their names in the results folder, on their way from the
+    worker to the one who writes them; the journal does not keep them.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Record:
     excluded: Sequence[Mapping[str, Any]] = ()
     thumbnail: str | None = None
     sd_components: Mapping[str, Any] = field(default_factory=dict)
+    pixels: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -63,7 +65,7 @@ class Record:
         """The record of a journal line; `ValueError`, `KeyError` or `TypeError` for a torn or strange one."""
         parts = json.loads(line)
         _check_shape(parts)
-        return cls(**{name: parts[name] for name in _KEPT})
+        return cls(**{name: parts[name] for name in _KEPT if name != "pixels" or name in parts})
 
 
 _KEPT = tuple(part.name for part in fields(Record) if part.name != "files")

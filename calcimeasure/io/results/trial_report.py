@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -18,8 +17,6 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     ActionFlowable,
@@ -37,10 +34,9 @@ from reportlab.platypus import Table as Grid
 
 from calcimeasure.errors import OutputError
 from calcimeasure.io.images.codestream import declared_size
+from calcimeasure.io.results import pdf_text
 from calcimeasure.io.results.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
-from calcimeasure.report.figures import fonts
-from calcimeasure.report.plain_text import plain
 from calcimeasure.report.trial import Findings, cohort_pages, patient_page, picture_of
 from calcimeasure.report.trial.blocks import (
     CAUTION,
@@ -224,9 +220,7 @@ class _Style:
     @classmethod
     def make(cls) -> _Style:
         """The styles, with the fonts known to reportlab under our own names."""
-        for name, path in zip(("calcimeasure", "calcimeasure-bold"), fonts(), strict=True):
-            pdfmetrics.registerFont(TTFont(name, str(path)))
-        pdfmetrics.registerFontFamily("calcimeasure", "calcimeasure", "calcimeasure-bold")
+        pdf_text.register()
         body = ParagraphStyle("body", fontName="calcimeasure", fontSize=8, leading=10.8, textColor=_INK, spaceAfter=4)
         return cls(
             body=body,
@@ -264,7 +258,7 @@ class _Story(ActionFlowable):
                 self.spool.lay_down(canvas._doc)
             if number % _SWEEP == 0:
                 gc.collect()
-            self.title = _drawable(page.title)
+            self.title = pdf_text.plain(page.title)
             document.canv.bookmarkPage(page.anchor)
             document.canv.addOutlineEntry(self.title, page.anchor)
             _lay_out(document, list(_flowables(page, self.style)))
@@ -274,7 +268,8 @@ class _Story(ActionFlowable):
         canvas.setFont("calcimeasure", 6.5)
         canvas.setFillColor(_QUIET)
         canvas.drawString(13 * mm, 8 * mm, CAUTION)
-        canvas.drawRightString(13 * mm + _WIDTH, 8 * mm, f"{self.title[:60]}   {canvas.getPageNumber()}")
+        told = f"{self.title[:60]}   {canvas.getPageNumber()}"
+        pdf_text.draw_right(canvas, 13 * mm + _WIDTH, 8 * mm, told, 6.5)
 
 
 def _lay_out(document: BaseDocTemplate, story: list[Flowable]) -> None:
@@ -327,7 +322,7 @@ def _banner(block: Banner, style: _Style) -> Iterator[Flowable]:
 def _figures(block: Figures, style: _Style) -> Iterator[Flowable]:
     cells = [
         [
-            _marked(f'<font name="calcimeasure-bold" size="11">{_escaped(figure)}</font>', style.figure),
+            _marked(f'<font name="calcimeasure-bold" size="11">{pdf_text.marked(figure)}</font>', style.figure),
             _paragraph(what, style.cell),
             _paragraph(note, style.quiet),
         ]
@@ -360,8 +355,9 @@ def _table(block: Table, style: _Style) -> Iterator[Flowable]:
 def _cell(value: Cell, words: bool, style: _Style) -> Flowable | str:
     """Numbers as they are, quick to lay out; words as paragraphs, links to their pages."""
     if not isinstance(value, str):
-        return _marked(f'<a href="#{value.anchor}" color="#0a5f73">{_escaped(value.text)}</a>', style.cell)
-    return _paragraph(value, style.cell) if words else _drawable(value)
+        return _marked(f'<a href="#{value.anchor}" color="#0a5f73">{pdf_text.marked(value.text)}</a>', style.cell)
+    text = pdf_text.plain(value)
+    return _paragraph(value, style.cell) if words or not pdf_text.is_embedded(text) else text
 
 
 def _picture(block: Picture, style: _Style, width: float) -> list[Flowable]:
@@ -379,17 +375,8 @@ def _side_by_side(block: Pictures, style: _Style) -> Iterator[Flowable]:
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
-    return _marked(_escaped(text), style)
+    return _marked(pdf_text.marked(text), style)
 
 
 def _marked(markup: str, style: ParagraphStyle) -> Paragraph:
     return Paragraph(markup, style)
-
-
-def _escaped(text: str) -> str:
-    return escape(_drawable(text))
-
-
-def _drawable(text: str) -> str:
-    """Text that can be drawn: what acts instead of showing is spelled out; fonts lack thin spaces."""
-    return plain(text.replace("\n", " ")).replace("\u202f", "\u00a0")

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from calcimeasure.model.image import Acquisition, Image, Kind
-from calcimeasure.model.study import Reading
-
-_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "both", "both": "both"}
+from calcimeasure.model.study import Reading, plain_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def _must_match(baseline: Image, followup: Image) -> list[_Finding]:
 def _should_match(baseline: Image, followup: Image, facts: Facts) -> list[_Finding]:
     one, two = baseline.acquisition, followup.acquisition
     rows: list[tuple[str, str | None, str | None, Callable[[str], str | None]]] = [
-        ("side", facts.side[0] or one.side, facts.side[1] or two.side, _side),
+        ("side", facts.side[0] or one.side, facts.side[1] or two.side, plain_side),
         ("view", facts.view[0] or one.view, facts.view[1] or two.view, _plain),
         ("site", facts.site[0] or one.body_part, facts.site[1] or two.body_part, _plain),
     ]
@@ -110,10 +108,6 @@ def _same_mark(name: str, one: Acquisition, two: Acquisition) -> _Finding:
     if None in marks:
         return False, "?"
     return (True, f"the films are of another {name}") if marks[0] != marks[1] else (False, "")
-
-
-def _side(text: str) -> str | None:
-    return _SIDES.get(text.strip().lower())
 
 
 def _plain(text: str) -> str | None:
