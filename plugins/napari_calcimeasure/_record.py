@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calcimeasure.errors import EditRefused
 from calcimeasure.io.files import sha256_of
 from calcimeasure.io.inputs import choose_names
+
+#: Name of the line that says that all before it is saved.
+SAVE = "save"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,22 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """The saved mask that a session goes on from: the one it saved last, or opened.
+
+    Parameters
+    ----------
+    mask_sha256 : str
+        Of the mask file as it was then; empty when there was none.
+    signature : Signature or None
+        Who had signed it then.
+    """
+
+    mask_sha256: str
+    signature: Signature | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Did:
     """One line of what was done.
 
@@ -75,6 +95,11 @@ class Did:
     numbers: tuple[int, ...] = ()
     pixels: int = 0
     why: str = ""
+
+
+def unsaved_in(did: Sequence[Did]) -> int:
+    """How many lines of what was done came after the newest saving."""
+    return next((at for at, one in enumerate(reversed(did)) if one.name == SAVE), len(did))
 
 
 def initials_of(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Doubt
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.boundary import passed_over
+from napari_calcimeasure._record import Signature
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,10 +25,20 @@ class Held:
         As the tables list it.
     mask : bool array, shape of its bounding box, or None
         Which pixels of the box belong to it; `None` when the method did not tell.
+    number : int
+        The number that it had as a deposit and gets back; 0 when it never was one.
+    accepted, by_hand : bool
+        Whether a person had accepted it, or made or changed it, while it was one.
+    doubt : Doubt or None
+        How much the networks doubted its outline.
     """
 
     finding: Excluded
     mask: Mask | None = None
+    number: int = 0
+    accepted: bool = False
+    by_hand: bool = False
+    doubt: Doubt | None = None
 
     @classmethod
     def of(cls, mask: Mask, row: int, column: int, reason: Reason) -> Held:
@@ -77,6 +88,12 @@ class State:
         How much the networks doubted each outline that no person drew or accepted.
     passed_over_px : float
         How many pixels the search may lack because it dropped findings by their score alone.
+    cut : tuple of Held
+        What the region of interest cut off, whole deposits and parts of them.
+    negative : Signature or None
+        Who said that there is no calcium on this film, and when.
+    was_searched : bool
+        Whether the mask is what a search made of the film, and what persons did to that.
     """
 
     image: Image
@@ -90,6 +107,9 @@ class State:
     wedge: tuple[int, int, int, int] | None = None
     doubts: Mapping[int, Doubt] = field(default_factory=dict)
     passed_over_px: float = 0.0
+    cut: tuple[Held, ...] = ()
+    negative: Signature | None = None
+    was_searched: bool = False
 
     def seen_by_person(self, numbers: Collection[int]) -> State:
         """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
@@ -108,15 +128,56 @@ class State:
         inside[row0:row1, column0:column1] = False
         return inside
 
-    def without(self, held: Held) -> State:
-        """The state once a finding is counted after all."""
+    @property
+    def numbers_held(self) -> frozenset[int]:
+        """Numbers of what is not counted and may come back under them."""
+        return frozenset(held.number for held in (*self.excluded, *self.deleted, *self.cut))
+
+    def only(self, numbers: Collection[int]) -> State:
+        """The state without what it says of deposits that are not there; where there is one, nobody denies calcium."""
+        kept = {
+            "by_hand": self.by_hand if self.by_hand <= numbers else self.by_hand.intersection(numbers),
+            "accepted": self.accepted if self.accepted <= numbers else self.accepted.intersection(numbers),
+            "negative": None if numbers else self.negative,
+        }
+        return self if all(value is getattr(self, name) for name, value in kept.items()) else replace(self, **kept)
+
+    def denied(self, by: Signature, held: Sequence[Held]) -> State:
+        """The state once a person says that there is no calcium; what was outlined is refused."""
+        excluded = (*self.excluded, *held) if held else self.excluded
+        return replace(self, excluded=excluded, negative=by, passed_over_px=0.0)
+
+    def known_of(self, held: Held) -> Held:
+        """A deposit that is no longer counted, with what is known of it beside its pixels."""
+        n = held.number
+        return replace(held, accepted=n in self.accepted, by_hand=n in self.by_hand, doubt=self.doubts.get(n))
+
+    def uncut(self, back: Mapping[int, Held]) -> State:
+        """The state without the region of interest, with these deposits counted again, as what they were."""
+        cut = {id(held) for held in self.cut}
+        return replace(
+            self,
+            region=None,
+            cut=(),
+            excluded=tuple(held for held in self.excluded if id(held) not in cut),
+            accepted=self.accepted.union(n for n, held in back.items() if held.accepted),
+            by_hand=self.by_hand.union(n for n, held in back.items() if held.by_hand),
+            doubts={**self.doubts, **{n: held.doubt for n, held in back.items() if held.doubt}},
+        )
+
+    def without(self, held: Held, number: int) -> State:
+        """The state once a finding is counted after all; what a person had accepted is so again."""
+        state = self._without(held)
+        return replace(state, accepted=state.accepted | {number}) if held.accepted else state
+
+    def _without(self, held: Held) -> State:
         rest = tuple(one for one in self.excluded if one is not held)
         passed = passed_over(one.finding for one in rest) if passed_over([held.finding]) else self.passed_over_px
         return replace(self, excluded=rest, passed_over_px=passed)
 
     def bytes_beyond(self, other: State) -> int:
         """Memory that this state holds and the other does not."""
-        held = {id(one) for one in (*other.excluded, *other.deleted)} if self._lists(other) else set()
+        held = {id(one) for one in (*other.excluded, *other.deleted, *other.cut)} if self._lists(other) else set()
         lists = sum(one.nbytes for one in self._lists(other) if id(one) not in held)
         sets = sum(
             64 * len(mine)
@@ -131,7 +192,8 @@ class State:
         """The lists that differ from the other's."""
         excluded = self.excluded if self.excluded is not other.excluded else ()
         deleted = self.deleted if self.deleted is not other.deleted else ()
-        return (*excluded, *deleted)
+        cut = self.cut if self.cut is not other.cut else ()
+        return (*excluded, *deleted, *cut)
 
 
 def _without(doubts: Mapping[int, Doubt], numbers: Collection[int]) -> dict[int, Doubt]:
