@@ -1,0 +1,200 @@
+"""All that a session knows beside the pixels of its mask: a frozen value, so that undo is going back to the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from calcimeasure.model.deposit import Excluded, Reason
+from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Doubt
+from calcimeasure.reading.record import Signature
+from calcimeasure.recipe import Recipe
+from calcimeasure.steps.boundary import passed_over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """Something that is not counted, with its pixels where they are known, so that it can be brought back.
+
+    Parameters
+    ----------
+    finding : Excluded
+        As the tables list it.
+    mask : bool array, shape of its bounding box, or None
+        Which pixels of the box belong to it; `None` when the method did not tell.
+    number : int
+        The number that it had as a deposit and gets back; 0 when it never was one.
+    accepted, by_hand : bool
+        Whether a person had accepted it, or made or changed it, while it was one.
+    doubt : Doubt or None
+        How much the networks doubted its outline.
+    """
+
+    finding: Excluded
+    mask: Mask | None = None
+    number: int = 0
+    accepted: bool = False
+    by_hand: bool = False
+    doubt: Doubt | None = None
+
+    @classmethod
+    def of(cls, mask: Mask, row: int, column: int, reason: Reason) -> Held:
+        """What lies in a mask whose upper left pixel is at (row, column)."""
+        rows, columns = np.nonzero(mask)
+        box = (row, column, row + mask.shape[0], column + mask.shape[1])
+        found = Excluded(reason, row + int(rows[0]), column + int(columns[0]), box, len(rows))
+        return cls(found, mask)
+
+    @property
+    def where(self) -> tuple[slice, slice]:
+        """Its bounding box as an index into the film."""
+        row0, column0, row1, column1 = self.finding.bbox
+        return slice(row0, row1), slice(column0, column1)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, roughly."""
+        return 512 + (0 if self.mask is None else self.mask.nbytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Everything beside the mask that a step may change.
+
+    Parameters
+    ----------
+    image : Image
+        The film with its present scale.
+    recipe : Recipe
+        With the present threshold and smallest size.
+    region : bool array or None
+        Region of interest.
+    excluded : tuple of Held
+        What is listed as not counted.
+    deleted : tuple of Held
+        What a person deleted: the sliders do not bring it back.
+    by_hand : frozenset of int
+        Deposits that a person made or changed: the sliders leave them alone.
+    accepted : frozenset of int
+        Deposits that a person looked at and accepted.
+    warnings : tuple of str
+        What the segmentation said of itself.
+    wedge : tuple of int or None
+        (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
+    doubts : mapping of int to Doubt
+        How much the networks doubted each outline that no person drew or accepted.
+    passed_over_px : float
+        How many pixels the search may lack because it dropped findings by their score alone.
+    cut : tuple of Held
+        What the region of interest cut off, whole deposits and parts of them.
+    negative : Signature or None
+        Who said that there is no calcium on this film, and when.
+    was_searched : bool
+        Whether the mask is what a search made of the film, and what persons did to that.
+    """
+
+    image: Image
+    recipe: Recipe
+    region: Mask | None = None
+    excluded: tuple[Held, ...] = ()
+    deleted: tuple[Held, ...] = ()
+    by_hand: frozenset[int] = frozenset()
+    accepted: frozenset[int] = frozenset()
+    warnings: tuple[str, ...] = ()
+    wedge: tuple[int, int, int, int] | None = None
+    doubts: Mapping[int, Doubt] = field(default_factory=dict)
+    passed_over_px: float = 0.0
+    cut: tuple[Held, ...] = ()
+    negative: Signature | None = None
+    was_searched: bool = False
+
+    def seen_by_person(self, numbers: Collection[int]) -> State:
+        """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
+        doubts = self.doubts if self.doubts.keys().isdisjoint(numbers) else _without(self.doubts, numbers)
+        if doubts is self.doubts and self.by_hand.issuperset(numbers):
+            return self
+        return replace(self, by_hand=self.by_hand.union(numbers), doubts=doubts)
+
+    @property
+    def searched(self) -> Mask | None:
+        """Where deposits are looked for: the region of interest without the wedge; `None` for everywhere."""
+        if self.wedge is None:
+            return self.region
+        row0, column0, row1, column1 = self.wedge
+        inside = np.ones(self.image.shape, bool) if self.region is None else np.array(self.region)
+        inside[row0:row1, column0:column1] = False
+        return inside
+
+    @property
+    def numbers_held(self) -> frozenset[int]:
+        """Numbers of what is not counted and may come back under them."""
+        return frozenset(held.number for held in (*self.excluded, *self.deleted, *self.cut))
+
+    def only(self, numbers: Collection[int]) -> State:
+        """The state without what it says of deposits that are not there; where there is one, nobody denies calcium."""
+        kept = {
+            "by_hand": self.by_hand if self.by_hand <= numbers else self.by_hand.intersection(numbers),
+            "accepted": self.accepted if self.accepted <= numbers else self.accepted.intersection(numbers),
+            "negative": None if numbers else self.negative,
+        }
+        return self if all(value is getattr(self, name) for name, value in kept.items()) else replace(self, **kept)
+
+    def denied(self, by: Signature, held: Sequence[Held]) -> State:
+        """The state once a person says that there is no calcium; what was outlined is refused."""
+        excluded = (*self.excluded, *held) if held else self.excluded
+        return replace(self, excluded=excluded, negative=by, passed_over_px=0.0)
+
+    def known_of(self, held: Held) -> Held:
+        """A deposit that is no longer counted, with what is known of it beside its pixels."""
+        n = held.number
+        return replace(held, accepted=n in self.accepted, by_hand=n in self.by_hand, doubt=self.doubts.get(n))
+
+    def uncut(self, back: Mapping[int, Held]) -> State:
+        """The state without the region of interest, with these deposits counted again, as what they were."""
+        cut = {id(held) for held in self.cut}
+        return replace(
+            self,
+            region=None,
+            cut=(),
+            excluded=tuple(held for held in self.excluded if id(held) not in cut),
+            accepted=self.accepted.union(n for n, held in back.items() if held.accepted),
+            by_hand=self.by_hand.union(n for n, held in back.items() if held.by_hand),
+            doubts={**self.doubts, **{n: held.doubt for n, held in back.items() if held.doubt}},
+        )
+
+    def without(self, held: Held, number: int) -> State:
+        """The state once a finding is counted after all; what a person had accepted is so again."""
+        state = self._without(held)
+        return replace(state, accepted=state.accepted | {number}) if held.accepted else state
+
+    def _without(self, held: Held) -> State:
+        rest = tuple(one for one in self.excluded if one is not held)
+        passed = passed_over(one.finding for one in rest) if passed_over([held.finding]) else self.passed_over_px
+        return replace(self, excluded=rest, passed_over_px=passed)
+
+    def bytes_beyond(self, other: State) -> int:
+        """Memory that this state holds and the other does not."""
+        held = {id(one) for one in (*other.excluded, *other.deleted, *other.cut)} if self._lists(other) else set()
+        lists = sum(one.nbytes for one in self._lists(other) if id(one) not in held)
+        sets = sum(
+            64 * len(mine)
+            for mine, its in ((self.by_hand, other.by_hand), (self.accepted, other.accepted))
+            if mine is not its
+        )
+        region = self.region.nbytes if self.region is not None and self.region is not other.region else 0
+        doubts = 128 * len(self.doubts) if self.doubts is not other.doubts else 0
+        return lists + sets + region + doubts
+
+    def _lists(self, other: State) -> tuple[Held, ...]:
+        """The lists that differ from the other's."""
+        excluded = self.excluded if self.excluded is not other.excluded else ()
+        deleted = self.deleted if self.deleted is not other.deleted else ()
+        cut = self.cut if self.cut is not other.cut else ()
+        return (*excluded, *deleted, *cut)
+
+
+def _without(doubts: Mapping[int, Doubt], numbers: Collection[int]) -> dict[int, Doubt]:
+    return {number: doubt for number, doubt in doubts.items() if number not in numbers}
