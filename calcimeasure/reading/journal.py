@@ -391,8 +391,8 @@ def _note_line(did: Did, signature: Signature | None, base: Base | None) -> dict
 def _start_lines(begin: Begin, here: Standing) -> tuple[list[bytes], Codec]:
     """The film and where its session stands, each twice: one damaged byte must not cost all that rests on them."""
     codec = Codec(begin.image)
-    told = [begin.header] * 2 + ([snapshot_line(codec, here)] * 2 if here.did else [])
-    return [line_of(entry) for entry in told], codec
+    told = [begin.header, *([snapshot_line(codec, here)] if here.did else [])]
+    return [line_of(entry) for entry in told] * 2, codec
 
 
 @dataclass(slots=True)

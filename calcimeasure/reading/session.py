@@ -86,11 +86,11 @@ from calcimeasure.reading.saving import Saved, Work, check_of, mask_file, outlin
 from calcimeasure.reading.scale import rescaled
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
-from calcimeasure.steps.boundary import is_unread, passed_over, summed
-from calcimeasure.steps.measure import measure, total
-from calcimeasure.steps.segment import find
-from calcimeasure.steps.segment.findings import Findings, Proposed
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.measure.area import measure, total
+from calcimeasure.steps.measure.error import is_unread, passed_over, summed
+from calcimeasure.steps.outline import find
+from calcimeasure.steps.outline.findings import Findings, Proposed
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 Listener = Callable[["Event"], None]
 
@@ -274,6 +274,11 @@ class Session:
     def recipe(self) -> Recipe:
         """All settings, with the present threshold and smallest size."""
         return self._state.recipe
+
+    @property
+    def first_recipe(self) -> Recipe:
+        """The settings that the film was opened with."""
+        return self._blank.recipe
 
     @property
     def region(self) -> Mask | None:
@@ -825,12 +830,13 @@ class Session:
         """
         if self._journal is not None or not self.source.sha256:
             return
+        self.offered = None
         try:
             self._journal = begun(self._begin, lambda: self._standing)
         except OutputError as error:
             self._unkept = str(error)
             raise
-        self.offered, self._unkept = None, ""
+        self._unkept = ""
         self.aside = self._journal.aside or self.aside
 
     @property

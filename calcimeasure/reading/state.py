@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Doubt
 from calcimeasure.reading.record import Signature
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.boundary import passed_over
+from calcimeasure.steps.measure.error import passed_over
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,19 +133,13 @@ class State:
         """Numbers of what is not counted and may come back under them."""
         return frozenset(held.number for held in (*self.excluded, *self.deleted, *self.cut))
 
-    def only(self, numbers: Collection[int]) -> State:
+    def only(self, numbers: Set[int]) -> State:
         """The state without what it says of deposits that are not there; where there is one, nobody denies calcium."""
-        kept = {
-            "by_hand": self.by_hand if self.by_hand <= numbers else self.by_hand.intersection(numbers),
-            "accepted": self.accepted if self.accepted <= numbers else self.accepted.intersection(numbers),
-            "negative": None if numbers else self.negative,
-        }
-        return self if all(value is getattr(self, name) for name, value in kept.items()) else replace(self, **kept)
-
-    def denied(self, by: Signature, held: Sequence[Held]) -> State:
-        """The state once a person says that there is no calcium; what was outlined is refused."""
-        excluded = (*self.excluded, *held) if held else self.excluded
-        return replace(self, excluded=excluded, negative=by, passed_over_px=0.0)
+        negative = None if numbers else self.negative
+        if self.by_hand <= numbers and self.accepted <= numbers and negative is self.negative:
+            return self
+        by_hand, accepted = self.by_hand.intersection(numbers), self.accepted.intersection(numbers)
+        return replace(self, by_hand=by_hand, accepted=accepted, negative=negative)
 
     def known_of(self, held: Held) -> Held:
         """A deposit that is no longer counted, with what is known of it beside its pixels."""
@@ -165,7 +159,7 @@ class State:
             doubts={**self.doubts, **{n: held.doubt for n, held in back.items() if held.doubt}},
         )
 
-    def without(self, held: Held, number: int) -> State:
+    def without(self, held: Held, number: int = 0) -> State:
         """The state once a finding is counted after all; what a person had accepted is so again."""
         state = self._without(held)
         return replace(state, accepted=state.accepted | {number}) if held.accepted else state
