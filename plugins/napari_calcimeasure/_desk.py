@@ -178,8 +178,8 @@ class Desk(QObject):
     def _tell_unread(self, session: Session) -> None:
         if session.unread and session.aside:
             show_warning(
-                f"{session.unread} lines of the journal could not be read: look whether an outline is missing; the whole "
-                f"journal is kept as {session.aside.name}"
+                f"{session.unread} lines of the journal could not be read: look whether an outline is missing; "
+                f"the whole journal is kept as {session.aside.name}"
             )
 
     def _tell_trouble(self, sheet: Sheet, trouble: str) -> None:

@@ -306,8 +306,7 @@ class MeasurePanel(QWidget):
         """From here on moves are one step, until the slider is taken anew."""
         self._drag += 1
 
-    @property
-    def _joins(self) -> bool:
+    def _goes_on(self) -> bool:
         """Whether a step of the present drag was done already; from here on one was."""
         before, self._taken = self._taken, self._drag
         return before == self._drag
@@ -323,12 +322,12 @@ class MeasurePanel(QWidget):
             return
         if not session.has_findings:
             for setting, value in wanted.items():
-                self._do(partial(_set, setting, value, self._joins))
+                self._do(partial(_set, setting, value, self._goes_on()))
             return
         job = self._do(lambda session: session.sifting(**wanted))
         if job is not None:
             name = "threshold" if "threshold" in wanted else "smallest size"
-            self.desk.aside("sift", job, partial(self._sifted, session, name, self._joins))
+            self.desk.aside("sift", job, partial(self._sifted, session, name, self._goes_on()))
 
     def _sifted(self, session: Session, name: str, joins: bool, result: Proposal) -> None:
         if session is not self._session:
@@ -337,7 +336,6 @@ class MeasurePanel(QWidget):
             self.desk.aside("sift", session.again(result), partial(self._sifted, session, name, joins))
         else:
             session.found(result, name, joins=joins)
-            self._show_sliders()
 
     def _chosen(self, session: Session) -> list[int]:
         return [number for number in self.table.selected() if number in session.rows]

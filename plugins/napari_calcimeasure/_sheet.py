@@ -89,7 +89,7 @@ class Sheet:
         return (self.picture, self.outlines, self.numbers, *((self.fence.layer,) if self.fence else ()))
 
     def lift(self, *, picture: bool = False, discard: bool = False) -> str:
-        """Take our layers off the viewer, or the picture as well, and give the journal back; gives what `close` does."""
+        """Take our layers off, or the picture as well, and give the journal back; gives what went wrong with it."""
         trouble = self.session.close(discard=discard)
         # As a batch: napari goes through all of Python's memory after each removal, a sixth of a second.
         with self.viewer.layers.batched_update():
