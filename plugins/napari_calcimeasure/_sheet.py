@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from inspect import isgeneratorfunction
 from typing import Any
 
@@ -241,7 +240,7 @@ class Sheet:
         """
         for key, act in Labels.class_keymap.items():
             if callable(act) and not isgeneratorfunction(act):
-                self.outlines.bind_key(key, partial(_once, act), overwrite=True)
+                self.outlines.bind_key(key, _once(act), overwrite=True)
         self.outlines.bind_key("7", lambda layer: None, overwrite=True)  # would move the mask off its picture
         self.outlines.bind_key("Space", self._hold, overwrite=True)
         # napari's own undo knows nothing of a segmentation, and tells nobody what it undid.
@@ -307,9 +306,13 @@ def _edges(region: Mask) -> list[npt.NDArray[np.float64]]:
     return [points[:, 0, ::-1].astype(float) for points in found if len(points) > 2]
 
 
-def _once(act: Callable[[Any], Any], layer: Any) -> None:
-    """Do what a key does, without what napari would do when it goes up."""
-    act(layer)
+def _once(act: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """What a key does, without what napari would do when it goes up."""
+
+    def press(layer: Any) -> None:
+        act(layer)
+
+    return press
 
 
 def _painted(data: Any, atoms: Any) -> tuple[Where, Array]:
