@@ -31,7 +31,7 @@ from calcimeasure.errors import OutputError
 from calcimeasure.model.image import Image
 from calcimeasure.reading.codec import Codec, did_to_json, patch_to_json, signature_to_json
 from calcimeasure.reading.history import Step
-from calcimeasure.reading.lines import LARGEST, append, entries, line_of
+from calcimeasure.reading.lines import LARGEST, append, entries, line_of, opened_to_append
 from calcimeasure.reading.patch import Array, changed
 from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source
 from calcimeasure.reading.state import State
@@ -314,7 +314,7 @@ def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Sta
         When the film is being edited in another window, or nothing can be written.
     """
     try:
-        file = waiting.path.open("r+b", buffering=0)
+        file = opened_to_append(waiting.path)
         _claim(file)
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
@@ -484,7 +484,7 @@ def _written(path: Path, lines: Sequence[bytes]) -> IO[bytes]:
     if sum(map(len, lines)) > LARGEST:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     path.unlink(missing_ok=True)
-    file = path.open("xb", buffering=0)
+    file = opened_to_append(path, os.O_CREAT | os.O_EXCL)
     try:
         _claim(file)
         for line in lines:

@@ -34,6 +34,18 @@ def line_of(entry: Mapping[str, Any]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
+def opened_to_append(path: Path, flags: int = 0) -> IO[bytes]:
+    """A file whose every writing goes to its end, unbuffered; with `flags` for ``os.open`` beside these.
+
+    Raises
+    ------
+    OSError
+        When it cannot be opened, and for a link.
+    """
+    plain = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | plain | flags, 0o666), "r+b", buffering=0)
+
+
 def append(file: IO[bytes], data: bytes) -> None:
     """Write all of it to an unbuffered file, which may take less at a time.
 
@@ -69,7 +81,8 @@ def entries(path: Path) -> Iterator[dict[str, Any] | None]:
 
 def _opened(path: Path) -> IO[bytes]:
     """A plain file only: no link, and nothing that waits for a writer."""
-    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)), "rb")
+    plain = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, os.O_RDONLY | plain), "rb")
 
 
 def _entries(line: bytes) -> Iterator[dict[str, Any] | None]:
@@ -86,8 +99,9 @@ def _entries(line: bytes) -> Iterator[dict[str, Any] | None]:
 
 def _joined(line: bytes, start: int, end: int) -> dict[str, Any] | None:
     """An entry that is followed by another on its line: at once, or behind the damaged line end."""
-    entry = _entry(line[start:end].rstrip(b"\r\n"))
-    return _entry(line[start : end - 1]) if entry is None else entry
+    text = line[start:end].rstrip(b"\r\n")
+    entry = _entry(text)
+    return _entry(text[:-1]) if entry is None else entry
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
