@@ -236,9 +236,9 @@ def _check_free(work: Work, folder: Path, overwrite: bool) -> None:
 
 
 def _goes_on_from(here: Standing, mask: Path, there: Saved | None) -> bool:
-    """Whether the work goes on from what is saved: it is as the work saved or opened it, or the work's log holds it.
+    """Whether the work goes on from what is saved: it is as the work saved or opened it, or all of it is in its log.
 
-    The log tells where a kill came between the saving and the note of it, and of a journal that lost that note.
+    The log tells it where a kill came between the saving and the note of it.
     """
     base, signature = here.base, there.signature if there else None
     if base and base.mask_sha256 == sha256_of(mask) and base.signature == signature:
@@ -246,7 +246,7 @@ def _goes_on_from(here: Standing, mask: Path, there: Saved | None) -> bool:
     if there is None or not there.is_untouched:
         return False
     log, mine = there.facts.get("steps"), [did_to_json(did) | {"numbers": list(did.numbers)} for did in here.did]
-    return isinstance(log, list) and any(told in mine for told in log[-2:])
+    return isinstance(log, list) and 1 < len(log) <= len(mine) + 1 and log[:-1] == mine[: len(log) - 1]
 
 
 def _all_facts(folder: Path) -> Iterator[Mapping[str, Any]]:
