@@ -18,6 +18,9 @@ from calcimeasure.reading.record import Base, Did, Signature
 from calcimeasure.reading.state import State
 from calcimeasure.recipe import Recipe
 
+#: Bytes that the lines of a journal may unpack and move together; a day's work stays under a tenth of it.
+_MOST_WORK = 4 * 2**30
+
 
 class Replay:
     """Where a journal leads.
@@ -43,6 +46,7 @@ class Replay:
         self.signature: Signature | None = None
         self.base: Base | None = None
         self.unread = 0
+        self._work = 0
 
     def run(self, waiting: Pending) -> None:
         """Do every line that can be believed.
@@ -79,13 +83,22 @@ class Replay:
             self.history.clear()
 
     def _step(self, line: Mapping[str, Any]) -> None:
+        told = line.get("state", {})
+        self._afford(sum(len(getattr(self.state, name)) for name in ("by_hand", "accepted", "doubts") if name in told))
+        self._afford(self.labels.size if "region" in told else 0)
         did, patch, how = did_from_json(line["did"]), self._patch(line), line["how"]
-        after = self.codec.state_from_json(line.get("state", {}), self.state)
+        after = self.codec.state_from_json(told, self.state)
         step = Step(str(line["name"])[:100], patch, self.state, after)
         patch.apply(self.labels)
         joined = self._remember(step, how)
         self.state = after
         self.did[len(self.did) - joined :] = [did]
+
+    def _afford(self, values: int) -> None:
+        """A short line of a stranger can ask for the work of hours."""
+        self._work += 8 * max(values, 0)
+        if self._work > _MOST_WORK:
+            raise ValueError("more work than anybody does by hand")
 
     def _remember(self, step: Step, how: str) -> bool:
         """The history as it was: undo moves back in it, redo forward; gives whether the step went into the last."""
@@ -106,6 +119,7 @@ class Replay:
     def _snapshot(self, line: Mapping[str, Any]) -> None:
         """All anew: what was lost before it is in it."""
         codec = Codec(self._blank.image)
+        self._afford(self.labels.size)
         patch, did = patch_from_json(line["patch"], self.labels.size), [did_from_json(told) for told in line["log"]]
         state, signature, base = codec.state_from_json(line["state"], self._blank), _signature(line), _base(line)
         patch = patch.rebased(np.zeros_like(self.labels))
@@ -123,7 +137,9 @@ class Replay:
         """The line's change of the mask, which must fit the mask as it is now, where nothing before was lost."""
         if "patch" not in line:
             return changed(self.labels, [])
+        self._afford(3 * int(line["patch"]["runs"]))
         patch = patch_from_json(line["patch"], self.labels.size)
+        self._afford(patch.pixels if 0 <= patch.pixels <= self.labels.size else self.labels.size)
         if self.has_gaps:
             return patch.rebased(self.labels)
         if not patch.fits(self.labels):

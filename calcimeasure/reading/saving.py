@@ -33,7 +33,7 @@ from calcimeasure.io.results.masks import SUFFIX, write_labels
 from calcimeasure.model.labels import Labels
 from calcimeasure.reading.codec import Codec, did_to_json
 from calcimeasure.reading.journal import Standing
-from calcimeasure.reading.lines import UNBELIEVABLE
+from calcimeasure.reading.lines import LARGEST, UNBELIEVABLE, is_plausible
 from calcimeasure.reading.patch import Array
 from calcimeasure.reading.record import Signature, Source, now
 from calcimeasure.reading.state import State
@@ -41,7 +41,6 @@ from calcimeasure.recipe import Analysis, analyse_mask
 
 KIND, FORMAT = "calcimeasure correction", 1
 PROVENANCE = ".provenance.json"
-_LARGEST = 256 * 2**20
 #: What the row of a film tells that nobody measured.
 _OF_THE_FILM = (
     *("kind", "meaning", "spacing_row_mm", "spacing_column_mm", "spacing_origin", "spacing_sd_mm"),
@@ -104,9 +103,11 @@ class Saved:
 
     @property
     def signature(self) -> Signature | None:
-        """Who signed it, and when."""
+        """Who signed it, and when; a signature that cannot be read is one all the same."""
         said = self.facts.get("signature")
-        return Signature(str(said[0])[:6], str(said[1])[:40]) if said else None
+        if isinstance(said, list) and len(said) == 2:
+            return Signature(str(said[0])[:6], str(said[1])[:40])
+        return Signature("?", "") if said else None
 
     @property
     def is_untouched(self) -> bool:
@@ -123,8 +124,25 @@ def mask_file(folder: Path, name: str) -> Path:
 
 def saved_in(folder: Path, name: str) -> Saved | None:
     """What is saved of a film; `None` when nothing is, or nothing that can be read."""
-    facts = _facts(folder / "masks" / f"{name}{PROVENANCE}")
+    facts = _facts(_record_file(folder, name))
     return Saved(mask_file(folder, name), facts) if facts else None
+
+
+def check_readable(folder: Path, name: str) -> None:
+    """That the record of a film is there and can be read where its mask is there.
+
+    Raises
+    ------
+    MaskError
+        When it is not: whether somebody signed the mask is then not known.
+    """
+    mask, record = mask_file(folder, name), _record_file(folder, name)
+    if saved_in(folder, name) is None and (mask.exists() or record.exists()):
+        raise MaskError(f"{mask.name} has no record that can be read: load it as a mask, and save into another folder")
+
+
+def _record_file(folder: Path, name: str) -> Path:
+    return folder / "masks" / f"{name}{PROVENANCE}"
 
 
 def save(work: Work, folder: Path, *, overwrite: bool) -> str:
@@ -155,7 +173,7 @@ def save(work: Work, folder: Path, *, overwrite: bool) -> str:
         write_labels(mask, analysis.segmentation.labels, analysis.image.spacing)
         sha256 = sha256_of(mask)
     facts = _told(work, analysis, sha256)
-    write_whole(folder / "masks" / f"{work.source.name}{PROVENANCE}", json.dumps(facts, indent=1) + "\n")
+    write_whole(_record_file(folder, work.source.name), json.dumps(facts, indent=1) + "\n")
     if work.is_open:
         mask.unlink(missing_ok=True)
     write_tables(folder)
@@ -231,6 +249,8 @@ def _check_free(work: Work, folder: Path, overwrite: bool) -> None:
             f"{mask.name} is signed by {who}, and this work does not go on from it: save into another folder, or close "
             "the film, open it again and reopen it with a reason"
         )
+    if there is None and _record_file(folder, name).exists():
+        raise OutputError(f"the record of {mask.name} cannot be read, it may be signed: save into another folder")
     if not overwrite:
         raise OutputError(f"{mask.name} is there already: replace it on purpose, or choose another folder")
 
@@ -252,16 +272,24 @@ def _goes_on_from(here: Standing, mask: Path, there: Saved | None) -> bool:
 def _all_facts(folder: Path) -> Iterator[Mapping[str, Any]]:
     for path in sorted((folder / "masks").rglob(f"*{PROVENANCE}")):
         facts = _facts(path)
-        if facts and isinstance(facts.get("row"), dict) and "image" in facts["row"]:
+        if facts and _has_tables(facts):
             yield facts
+
+
+def _has_tables(facts: Mapping[str, Any]) -> bool:
+    """Whether the rows are there that the tables are made of."""
+    row, lists = facts.get("row"), [facts.get(name) for name in ("deposits", "excluded")]
+    rows = all(isinstance(rows, list) and all(isinstance(one, dict) for one in rows) for rows in lists)
+    return rows and isinstance(row, dict) and "image" in row
 
 
 def _facts(path: Path) -> dict[str, Any] | None:
     """The provenance in a file; `None` for none, and for what is not ours or damaged."""
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
+        if not path.is_file() or path.stat().st_size > LARGEST:
             return None
-        facts = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        facts = json.loads(content) if is_plausible(content) else None
     except (OSError, *UNBELIEVABLE):
         return None
     ours = isinstance(facts, dict) and facts.get("kind") == KIND and facts.get("format") == FORMAT

@@ -82,7 +82,7 @@ from calcimeasure.reading.live import Live, joined
 from calcimeasure.reading.patch import Array, Box, Patch, Where, changed
 from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source, initials_of, now, unsaved_in
 from calcimeasure.reading.replay import Replay
-from calcimeasure.reading.saving import Saved, Work, check_of, mask_file, outlines, save, saved_in
+from calcimeasure.reading.saving import Saved, Work, check_of, check_readable, mask_file, outlines, save, saved_in
 from calcimeasure.reading.scale import rescaled
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
@@ -557,9 +557,8 @@ class Session:
         numbers = sorted(self._live.rows)
         refused = [self._held(number, Reason.REJECTED) for number in numbers]
         said = Signature(self.initials, now())
-        state = replace(
-            self._state, excluded=_sorted((*self.excluded, *refused)), negative=said, passed_over_px=0.0, cut=()
-        )
+        excluded = _sorted((*self.excluded, *refused))
+        state = replace(self._state, excluded=excluded, negative=said, passed_over_px=0.0)
         return self._do("no calcium", edits.renumbered(self._labels, self._live.rows, numbers, 0), state)
 
     def bring_back(self, held: Held) -> Event:
@@ -830,8 +829,9 @@ class Session:
         """
         if self._journal is not None or not self.source.sha256:
             return
-        self.offered = None
+        offered, self.offered = self.offered, None
         try:
+            self.aside = laid_aside(offered) if offered else self.aside
             self._journal = begun(self._begin, lambda: self._standing)
         except OutputError as error:
             self._unkept = str(error)
@@ -922,12 +922,13 @@ class Session:
         EditRefused
             When this session has work of its own already.
         MaskError
-            When the saved mask cannot be read, or was made on another file.
+            When the saved mask or its record cannot be read, or was made on another file.
         """
         if self.did or not self.is_saved:
             raise EditRefused("this film was edited already: close it and open it again to go on with the saved mask")
         saved = saved_in(folder, self.source.name)
         if saved is None:
+            check_readable(folder, self.source.name)
             return False
         check_of(saved, self.source, self.image.shape)
         labels = read_labels(saved.mask, self.image.shape) if saved.has_mask else Labels.empty(self.image.shape)

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -12,11 +13,11 @@ import numpy as np
 import pytest
 from session_scenes import film, film_file, stroke
 
-from calcimeasure.errors import EditRefused, OutputError
+from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.labels import Labels
-from calcimeasure.reading import journal, lines
+from calcimeasure.reading import journal, lines, replay
 from calcimeasure.reading.session import Session
 from calcimeasure.reading.worklist import Worklist
 
@@ -404,6 +405,63 @@ def test_what_lies_in_the_journals_place_is_left_alone(path, tmp_path, make):
     assert other.read_bytes() == b"mine"
     assert not (tmp_path / "nowhere").exists()
     assert _open(path).unfinished().steps == 1
+
+
+def test_short_lines_cannot_ask_for_endless_work(path, monkeypatch):
+    session, _, _ = _journalled(path, 4)
+    monkeypatch.setattr(replay, "_MOST_WORK", 8 * np.count_nonzero((session.labels > 0) & (session.labels < 4)) + 4000)
+    again = _open(path)
+    again.restore(again.unfinished())
+    assert 0 < len(again.rows) < 5
+    assert again.unread + len(again.rows) == 4
+    again.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"kind": "calcimeasure correction"}'])
+def test_a_mask_whose_record_cannot_be_read_is_told_and_not_replaced(path, tmp_path, damage):
+    session = _open(path)
+    _strokes(session, 1)
+    session.sign("AB")
+    mask = session.save(tmp_path / "saved")
+    before = mask.read_bytes()
+    (mask.parent / "film.provenance.json").write_bytes(damage)
+    again = _open(path)
+    with pytest.raises(MaskError, match="no record"):
+        again.resume(tmp_path / "saved")
+    _strokes(again, 2)
+    again.set_initials("CD")
+    with pytest.raises(OutputError, match="may be signed"):
+        again.save(tmp_path / "saved", overwrite=True)
+    assert mask.read_bytes() == before
+
+
+@pytest.mark.parametrize("signature", ["x", ["AB"], {"a": 1}, 7, [[], {}]])
+def test_a_signature_that_cannot_be_read_is_one_all_the_same(path, tmp_path, signature):
+    session = _open(path)
+    _strokes(session, 1)
+    session.sign("AB")
+    mask = session.save(tmp_path / "saved")
+    record = mask.parent / "film.provenance.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"signature": signature}))
+    again = _open(path)
+    again.resume(tmp_path / "saved")
+    assert again.is_signed
+    other = _open(path)
+    _strokes(other, 2)
+    other.set_initials("CD")
+    with pytest.raises(OutputError, match="signed"):
+        other.save(tmp_path / "saved", overwrite=True)
+
+
+def test_denying_in_a_region_says_nothing_of_what_it_cut_off(path):
+    session = _open(path)
+    stroke(session, (session.labels.shape[0] - 20, 80), 6, 2)
+    session.set_region(_half(session))
+    session.deny("AB")
+    assert session.negative is not None
+    session.set_region(None)
+    assert list(session.rows) == [2]
+    assert session.negative is None
 
 
 def _rows(folder):
