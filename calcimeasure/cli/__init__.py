@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from calcimeasure import __version__
-from calcimeasure.cli import calibrate, demo, measure, repeatability, study
+from calcimeasure.cli import calibrate, demo, measure, repeatability, sample_size, study
 from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for _command in (
     study.compare,
     study.study,
     repeatability.repeatability,
+    sample_size.sample_size,
     demo.demo,
     measure.info,
     calibrate.calibrate,

@@ -186,10 +186,11 @@ def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None,
 def _guidance(profile: Path | None, mirrored: bool) -> Guidance:
     from calcimeasure.follow_up import Guidance
 
-    return replace(Guidance(mirrored=mirrored), **({"profile": _profile(profile)} if profile else {}))
+    return replace(Guidance(mirrored=mirrored), **({"profile": profile_in(profile)} if profile else {}))
 
 
-def _profile(path: Path) -> Any:
+def profile_in(path: Path) -> Any:
+    """The precision profile in a file; a file that is none is an error that names it."""
     from calcimeasure.errors import TableError
     from calcimeasure.model.precision import Precision
 

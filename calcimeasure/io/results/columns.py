@@ -304,18 +304,19 @@ TABLES = {
 MEASURED = ("images.csv", "deposits.csv", "excluded.csv")
 #: Tables that `repeatability` writes beside those of `measure`.
 REPEATED = {"repeatability.csv": REPEATABILITY, "repeats.csv": REPEATS}
-_EVERY = TABLES | REPEATED
+#: Every table of every command.
+EVERY = TABLES | REPEATED
 
 
 def names(table: str) -> list[str]:
     """Column names of a table, in their order."""
-    return [column.name for column in _EVERY[table]]
+    return [column.name for column in EVERY[table]]
 
 
 def dictionary(chosen: Iterable[str] = MEASURED) -> str:
     """The data dictionary of some tables as JSON text: table, then column, then description, unit and dtype."""
     tables = {
-        table: {c.name: {"description": c.description, "unit": c.unit, "dtype": c.dtype} for c in _EVERY[table]}
+        table: {c.name: {"description": c.description, "unit": c.unit, "dtype": c.dtype} for c in EVERY[table]}
         for table in chosen
     }
     return json.dumps(tables, indent=1) + "\n"
