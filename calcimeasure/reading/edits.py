@@ -149,34 +149,43 @@ class Numbers:
     first_free: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Mine:
+    """What a new segmentation is laid beside: mask and rows, what is kept of them, what stays away, all numbers."""
+
+    labels: Array
+    rows: Rows
+    kept: Collection[int]
+    refused: Sequence[Held]
+    numbers: Numbers
+
+
 def fingerprint(labels: Array, number: int, where: Where) -> Print:
     """What tells the outline of a deposit in its bounding box from all others."""
     rows, columns = where
     return rows.start, columns.start, np.packbits(labels[where] == number, axis=1).tobytes()
 
 
-def reconciled(
-    labels: Array, rows: Rows, found: Array, kept: Collection[int], refused: Sequence[Held], numbers: Numbers
-) -> Array:
+def reconciled(mine: Mine, found: Array) -> Array:
     """A new segmentation beside what a person did.
 
     Deposits in `kept` stay as they are. A found deposit that meets one of them, or anything in `refused`, is left
     out. A found deposit that is in the mask already, pixel for pixel, keeps its number, one that was in it before gets
     its number back; the others get new ones.
     """
-    if not kept and not refused:
+    if not mine.kept and not mine.refused:
         return found
-    result, barred = np.zeros_like(labels), {0}
-    for number in kept:
-        where = window_of(rows[number])
-        mine = labels[where] == number
-        result[where][mine] = number
-        barred.update(np.unique(found[where][mine]).tolist())
-    for held in refused:
+    result, barred = np.zeros_like(mine.labels), {0}
+    for number in mine.kept:
+        where = window_of(mine.rows[number])
+        here = mine.labels[where] == number
+        result[where][here] = number
+        barred.update(np.unique(found[where][here]).tolist())
+    for held in mine.refused:
         barred.update(np.unique(found[held.where][held.mask] if held.mask is not None else found[held.where]).tolist())
     windows = {n: at for n, at in enumerate(ndi.find_objects(found), 1) if at is not None and n not in barred}
-    same = _same(labels, rows, found, set(kept))
-    given = _given(found, windows, same, numbers, {*kept, *same.values()})
+    same = _same(mine.labels, mine.rows, found, set(mine.kept))
+    given = _given(found, windows, same, mine.numbers, {*mine.kept, *same.values()})
     for number, where in windows.items():
         result[where][found[where] == number] = given[number]
     return result

@@ -189,6 +189,15 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """What is known of a step beside its change: the numbers after it, whether it was clipped, or goes on with the last."""
+
+    measured: Measurement | None = None
+    clipped: bool = False
+    joins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What was saved: the mask as the next saving may replace it, the line of the log, and after how many changes."""
 
@@ -995,31 +1004,22 @@ class Session:
     def _do(self, name: str, parts: Sequence[edits.Part] = (), state: State | None = None, **how: Any) -> Event:
         """One named step: the windows are laid into the mask and the state is exchanged."""
         self._check_open()
-        return self._done(name, changed(self._labels, parts), state or self._state, **how)
+        return self._done(name, changed(self._labels, parts), state or self._state, How(**how))
 
-    def _done(
-        self,
-        name: str,
-        patch: Patch,
-        after: State,
-        *,
-        measured: Measurement | None = None,
-        clipped: bool = False,
-        joins: bool = False,
-    ) -> Event:
+    def _done(self, name: str, patch: Patch, after: State, how: How) -> Event:
         before = self._state
         if not patch.pixels and after is before:
-            return self._tell(Event(name, clipped=clipped))
+            return self._tell(Event(name, clipped=how.clipped))
         rows = dict(self._live.rows)
-        numbers = self._put(patch, after, None if measured is None else _rows(measured))
+        numbers = self._put(patch, after, None if how.measured is None else _rows(how.measured))
         if patch.pixels:
             self._state = self._tidied(after)
         both = (rows, dict(self._live.rows)) if len(numbers) > _MANY else None
         step = Step(name, patch, before, self._state, both)
-        if joins and self._may_join(name):
-            return self._finish(step, "join", numbers, clipped, self.history.join(step, self._labels))
+        if how.joins and self._may_join(name):
+            return self._finish(step, "join", numbers, how.clipped, self.history.join(step, self._labels))
         self.history.add(step)
-        return self._finish(step, "do", numbers, clipped)
+        return self._finish(step, "do", numbers, how.clipped)
 
     def _may_join(self, name: str) -> bool:
         """Whether the newest line of what was done is a step of this name that undo would take back."""
@@ -1084,7 +1084,7 @@ class Session:
         if told is not None:
             state = replace(state, doubts=told.doubts, passed_over_px=told.passed_over_px)
         clipped = self.region is not None and changed(self._labels, parts).pixels > patch.pixels
-        return self._done(name, patch, state if patch.pixels else self._state, measured=measured, clipped=clipped)
+        return self._done(name, patch, state if patch.pixels else self._state, How(measured, clipped))
 
     def _erase(self, numbers: Collection[int], name: str, state: State) -> Event:
         return self._do(name, edits.renumbered(self._labels, self._live.rows, self._known(numbers), 0), state)
@@ -1235,7 +1235,8 @@ def _beside(found: Segmentation, asked: Asked) -> Array:
     """The mask that a segmentation makes beside what a person did."""
     state = asked.state
     refused = (*state.deleted, *asked.rejected)
-    return edits.reconciled(asked.labels, asked.rows, found.labels.array, state.by_hand, refused, asked.numbers)
+    mine = edits.Mine(asked.labels, asked.rows, state.by_hand, refused, asked.numbers)
+    return edits.reconciled(mine, found.labels.array)
 
 
 def _loaded(path: Path, asked: State) -> Loaded:

@@ -178,8 +178,8 @@ class Desk(QObject):
     def _tell_unread(self, session: Session) -> None:
         if session.unread and session.aside:
             show_warning(
-                f"{session.unread} lines of the journal could not be read: look whether an outline is missing; "
-                f"the whole journal is kept as {session.aside.name}"
+                f"{lines_in_words(session.unread)} of the journal could not be read: look whether an outline is "
+                f"missing; the whole journal is kept as {session.aside.name}"
             )
 
     def _tell_trouble(self, sheet: Sheet, trouble: str) -> None:
@@ -528,6 +528,11 @@ def _named_in(opened: _layers.Opened | None) -> Source | None:
 def steps_in_words(steps: int) -> str:
     """How many steps come back."""
     return "1 unsaved step is" if steps == 1 else f"{steps} unsaved steps are"
+
+
+def lines_in_words(lines: int) -> str:
+    """How many lines of a journal."""
+    return "1 line" if lines == 1 else f"{lines} lines"
 
 
 def results_folder(session: Session) -> Path:

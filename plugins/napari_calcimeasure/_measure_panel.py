@@ -34,7 +34,7 @@ from calcimeasure.report.words import area, bare, in_words, reason_in_words, sca
 from calcimeasure.steps.outline.settings import SegmentSettings
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
-from napari_calcimeasure._desk import Desk, desk_of, settings, steps_in_words
+from napari_calcimeasure._desk import Desk, desk_of, lines_in_words, settings, steps_in_words
 from napari_calcimeasure._pencil import box_of
 from napari_calcimeasure._table import Column, ThingsTable
 
@@ -800,7 +800,7 @@ def _offer(waiting: Pending, session: Session) -> str:
     when = waiting.when[:16].replace("T", " ")
     signed = session.signature
     beside = f" Below is the mask that {signed.initials} signed; it stays saved." if signed else ""
-    lost = f" {waiting.unread} lines cannot be read." if waiting.unread else ""
+    lost = f" {lines_in_words(waiting.unread)} of it cannot be read." if waiting.unread else ""
     return f"Unsaved work of {when}: {steps_in_words(waiting.steps)} kept.{lost}{beside}"
 
 
