@@ -190,7 +190,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What is known of a step beside its change: the numbers after it, whether it was clipped, or goes on with the last."""
+    """What is known of a step beside its change: the numbers after it, and whether it was clipped or goes on."""
 
     measured: Measurement | None = None
     clipped: bool = False
