@@ -496,6 +496,7 @@ def test_a_folder_is_a_worklist(window: Window, film: Path) -> None:
     window.press(panel, "previous")
     until(lambda: window.session is not None and window.session.source.image == "hand.dcm")
     assert list(window.session.rows) == [1]
+    assert list(film.parent.glob("other*journal*")) == []
 
 
 def test_closing_over_unsaved_work_asks(window: Window, film: Path) -> None:
