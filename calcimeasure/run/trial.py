@@ -231,7 +231,7 @@ def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFilm:
-    """A film of a study, and the hashes of the bytes that it was measured from and of its mask in the results folder."""
+    """A film of a study, and the hashes of the bytes that it and its mask in the results folder consist of."""
 
     source: Source
     sha256: str
@@ -309,7 +309,7 @@ class _Planner:
         source, record = self.trial.sources[name], self.results.films.record_of(name)
         assert record is not None, "a pair is of films that were measured"
         mask = self.results.written.hash_of(files_of(record.name)[0])
-        return MeasuredFilm(source, str(record.row["sha256"]), mask, source.mask is not None)
+        return MeasuredFilm(source, str(record.row["sha256"]), mask)
 
     def _done_key(self, span: Span) -> str | None:
         """Key of an earlier record that may still hold; a failed one is tried again."""

@@ -28,8 +28,11 @@ def _images(*paths: Path, out: Path | None = None) -> list[str]:
 @pytest.mark.parametrize(
     ("image", "name"),
     [
-        ("a.png", "a.png"),
-        ("b/a.png", "b/a.png"),
+        ("a.png", "a"),
+        ("b/a.png", "b/a"),
+        ("a.PNG", "a.PNG"),
+        ("a.dcm.png", "a.dcm.png"),
+        ("a.dcm", "a.dcm"),
         ("1.2.826.0.1.100.2", "1.2.826.0.1.100.2"),
         ("noext", "noext"),
         ("Müller 上肢.dcm", "Müller 上肢.dcm"),

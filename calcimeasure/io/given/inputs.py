@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -80,7 +80,8 @@ def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
         search.take(path, prefix)
     images = sorted(search.found.values())
     stems = Counter(_stem(image) for image, _ in images)
-    files = tuple(_input(path, image, stems) for image, path in images)
+    bare = {image for image, _ in images}
+    files = tuple(_input(path, image, stems, bare) for image, path in images)
     return Inputs(files, search.skipped, tuple(search.unread), tuple(search.circular))
 
 
@@ -88,9 +89,10 @@ def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:
 _Named = tuple[Path, PurePosixPath]
 
 
-def _input(path: Path, image: str, stems: Mapping[str, int]) -> Input:
-    stem = _stem(image)
-    return Input(path, image, name_of(image), stem if stems[stem] == 1 else "")
+def _input(path: Path, image: str, stems: Mapping[str, int], images: Set[str]) -> Input:
+    stem, name = _stem(image), name_of(image)
+    taken = name != image and name in images  # a file without a suffix lies beside it
+    return Input(path, image, hashed_name(image) if taken else name, stem if stems[stem] == 1 else "")
 
 
 @dataclass(slots=True)
@@ -223,16 +225,24 @@ def _is_closed(folder: Path, out: Path | None) -> bool:
 def name_of(image: str) -> str:
     """NAME of an image: its path as tables name it, whatever lies beside it, and whatever dots it holds.
 
-    A name that is too long for a file system with ours behind it, or holds characters that are none of a file name, is
-    shortened and told apart by a hash.
+    Of a PNG alone the suffix is left out: two files of one folder never have one NAME (but for ``film.png`` beside a
+    file ``film`` without any suffix, which `find_inputs` sees to). A name that is too long for a file system with ours
+    behind it, or holds characters that are none of a file name, is shortened and told apart by a hash.
 
     Examples
     --------
-    >>> name_of("a/film.dcm")
-    'a/film.dcm'
+    >>> name_of("a/film.png"), name_of("a/film.dcm"), name_of("a/1.2.3.4")
+    ('a/film', 'a/film.dcm', 'a/1.2.3.4')
     """
-    longest = max(len(part.encode("utf-8", "backslashreplace")) for part in image.split("/"))
-    return image if longest <= _LONGEST_NAME and not _NO_FILE_NAME.search(image) else hashed_name(image)
+    name = _without_png(image)
+    longest = max(len(part.encode("utf-8", "backslashreplace")) for part in name.split("/"))
+    return name if longest <= _LONGEST_NAME and not _NO_FILE_NAME.search(name) else hashed_name(image)
+
+
+def _without_png(image: str) -> str:
+    """The image without ``.png``, unless that is another picture: ``film.dcm.png`` may lie beside ``film.dcm``."""
+    stem = image.removesuffix(".png")
+    return image if by_name(PurePosixPath(stem).name) or stem.endswith(("/", ".")) else stem
 
 
 def hashed_name(image: str) -> str:

@@ -69,7 +69,8 @@ IMAGES = (
     _text("sha256", "SHA-256 of the input file's bytes"),
     _text(
         "status",
-        "measured | proposed (a photo outlined without a person: look before use) | failed",
+        "measured | proposed (a photo outlined without a person: look before use) | failed | open (saved in the window "
+        "before anybody outlined calcium or said that there is none: no numbers)",
     ),
     _text("kind", "radiograph | photo, as the reader or --kind decided"),
     _text("meaning", "what brightness is worth: detector | display | photo | hounsfield"),
