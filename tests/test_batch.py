@@ -141,7 +141,7 @@ def test_hash_and_numbers_are_of_the_same_bytes(tmp_path: Path, monkeypatch: pyt
     assert record is not None
     assert record.row["status"] == "measured"
     assert record.row["sha256"] == sha256
-    assert tifffile.imread(io.BytesIO(record.files["masks/film.png.labels.tif"])).shape == one.shape
+    assert tifffile.imread(io.BytesIO(record.files["masks/film.labels.tif"])).shape == one.shape
 
 
 def test_a_film_that_changed_since_it_was_measured_is_not_compared(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def _assert_same(one: Path, other: Path) -> None:
 def test_no_door_leads_to_a_mask_that_a_person_corrected(films: Path, tmp_path: Path) -> None:
     out, words = tmp_path / "out", ("--kind", "radiograph", "--spacing", "0.2")
     _run("measure", films, "-o", out, *words)
-    mask = out / "masks" / "film1.png.labels.tif"
+    mask = out / "masks" / "film1.labels.tif"
     corrected = tifffile.imread(mask)
     corrected[:20, :20] = 99
     tifffile.imwrite(mask, corrected)
@@ -209,10 +209,10 @@ def test_ctrl_c_keeps_what_was_done(films: Path, tmp_path: Path) -> None:
 def test_resume_measures_only_what_is_new(films: Path, tmp_path: Path) -> None:
     words = ("measure", films, "-o", tmp_path / "out", "--kind", "radiograph")
     _run(*words)
-    before = (tmp_path / "out" / "masks" / "film0.png.labels.tif").stat().st_mtime_ns
+    before = (tmp_path / "out" / "masks" / "film0.labels.tif").stat().st_mtime_ns
     _film(films / "film9.png", 9)
     _run(*words, "--resume")
-    assert (tmp_path / "out" / "masks" / "film0.png.labels.tif").stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "masks" / "film0.labels.tif").stat().st_mtime_ns == before
     assert len(_rows(tmp_path / "out" / "images.csv")) == 6
     assert "add --resume" in _run(*words, code=2).stderr
 

@@ -69,7 +69,7 @@ def test_the_command_line_gives_the_saved_mask_the_same_cells(path, tmp_path, sc
     for cells, row in zip(_rows(tmp_path / "out" / "deposits.csv"), session.measurement.deposits, strict=True):
         shown = {name: tables.cell(value) for name, value in tables.deposit_row("film.png", row).items()}
         assert {name: cells[name] for name in PANEL} == {name: shown[name] for name in PANEL}
-    labels = read_labels(tmp_path / "saved" / "masks" / "film.png.labels.tif", session.image.shape)
+    labels = read_labels(tmp_path / "saved" / "masks" / "film.labels.tif", session.image.shape)
     assert (labels.array == session.labels).all()
 
 
@@ -82,7 +82,7 @@ def test_what_is_edited_while_saving_is_unsaved(path, tmp_path):
     assert not session.is_saved
     session.close()
     assert _open(path).unfinished() is not None
-    saved = read_labels(tmp_path / "saved" / "masks" / "film.png.labels.tif", session.image.shape)
+    saved = read_labels(tmp_path / "saved" / "masks" / "film.labels.tif", session.image.shape)
     assert 99 not in saved.numbers
 
 
