@@ -32,6 +32,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 # 1,234 is a thousand and more in one country and one and a bit in another.
 _TWO_MEANINGS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _LONGEST_NUMBER = 40
+_LONGEST_CELL, _LONGEST_PATH = 200, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,21 @@ def number(text: str) -> float | None:
     return value if value is not None and abs(value) != float("inf") else None
 
 
-def positive(text: str | None, column: str, unit: str, where: str) -> float | None:
-    """The positive number in a cell, `None` for an empty one.
+def check_lengths(row: Row, paths: Sequence[str], where: str) -> None:
+    """That every cell can stand in a table of a report; those of paths may be longer.
+
+    Raises
+    ------
+    TableError
+        For one that cannot; `where` names the line.
+    """
+    for name, text in row.items():
+        if len(text) > (_LONGEST_PATH if name in paths else _LONGEST_CELL):
+            raise TableError(f"{where}: the cell {name!r} has {len(text)} characters: shorten it")
+
+
+def positive(text: str | None, column: str, unit: str, where: str, *, or_zero: bool = False) -> float | None:
+    """The positive number in a cell, or 0 where that is allowed; `None` for an empty one.
 
     Raises
     ------
@@ -92,8 +106,9 @@ def positive(text: str | None, column: str, unit: str, where: str) -> float | No
     if not text:
         return None
     value = number(text)
-    if value is None or value <= 0:
-        raise TableError(f"{where}: {column} must be a positive number of {unit}, got {text[:_LONGEST_NUMBER]!r}")
+    if value is None or value < 0 or (value == 0 and not or_zero):
+        what = "a number of at least 0" if or_zero else "a positive number of"
+        raise TableError(f"{where}: {column} must be {what} {unit}, got {text[:_LONGEST_NUMBER]!r}")
     return value
 
 

@@ -22,6 +22,8 @@ _EQUAL = 1e-3
 _ROUNDING = 0.02
 # Two statements of one magnification that lie further apart contradict each other.
 _AGREE = 0.05
+# A pixel is square up to this; no device makes one taller or wider than that many times.
+_SQUARE, _MOST_ASPECT = 0.005, 10.0
 # No limb is filmed at more; a larger factor is a typing error or a distance in another unit.
 _HIGHEST_MAGNIFICATION = 5.0
 # Dots per inch of screens, which converters write where they know nothing.
@@ -267,6 +269,25 @@ def _factor(stated: Stated, ratio: float | None) -> float | None:
     # The header's own estimate wins over the distances; exactly 1 corrects nothing, as in cornerstone.
     factor = stated.magnification or ratio
     return factor if factor != 1 else None
+
+
+def aspect_of(pair: Pair | None) -> float | None:
+    """Height of a pixel over its width, from a pair of them; `None` for square pixels and for what is no shape."""
+    if pair is None or not all(math.isfinite(side) and side > 0 for side in pair):
+        return None
+    aspect = pair[0] / pair[1]
+    return None if abs(aspect - 1) < _SQUARE or not 1 / _MOST_ASPECT < aspect < _MOST_ASPECT else aspect
+
+
+def scale_in_shape(
+    stated: FileScale, user: Spacing | None, aspect: float | None, shape: tuple[int, int] | None
+) -> tuple[Spacing | None, tuple[str, ...]]:
+    """As `chosen_spacing`, a user's one number being the width of pixels that the file says are not square."""
+    shaped = user if user is None or aspect is None else user.shaped(aspect)
+    spacing, words = chosen_spacing(stated, shaped, shape)
+    if shaped == user:
+        return spacing, words
+    return spacing, (*words, f"pixels are {aspect:.4g} times as tall as wide: the given scale was taken as their width")
 
 
 def _from_detector(imager: Pair, magnification: float | None, *, both: bool) -> Spacing:

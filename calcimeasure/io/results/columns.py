@@ -69,7 +69,8 @@ IMAGES = (
     _text("sha256", "SHA-256 of the input file's bytes"),
     _text(
         "status",
-        "measured | proposed (a photo outlined without a person: look before use) | failed",
+        "measured | proposed (a photo outlined without a person: look before use) | failed | open (saved in the window "
+        "before anybody outlined calcium or said that there is none: no numbers)",
     ),
     _text("kind", "radiograph | photo, as the reader or --kind decided"),
     _text("meaning", "what brightness is worth: detector | display | photo | hounsfield"),
@@ -86,8 +87,8 @@ IMAGES = (
     _text(
         "spacing_origin",
         "where the spacing comes from: user | marker | ruler | points (all three from the picture) | fiducial | "
-        "geometry | object_distance (the detector's, corrected for the part's height over it) | modality_corrected | "
-        "ermf | detector_plane | detector_only | uncertain | nominal | none",
+        "geometry | object_distance (the detector's, corrected for the part's height over it) | file | "
+        "modality_corrected | ermf | detector_plane | detector_only | uncertain | nominal | none",
     ),
     _text("side", "L, R, B or U as the file says; empty when it does not"),
     _text("view", "view position as the file says"),
