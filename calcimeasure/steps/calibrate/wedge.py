@@ -47,7 +47,7 @@ _LONGEST_PROFILE = 360  # samples in which plateaus are sought
 _KERNELS = (0.04, 0.08, 0.16, 0.32)  # widths of the scatter kernel over the longer side where no scale is known
 _KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
 _USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
-_USUAL_FILTRATION = (2.7, 0.35)  # mm; IEC 60601-1-3 asks for 2.5 in all
+_USUAL_FILTRATION = (3.2, 0.8)  # mm; IEC 60601-1-3 asks for 2.5 in all
 _FIELD_SD, _STEP_SD = 0.008, 0.003  # of a logarithm of the signal: how well the model can be hoped to fit
 _PEDESTAL_SD, _KERNEL_SD, _CONTRAST_SD = 0.2, 0.3, 0.25  # how freely offset, scatter and log contrast may move
 _MOST_WITNESSES = 600
@@ -341,6 +341,7 @@ class _Coarse:
     v: Array
     sigmas: tuple[float, ...]
     noise: float
+    on_wedge: Mask
 
 
 def _calibrated(image: Image, found: _Found, material: str) -> WedgeCalibration:
@@ -414,7 +415,9 @@ class _Model:
     contrast: float
     haze: _Haze
     bases: Array
+    wedge_bases: Array
     step_bases: Array
+    step_wedge_bases: Array
 
     def intensity(self, stored: Array, p: Array) -> Array:
         """Signal in units of about the open beam, from values of `_stored`."""
@@ -434,20 +437,20 @@ class _Model:
     def residuals(self, p: Array) -> Array:
         coarse, open_ = self.coarse, self.coarse.witnesses
         seen = self.intensity(coarse.signal[open_], p)
-        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[10:] @ self.bases[:, open_[0], open_[1]]
+        made = self.heel(coarse.u[open_], coarse.v[open_], p) + p[2] + p[11:] @ (self.bases + p[10] * self.wedge_bases)[:, open_[0], open_[1]]
         field = np.log(np.maximum(seen, 1e-6) / np.maximum(made, 1e-6)) / self.field_sd(p)
         through = self.beam(p).transmission(0.0, self.thickness)
-        stepped = self.heel(*self.at, p) * through + p[2] + p[10:] @ self.step_bases
+        stepped = self.heel(*self.at, p) * through + p[2] + p[11:] @ (self.step_bases + p[10] * self.step_wedge_bases)
         steps = np.log(np.maximum(self.intensity(self.steps, p), 1e-6) / np.maximum(stepped, 1e-6)) / _STEP_SD
         worth = np.sqrt(min(1.0, _FIELD_WORTH / max(field.size, 1)))
         return np.concatenate([field * worth, steps, self.priors(p)])
 
     def priors(self, p: Array) -> Array:
-        kvp = (p[1] - (self.kvp or _USUAL_KVP[0])) / (0.5 if self.kvp else _USUAL_KVP[1])
+        kvp = (p[1] - (self.kvp or _USUAL_KVP[0])) / (1.5 if self.kvp else _USUAL_KVP[1])
         filtration = (p[0] - _USUAL_FILTRATION[0]) / _USUAL_FILTRATION[1]
         contrast = (p[9] - self.contrast - 0.1) / _CONTRAST_SD
         return np.concatenate(
-            [[kvp, filtration, (p[2] - 0.03) / _PEDESTAL_SD, contrast], p[4:9] / 0.15, p[10:] / _KERNEL_SD]
+            [[kvp, filtration, (p[2] - 0.03) / _PEDESTAL_SD, contrast], p[4:9] / 0.15, [(p[10] - 0.45) / 0.25], p[11:] / _KERNEL_SD]
         )
 
 
@@ -461,7 +464,7 @@ def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
     steps = np.array([np.median(stored[_inner(box)]) for box in found.boxes])
     start, empty = _start(image, coarse, steps, found), np.zeros((len(coarse.sigmas), *coarse.signal.shape))
     kvp, thickness = image.acquisition.kvp, np.array(found.thickness)
-    bare = _Model(writing, coarse, thickness, steps, at, kvp, start[9], _Haze.LIMB, empty, empty[:, 0, : len(steps)])
+    bare = _Model(writing, coarse, thickness, steps, at, kvp, start[9], _Haze.LIMB, empty, empty, empty[:, 0, : len(steps)], empty[:, 0, : len(steps)])
     best = _driven_home(min((_settled(replace(bare, haze=haze), start) for haze in _Haze), key=lambda fit: fit.cost))
     if best.cost > _POOR_COST:
         unsure += "heel and scatter of this film are not well explained: densities may be off by more than their sd; "
@@ -497,10 +500,10 @@ _ROUNDS = 4  # enough to tell which sort of haze it is, and on most drawn films 
 _MORE_ROUNDS = 20
 _LEAST_GAIN = 0.05  # of the cost, half a chi squared: less says nothing
 _POOR_COST = 15.0  # 19 of 20 drawn films fit below 14
-_SCALES = np.array([0.5, 4.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
+_SCALES = np.array([0.5, 4.0, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2])
 _BOUNDS = (
-    np.array([1.0, 30.0, -0.1, -0.8, -1.0, -1.0, -1.0, -1.0, -1.0, -16.0, -3.0, -3.0, -3.0, -3.0]),
-    np.array([8.0, 120.0, 0.35, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 16.0, 3.0, 3.0, 3.0, 3.0]),
+    np.array([1.0, 30.0, -0.1, -0.8, -1.0, -1.0, -1.0, -1.0, -1.0, -16.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+    np.array([8.0, 120.0, 0.35, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 16.0, 1.5, 3.0, 3.0, 3.0, 3.0]),
 )
 
 
@@ -525,8 +528,10 @@ def _coarse(image: Image, found: _Found, stored: Array) -> _Coarse:
     pixel = columns / image.shape[1]
     mm = None if image.spacing is None else image.spacing.mean_mm
     sigmas = [s * max(rows, columns) for s in _KERNELS] if mm is None else [s / mm * pixel for s in _KERNELS_MM]
+    box=found.region; on = np.zeros(signal.shape, bool); f=rows/image.shape[0]; g=columns/image.shape[1]
+    on[max(0,int(box[0]*f)-1):int(np.ceil(box[2]*f))+1, max(0,int(box[1]*g)-1):int(np.ceil(box[3]*g))+1]=True
     bare = open_field(image, found.region, found.values[0], (rows, columns))
-    return _Coarse(signal, bare, _some(bare, _MOST_WITNESSES), u, v, tuple(sigmas), _noise(signal, bare))
+    return _Coarse(signal, bare, _some(bare, _MOST_WITNESSES), u, v, tuple(sigmas), _noise(signal, bare), on)
 
 
 def _noise(signal: Array, where: Mask) -> float:
@@ -548,20 +553,22 @@ def _start(image: Image, coarse: _Coarse, steps: Array, found: _Found) -> Array:
     first, last = -np.log(beam.transmission(0.0, np.array([found.thickness[0], found.thickness[-1]])))
     contrast = np.log(max(abs(steps[-1] - steps[0]), 1e-6) / (last - first))
     head = [beam.filtration_mm, np.clip(beam.kvp, 31, 119), 0.02, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, contrast]
-    return np.array([*head, *np.zeros(len(coarse.sigmas))])
+    return np.array([*head, 0.45, *np.full(len(coarse.sigmas), 1e-3)])
 
 
 def _with_scatter(model: _Model, p: Array) -> _Model:
     """The model with the maps of scatter that follow from what its last fit says is missing from the beam."""
     coarse = model.coarse
     bare = model.heel(coarse.u, coarse.v, p)
-    primary = model.intensity(coarse.signal, p) - p[2] - np.tensordot(p[10:], model.bases, 1)
+    primary = model.intensity(coarse.signal, p) - p[2] - np.tensordot(p[11:], model.bases + p[10] * model.wedge_bases, 1)
     stopped = np.where(coarse.open_field, 0.0, np.clip(bare - primary, 0.0, bare))
     source = _source(model.haze, bare, stopped)
-    bases = np.stack([_spread(source, sigma, model.haze) for sigma in coarse.sigmas])
+    on = np.zeros(source.shape, bool) if model.haze is _Haze.GLARE else coarse.on_wedge
+    bases = np.stack([_spread(np.where(on, 0.0, source), sigma, model.haze) for sigma in coarse.sigmas])
+    wbases = np.stack([_spread(np.where(on, source, 0.0), sigma, _Haze.LIMB) for sigma in coarse.sigmas])
     rows, columns = coarse.signal.shape
     at = tuple(np.clip(((a + 1) / 2 * n).astype(int), 0, n - 1) for a, n in zip(model.at, (rows, columns), strict=True))
-    return replace(model, bases=bases, step_bases=bases[:, at[0], at[1]])
+    return replace(model, bases=bases, wedge_bases=wbases, step_bases=bases[:, at[0], at[1]], step_wedge_bases=wbases[:, at[0], at[1]])
 
 
 def _source(haze: _Haze, bare: Array, stopped: Array) -> Array:
@@ -600,7 +607,7 @@ def _corrected(image: Image, found: _Found, fit: _Fit) -> tuple[npt.NDArray[np.f
     model, p = fit.model, fit.parameters
     stored = _stored(image, found, model.writing)
     size = image.shape[::-1]
-    coarse = np.stack([model.heel(model.coarse.u, model.coarse.v, p), np.tensordot(p[10:], model.bases, 1)])
+    coarse = np.stack([model.heel(model.coarse.u, model.coarse.v, p), np.tensordot(p[11:], model.bases + p[10] * model.wedge_bases, 1)])
     heel, scatter = (cv2.resize(np.asarray(c), size, interpolation=cv2.INTER_CUBIC) for c in coarse)
     seen = np.maximum(model.intensity(stored, p), 1e-6)
     primary = np.maximum(seen - scatter - p[2], 1e-5)
