@@ -28,7 +28,7 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.phantom.anatomy import Placement, Pose
 from calcimeasure.phantom.film import FilmScene, draw_film, random_film_scene
 from calcimeasure.phantom.fittings import Collimation
-from calcimeasure.steps.align import align
+from calcimeasure.steps.change.align import align
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))

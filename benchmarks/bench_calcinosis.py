@@ -20,8 +20,8 @@ import tifffile
 
 from calcimeasure import read_image
 from calcimeasure.model.image import Kind
-from calcimeasure.steps.overlay import overlay
-from calcimeasure.steps.segment import SegmentSettings, segment
+from calcimeasure.report.film_picture import overlay
+from calcimeasure.steps.outline import SegmentSettings, segment
 
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 FILMS = SHARED / "data" / "calcinosis_radiographs"

@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "steps")]
 from calibrate_scenes import Shot, sheet_photo  # noqa: E402
 
 from calcimeasure.model.image import Image, Kind, Meaning  # noqa: E402
-from calcimeasure.steps.calibrate import find_markers, find_rulers, find_scale, fit_plane  # noqa: E402
+from calcimeasure.steps.scale import find_markers, find_rulers, find_scale, fit_plane  # noqa: E402
 
 
 def main():

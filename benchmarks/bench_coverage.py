@@ -40,7 +40,7 @@ from calcimeasure.model.deposit import Deposit  # noqa: E402
 from calcimeasure.model.image import Kind, Meaning, Spacing, SpacingOrigin  # noqa: E402
 from calcimeasure.model.labels import Doubt  # noqa: E402
 from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
-from calcimeasure.steps.boundary import doubt, shipped_outline_error, strays_of  # noqa: E402
+from calcimeasure.steps.measure.error import doubt, shipped_outline_error, strays_of  # noqa: E402
 from calcimeasure.training.films import Film, load_films  # noqa: E402
 from calcimeasure.training.scenes import make_scene, whole  # noqa: E402
 from calcimeasure.training.validate import COUNTED_VISIBILITY  # noqa: E402

@@ -20,7 +20,7 @@ from skimage.measure import regionprops_table
 
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.measure import MeasureSettings, Window, measure, measure_some, reach_px
+from calcimeasure.steps.measure.area import MeasureSettings, Window, measure, measure_some, reach_px
 
 SHAPE, DEPOSITS, MM = (3000, 4000), 5000, 0.15
 PROPERTIES = (

@@ -29,9 +29,9 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Reading, Verdict
 from calcimeasure.recipe import Recipe, analyse
-from calcimeasure.steps.compare import compare
-from calcimeasure.steps.match import match
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.change.compare import compare
+from calcimeasure.steps.change.match import match
+from calcimeasure.steps.measure.area import measure
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))

@@ -46,7 +46,7 @@ def start_up() -> None:
 def stages(films: list[Path]) -> None:
     """Median seconds of each stage over some films, one process."""
     from calcimeasure import Recipe, measure, read_image, segment
-    from calcimeasure.steps.overlay import overlay
+    from calcimeasure.report.film_picture import overlay
 
     recipe, spent = Recipe(), {name: [] for name in ("read", "segment", "measure", "overlay")}
     for film in films:

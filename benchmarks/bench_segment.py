@@ -27,7 +27,7 @@ import tifffile
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
-from calcimeasure.steps.segment import SegmentSettings, segment
+from calcimeasure.steps.outline import SegmentSettings, segment
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))

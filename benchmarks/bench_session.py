@@ -15,15 +15,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from napari_calcimeasure._record import Source
-from napari_calcimeasure._session import Session
 from skimage.measure import regionprops_table
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt
+from calcimeasure.reading.record import Source
+from calcimeasure.reading.session import Session
 from calcimeasure.recipe import unseen_on
-from calcimeasure.steps.boundary import with_boundary_error
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.measure.area import measure
+from calcimeasure.steps.measure.error import with_boundary_error
 
 SHAPE, DEPOSITS, STROKES = (3000, 4000), 1000, 400
 #: The columns of a usual table.

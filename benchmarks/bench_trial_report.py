@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 import calcimeasure
-from calcimeasure.io.trial_report import write_reports
+from calcimeasure.io.results.trial_report import write_reports
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image
 from calcimeasure.model.quantity import Quantity
@@ -41,8 +41,8 @@ from calcimeasure.phantom.answer import Phantom
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.steps.measure import measure
-from calcimeasure.steps.pair_picture import pair_picture
+from calcimeasure.report.pair_picture import pair_picture
+from calcimeasure.steps.measure.area import measure
 
 SITES = (
     (Shape.CLUSTER, Site("index distal phalanx", 0.8, 1.0), 8.0, 4.0),

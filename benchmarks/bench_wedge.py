@@ -25,8 +25,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from polychromatic import MM, other_exposure, random_scene, shoot  # noqa: E402
 
 from calcimeasure.errors import MeasurementRefused  # noqa: E402
-from calcimeasure.steps.calibrate.wedge import calibrate_wedge  # noqa: E402
-from calcimeasure.steps.density import density  # noqa: E402
+from calcimeasure.steps.measure.density import density  # noqa: E402
+from calcimeasure.steps.measure.wedge import calibrate_wedge  # noqa: E402
 
 
 def main() -> None:

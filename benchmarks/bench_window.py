@@ -182,7 +182,7 @@ class Reader:
 
     def __init__(self, film: Path, mask: np.ndarray) -> None:
         from calcimeasure import Labels
-        from calcimeasure.io.masks import write_labels
+        from calcimeasure.io.results.masks import write_labels
 
         self.film, self.found, self.gap = film, Scored(mask), {}
         self.mask_file = film.parents[1] / "mask.tif"
@@ -301,7 +301,7 @@ class Scored:
 
 
 def _proposal(*asked: Any) -> Any:
-    from napari_calcimeasure._session import _proposal
+    from calcimeasure.reading.session import _proposal
 
     return _proposal(*asked)
 

@@ -4,7 +4,7 @@
 
 Films with known areas are outlined by the default recipe: drawn ones, and real limbs of the `train` films with drawn
 calcium, because outlines err most over real bone (--films 0 does without them). The error, as a share of the area
-found, is taken to scale as a power of the doubt and of the size (`calcimeasure.steps.boundary`); the powers come from a
+found, is taken to scale as a power of the doubt and of the size (`steps.measure.error`); the powers come from a
 regression of the 95 % quantile, the factor from the errors' quantile of rank 0.95 (n + 1) then, as in split conformal
 prediction. What totals err by besides, strays and findings passed over aside, is fitted to the shared bench's films on
 limbs that the networks were not trained on: the least that lets the bars of 95 % of their totals hold the truth (the
@@ -28,7 +28,7 @@ from scipy.optimize import linprog
 
 from calcimeasure.io.files import write_whole
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.boundary import USUAL_DOUBT, USUAL_PX, OutlineError, shipped_outline_error
+from calcimeasure.steps.measure.error import USUAL_DOUBT, USUAL_PX, OutlineError, shipped_outline_error
 
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "boundary.json"
 FIRST = 21_000

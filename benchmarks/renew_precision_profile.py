@@ -20,19 +20,19 @@ import numpy as np
 from PIL import Image as Picture
 
 from calcimeasure import __version__
-from calcimeasure.batch import Job
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.repeat_results import profile_text
-from calcimeasure.io.repeats_file import read_repeats
-from calcimeasure.io.trial_results import open_trial
+from calcimeasure.io.given.repeats_file import read_repeats
+from calcimeasure.io.results.repeat_results import profile_text
+from calcimeasure.io.results.trial_results import open_trial
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.recipe import Recipe
-from calcimeasure.repeats import finish_repeats, repeats_of
-from calcimeasure.steps.agree import fit_precision_profile
-from calcimeasure.steps.agree.repeats import Of, RepeatStudy
-from calcimeasure.steps.compare.shipped import shipped_precision
-from calcimeasure.trial import compare_visits, measure_films
+from calcimeasure.run.films import Job
+from calcimeasure.run.repeats import finish_repeats, repeats_of
+from calcimeasure.run.trial import compare_visits, measure_films
+from calcimeasure.steps.agreement import fit_precision_profile
+from calcimeasure.steps.agreement.repeats import Of, RepeatStudy
+from calcimeasure.steps.change.compare.shipped import shipped_precision
 
 TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "precision.json"
 REPEATS = 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from calcimeasure.errors import CalcimeasureError as CalcimeasureError
-    from calcimeasure.io.read import read_image as read_image
+    from calcimeasure.io.images.read import read_image as read_image
     from calcimeasure.model.deposit import Deposit as Deposit
     from calcimeasure.model.deposit import Excluded as Excluded
     from calcimeasure.model.deposit import Measurement as Measurement
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis as Analysis
     from calcimeasure.recipe import Recipe as Recipe
     from calcimeasure.recipe import analyse as analyse
-    from calcimeasure.steps.calibrate.find import find_scale as find_scale
-    from calcimeasure.steps.calibrate.points import scale_from_points as scale_from_points
-    from calcimeasure.steps.calibrate.wedge import calibrate_wedge as calibrate_wedge
-    from calcimeasure.steps.density import density as density
-    from calcimeasure.steps.measure import measure as measure
-    from calcimeasure.steps.segment import segment as segment
-    from calcimeasure.steps.segment.photo import segment_photo as segment_photo
+    from calcimeasure.steps.measure.area import measure as measure
+    from calcimeasure.steps.measure.density import density as density
+    from calcimeasure.steps.measure.wedge import calibrate_wedge as calibrate_wedge
+    from calcimeasure.steps.outline import segment as segment
+    from calcimeasure.steps.outline.photo import segment_photo as segment_photo
+    from calcimeasure.steps.scale.find import find_scale as find_scale
+    from calcimeasure.steps.scale.points import scale_from_points as scale_from_points
 
 _HOME = {
     "Acquisition": "model.image",
@@ -57,14 +57,14 @@ _HOME = {
     "Spacing": "model.image",
     "SpacingOrigin": "model.image",
     "analyse": "recipe",
-    "calibrate_wedge": "steps.calibrate.wedge",
-    "density": "steps.density",
-    "find_scale": "steps.calibrate.find",
-    "measure": "steps.measure",
-    "read_image": "io.read",
-    "scale_from_points": "steps.calibrate.points",
-    "segment": "steps.segment",
-    "segment_photo": "steps.segment.photo",
+    "calibrate_wedge": "steps.measure.wedge",
+    "density": "steps.measure.density",
+    "find_scale": "steps.scale.find",
+    "measure": "steps.measure.area",
+    "read_image": "io.images.read",
+    "scale_from_points": "steps.scale.points",
+    "segment": "steps.outline",
+    "segment_photo": "steps.outline.photo",
 }
 
 __version__ = "0.1.0"

@@ -12,9 +12,9 @@ from calcimeasure.model.labels import Labels
 from calcimeasure.model.precision import Precision, multiplier
 from calcimeasure.model.study import Change, Fate, Film, Link, Reading, Verdict
 from calcimeasure.recipe import Recipe, analyse_mask
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.compare.shipped import shipped_precision
-from calcimeasure.steps.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
+from calcimeasure.steps.change.compare.settings import CompareSettings
+from calcimeasure.steps.change.compare.shipped import shipped_precision
+from calcimeasure.steps.change.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
 
 Point = tuple[float, float]
 #: Labels of a deposit at the baseline and at the follow-up.
@@ -76,7 +76,7 @@ def reading_of(
 
 def aligned(baseline: Reading, followup: Reading, guidance: Guidance | None = None) -> Alignment:
     """Where the limb of one film lies on the other; outlined deposits may come and go without bending the map."""
-    from calcimeasure.steps.align import align
+    from calcimeasure.steps.change.align import align
 
     guidance = guidance or Guidance()
     return align(
@@ -93,8 +93,8 @@ def compare_readings(
     baseline: Reading, followup: Reading, recipe: Recipe | None = None, guidance: Guidance | None = None
 ) -> Comparison:
     """What changed from one film to another: measured on each film's own pixels, matched where they coincide."""
-    from calcimeasure.steps.compare import compare
-    from calcimeasure.steps.match import match, named
+    from calcimeasure.steps.change.compare import compare
+    from calcimeasure.steps.change.match import match, named
 
     recipe, guidance = recipe or Recipe(), guidance or Guidance()
     alignment = aligned(baseline, followup, guidance)
@@ -135,7 +135,7 @@ def confirmed(change: Change, names: Collection[str], settings: CompareSettings)
 
 
 def _limb(image: Image) -> Mask | None:
-    from calcimeasure.steps.segment.limb import survey
+    from calcimeasure.steps.anatomy import survey
 
     seen = survey(image) if image.kind is Kind.RADIOGRAPH else None
     return seen.enlarged(seen.limb) if seen is not None and seen.limb.any() else None
@@ -151,7 +151,7 @@ def names_over_visits(spans: Sequence[tuple[int, int]], links: Sequence[tuple[Li
     links : sequence of tuple of Link
         Of each interval.
     """
-    from calcimeasure.steps.match import identify
+    from calcimeasure.steps.change.match import identify
 
     found = identify(links, spans)
     return [

@@ -18,7 +18,10 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Doubt, Labels
-from calcimeasure.steps.boundary import (
+from calcimeasure.steps.change.compare.settings import CompareSettings
+from calcimeasure.steps.change.match import MatchSettings
+from calcimeasure.steps.measure.area import MeasureSettings, measure
+from calcimeasure.steps.measure.error import (
     Unseen,
     doubts,
     is_unread,
@@ -26,12 +29,9 @@ from calcimeasure.steps.boundary import (
     shipped_outline_error,
     with_boundary_error,
 )
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.match import MatchSettings
-from calcimeasure.steps.measure import MeasureSettings, measure
-from calcimeasure.steps.segment import segment
-from calcimeasure.steps.segment.settings import SegmentSettings
-from calcimeasure.steps.segment.weights import fingerprint
+from calcimeasure.steps.outline import segment
+from calcimeasure.steps.outline.settings import SegmentSettings
+from calcimeasure.steps.outline.weights import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class _Wedge:
     @classmethod
     def on(cls, image: Image, settings: WedgeSettings) -> _Wedge:
         """The wedge of an image; a photo has none, and nothing is said of it."""
-        from calcimeasure.steps.calibrate.wedge import calibrate_wedge
+        from calcimeasure.steps.measure.wedge import calibrate_wedge
 
         if not settings.steps_mm or image.kind is not Kind.RADIOGRAPH:
             return cls()
@@ -196,7 +196,7 @@ class _Wedge:
 
     def densities(self, image: Image, labels: Labels, bone: Mask | None) -> Densities | None:
         """Densities by the wedge, or the reason why there are none; `None` when nobody asked."""
-        from calcimeasure.steps.density import density
+        from calcimeasure.steps.measure.density import density
 
         if self.calibration is not None:
             return density(image, labels, self.calibration, bone=bone, hydroxyapatite=self.factor)
@@ -239,7 +239,7 @@ def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:
 
 def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:
     """What the total of an automatic search errs by besides its outlines; of a film of unknown scale, as assumed."""
-    from calcimeasure.steps.segment.limb import NOMINAL_MM
+    from calcimeasure.steps.anatomy import NOMINAL_MM
 
     assumed = (NOMINAL_MM / max(image.shape)) ** 2
     mm2 = assumed if image.spacing is None else image.spacing.pixel_mm2
@@ -248,7 +248,7 @@ def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:
 
 def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge: _Wedge) -> Measurement:
     """The deposits with their densities by the wedge, and relative to the cortex nearby."""
-    from calcimeasure.steps.density import local_relative_density
+    from calcimeasure.steps.measure.density import local_relative_density
 
     limb, bone = _anatomy(image, found.labels)
     dense = wedge.densities(image, found.labels, bone)
@@ -260,8 +260,8 @@ def _with_density(numbers: Measurement, image: Image, found: Segmentation, wedge
 
 def _colours(image: Image, labels: Labels) -> Colours:
     """Whiteness of the deposits, corrected by the card in the photo where there is one that can be used."""
-    from calcimeasure.steps.calibrate.card import find_card
-    from calcimeasure.steps.colour import correct_colour, whiteness
+    from calcimeasure.steps.measure.colour import correct_colour, whiteness
+    from calcimeasure.steps.scale.card import find_card
 
     card = find_card(image)
     if card is None:
@@ -275,8 +275,8 @@ def _colours(image: Image, labels: Labels) -> Colours:
 
 def _anatomy(image: Image, labels: Labels) -> tuple[Mask | None, Mask | None]:
     """Limb and bone, looked for without the deposits, which may be as bright and large as bone."""
-    from calcimeasure.steps.density import without_deposits
-    from calcimeasure.steps.segment.limb import survey
+    from calcimeasure.steps.anatomy import survey
+    from calcimeasure.steps.measure.density import without_deposits
 
     if not labels.count or image.pixels.ndim != 2:
         return None, None

@@ -12,14 +12,14 @@ FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if "training" not in pat
 
 #: Each outside library that reads strangers' bytes or draws for people has one door: a file, or a folder.
 DOORS = {
-    "pydicom": {"io/dicom.py"},
-    "jinja2": {"steps/report.py", "steps/trial_report.py"},
-    "matplotlib": {"steps/figures.py"},
-    "reportlab": {"io/marker_sheet.py", "io/trial_report.py", "io/long_pdf.py"},
+    "pydicom": {"io/images/dicom.py"},
+    "jinja2": {"report/html.py", "report/trial/blocks.py"},
+    "matplotlib": {"report/figures.py"},
+    "reportlab": {"io/results/marker_sheet.py", "io/results/trial_report.py", "io/results/long_pdf.py"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "onnxruntime": {"steps/segment/learned.py"},
-    "pillow_heif": {"io/raster.py"},
+    "onnxruntime": {"steps/outline/learned.py"},
+    "pillow_heif": {"io/images/raster.py"},
 }
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from calcimeasure.batch import Crew, Job, Task
 from calcimeasure.errors import OutputError
-from calcimeasure.io.inputs import Input
-from calcimeasure.io.record import Record
+from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.results.record import Record
+from calcimeasure.run.films import Crew, Job, Task
 
 
 def act(task: Task, job: Job) -> Record:

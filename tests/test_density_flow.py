@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from calcimeasure import Analysis, Image, Kind, Labels, Meaning, Recipe
 from calcimeasure.cli import app
 from calcimeasure.errors import RecipeError
-from calcimeasure.io import tables
+from calcimeasure.io.results import tables
 from calcimeasure.recipe import analyse_mask
 
 WEDGE = f"[wedge]\nsteps_mm = {list(STEPS_MM)}\n"

@@ -5,7 +5,7 @@ import pytest
 from calcimeasure.follow_up import confirmed
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Status, Verdict
-from calcimeasure.steps.compare import CompareSettings
+from calcimeasure.steps.change.compare import CompareSettings
 
 NEW = DepositChange("7", Fate.NEW, area_after=Quantity(12.0, 0.5, "mm2"))
 SPECK = DepositChange("7", Fate.NEW, area_after=Quantity(1.0, 0.5, "mm2"))

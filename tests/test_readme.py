@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from calcimeasure.io import columns
+from calcimeasure.io.results import columns
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()

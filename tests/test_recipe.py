@@ -8,7 +8,7 @@ import pytest
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin, analyse
 from calcimeasure.errors import MaskError, RecipeError
 from calcimeasure.recipe import analyse_mask
-from calcimeasure.steps.boundary import shipped_outline_error
+from calcimeasure.steps.measure.error import shipped_outline_error
 
 
 def _film() -> Image:

@@ -13,17 +13,17 @@ from typer.testing import CliRunner
 
 from calcimeasure.cli import app
 from calcimeasure.errors import MeasurementRefused, TableError
-from calcimeasure.io import columns
-from calcimeasure.io.repeats_file import read_repeats
+from calcimeasure.io.given.repeats_file import read_repeats
+from calcimeasure.io.results import columns
 from calcimeasure.model.precision import Precision
 from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
 from calcimeasure.recipe import Recipe
-from calcimeasure.steps.agree import repeatability
-from calcimeasure.steps.agree.repeats import Of, RepeatSet, repeat_study
-from calcimeasure.steps.compare.shipped import shipped_precision
+from calcimeasure.steps.agreement import repeatability
+from calcimeasure.steps.agreement.repeats import Of, RepeatSet, repeat_study
+from calcimeasure.steps.change.compare.shipped import shipped_precision
 
 MM = 0.5
 #: Twelve places, two measurements each, whose error grows with size.

@@ -18,10 +18,10 @@ from PIL import Image as PillowImage
 sys.path.insert(0, str(Path(__file__).parent / "steps"))
 from calibrate_scenes import Shot, sheet_photo
 
-from calcimeasure.batch import Job, Task, _key, analysis_of, measure_file, run_facts
-from calcimeasure.io.inputs import Input
-from calcimeasure.io.record import Record
+from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.results.record import Record
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
+from calcimeasure.run.films import Job, Task, _key, analysis_of, measure_file, run_facts
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 AUTO = ScaleRequest(ScaleSource.AUTO)

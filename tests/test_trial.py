@@ -17,16 +17,16 @@ from PIL import Image as Picture
 from typer.testing import CliRunner, Result
 
 from calcimeasure.cli import app
-from calcimeasure.io import columns
-from calcimeasure.io.masks import write_labels
-from calcimeasure.io.record import Record
+from calcimeasure.io.results import columns
+from calcimeasure.io.results.masks import write_labels
+from calcimeasure.io.results.record import Record
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Film
 from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.trial import readers_of
+from calcimeasure.run.trial import readers_of
 
 MM = 0.5
 SITES = (

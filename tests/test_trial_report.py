@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from calcimeasure.errors import OutputError
-from calcimeasure.io.trial_report import PICTURE_BYTES, compressed, write_findings, write_reports
+from calcimeasure.io.results.trial_report import PICTURE_BYTES, compressed, write_findings, write_reports
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import (
     Change,
@@ -25,8 +25,8 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
-from calcimeasure.steps.agree import Read, cohort, readers_agree
-from calcimeasure.trial_pages import Findings, cohort_pages, patient_page, sentence
+from calcimeasure.report.trial import Findings, cohort_pages, patient_page, sentence
+from calcimeasure.steps.agreement import Read, cohort, readers_agree
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}<b>$x^2$\x00\u202e\udce9\N{SNOWMAN}"
 START = datetime.date(2024, 1, 31)

@@ -26,7 +26,7 @@ from calcimeasure.cli.terminal import (
 from calcimeasure.errors import CalcimeasureError
 
 if TYPE_CHECKING:
-    from calcimeasure.batch import Job
+    from calcimeasure.run.films import Job
 
 
 def calibrate(
@@ -53,8 +53,8 @@ def marker(
 ) -> None:
     """Write a page of markers to print and lay beside the skin: it gives a photo its scale."""
     from calcimeasure.io.files import write_whole
-    from calcimeasure.io.marker_sheet import sheet_pdf
-    from calcimeasure.steps.calibrate import marker_sheet
+    from calcimeasure.io.results.marker_sheet import sheet_pdf
+    from calcimeasure.steps.scale import marker_sheet
 
     with clear_errors():
         write_whole(out, sheet_pdf(marker_sheet(size)))
@@ -63,7 +63,7 @@ def marker(
 
 def _scale_facts(item: Any, job: Job) -> dict[str, Any]:
     """The scale of one file, or why there is none: one object of ``calibrate --json``."""
-    from calcimeasure.io.tables import spacing_cells
+    from calcimeasure.io.results.tables import spacing_cells
 
     scale, spacing, error = None, None, ""
     try:
@@ -85,9 +85,9 @@ def _scale_facts(item: Any, job: Job) -> dict[str, Any]:
 
 def _scale(item: Any, job: Job) -> tuple[Any, Any]:
     """The scale found in the picture and its spacing; a film's own spacing where the picture is no photo."""
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
     from calcimeasure.model.image import Kind
-    from calcimeasure.steps.calibrate import scale_in_picture
+    from calcimeasure.steps.scale import scale_in_picture
 
     image = read_image(item.path, kind=Kind(job.kind) if job.kind else None)
     found = scale_in_picture(image, job.scale)

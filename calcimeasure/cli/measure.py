@@ -42,10 +42,10 @@ from calcimeasure.cli.terminal import (
 from calcimeasure.errors import CalcimeasureError
 
 if TYPE_CHECKING:
-    from calcimeasure.batch import Crew, Job, Task
-    from calcimeasure.io.inputs import Inputs
-    from calcimeasure.io.record import Record
-    from calcimeasure.io.results import Results
+    from calcimeasure.io.given.inputs import Inputs
+    from calcimeasure.io.results.folder import Results
+    from calcimeasure.io.results.record import Record
+    from calcimeasure.run.films import Crew, Job, Task
 
 
 def measure(
@@ -145,7 +145,7 @@ class Speed:
 
 def job_of(out: Path, kind: KindOption, spacing: str | None, frame: int | None, recipe: Path | None) -> Job:
     """What the options ask to be done with every image."""
-    from calcimeasure.batch import Job
+    from calcimeasure.run.films import Job
 
     one, table, sds = _spacings(spacing)
     chosen = None if kind is KindOption.AUTO else kind.value
@@ -180,7 +180,7 @@ def _with_wedge(job: Job, steps: str | None) -> Job:
 
 def _spacings(text: str | None) -> tuple[float | None, dict[str, float], dict[str, float]]:
     """The user's scale: one number, or a table by image, and the errors in that table."""
-    from calcimeasure.io.tables import read_spacing_sds, read_spacings
+    from calcimeasure.io.results.tables import read_spacing_sds, read_spacings
 
     if text is None:
         return None, {}, {}
@@ -219,8 +219,8 @@ def _run(request: Request, job: Job, speed: Speed, as_json: bool) -> int:
 
 def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], bool]:
     """The summary of a run, and whether it was interrupted."""
-    from calcimeasure.batch import run_facts
-    from calcimeasure.io.results import open_results
+    from calcimeasure.io.results.folder import open_results
+    from calcimeasure.run.films import run_facts
 
     inputs = request.without_left_out(found_inputs(request.paths, request.out))
     results = open_results(
@@ -234,7 +234,7 @@ def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], 
 
 def _work_through(results: Results, inputs: Inputs, job: Job, speed: Speed) -> bool:
     """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
-    from calcimeasure.batch import Crew, Task
+    from calcimeasure.run.films import Crew, Task
 
     keys = {item.image: _done_key(results, item.image) for item in inputs.files}
     tasks = [Task(item, keys[item.image]) for item in inputs.files]
@@ -285,7 +285,7 @@ def tell_run(summary: dict[str, Any], interrupted: bool, as_json: bool) -> None:
 
 def _facts(item: Any, job: Job) -> dict[str, Any]:
     """What the reader understood of one file, or the error it ended in."""
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
     from calcimeasure.model.image import Kind
 
     kind = Kind(job.kind) if job.kind else None
@@ -299,8 +299,8 @@ def _facts(item: Any, job: Job) -> dict[str, Any]:
 
 def _header_facts(path: Path) -> dict[str, Any]:
     """What the header of a file says that cannot be measured, a CT for instance; nothing when not even that is read."""
-    from calcimeasure.io.read import describe
-    from calcimeasure.io.tables import spacing_cells
+    from calcimeasure.io.images.read import describe
+    from calcimeasure.io.results.tables import spacing_cells
 
     try:
         told = describe(path)
@@ -318,7 +318,7 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
 
 
 def _image_facts(image: Any) -> dict[str, Any]:
-    from calcimeasure.io.tables import spacing_cells
+    from calcimeasure.io.results.tables import spacing_cells
 
     return {
         "rows": image.shape[0],

@@ -25,9 +25,9 @@ from calcimeasure.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from calcimeasure.io.trial_results import TrialResults
-    from calcimeasure.repeats import Repeats
-    from calcimeasure.steps.agree.repeats import RepeatStudy
+    from calcimeasure.io.results.trial_results import TrialResults
+    from calcimeasure.run.repeats import Repeats
+    from calcimeasure.steps.agreement.repeats import RepeatStudy
 
 
 def repeatability(
@@ -43,8 +43,8 @@ def repeatability(
 ) -> None:
     """Say how far repeats of an unchanged state lie apart, and write the precision profile for compare and study."""
     with clear_errors():
-        from calcimeasure.io.repeats_file import read_repeats
-        from calcimeasure.repeats import repeats_of
+        from calcimeasure.io.given.repeats_file import read_repeats
+        from calcimeasure.run.repeats import repeats_of
 
         pace = Pace(jobs, timeout, resume, overwrite)
         job = paced(job_of(out, kind, None, None, recipe), pace)
@@ -53,8 +53,8 @@ def repeatability(
 
 def _run(repeats: Repeats, pace: Pace, as_json: bool) -> int:
     """Measure, compare pairs, and write; the exit code."""
-    from calcimeasure.io.trial_results import open_trial
-    from calcimeasure.repeats import finish_repeats
+    from calcimeasure.io.results.trial_results import open_trial
+    from calcimeasure.run.repeats import finish_repeats
 
     inputs = [one.item for one in repeats.trial.used.values()]
     out = repeats.trial.job.out
@@ -83,14 +83,14 @@ def _work_through(repeats: Repeats, results: TrialResults, pace: Pace) -> bool:
 
 
 def _pictures(repeats: Repeats, results: TrialResults, pace: Pace) -> Iterator[str]:
-    from calcimeasure.trial import measure_films
+    from calcimeasure.run.trial import measure_films
 
     for record in measure_films(repeats.trial, results, pace.jobs, pace.seconds):
         yield f"failed: {record.image}: {record.row['error']}" if record and record.failed else ""
 
 
 def _pairs(repeats: Repeats, results: TrialResults, pace: Pace) -> Iterator[str]:
-    from calcimeasure.trial import compare_visits
+    from calcimeasure.run.trial import compare_visits
 
     for record in compare_visits(repeats.trial, results, pace.jobs, 2 * pace.seconds):
         told = record.name.replace("\t", " ") if record else ""

@@ -69,7 +69,7 @@ def scale_request(
 
 def _two_points(text: str) -> tuple[float, float, float, float, float]:
     """Row and column of two points and the mm between them; refused at once when they cannot be a scale."""
-    from calcimeasure.steps.calibrate.points import scale_from_points
+    from calcimeasure.steps.scale.points import scale_from_points
 
     try:
         row1, column1, row2, column2, mm = (float(part) for part in text.split(","))

@@ -30,12 +30,12 @@ from calcimeasure.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from calcimeasure.batch import Job
     from calcimeasure.follow_up import Guidance
-    from calcimeasure.io.by_hand import ByHand
-    from calcimeasure.io.trial_results import TrialResults
-    from calcimeasure.steps.agree.cohort import Cohort
-    from calcimeasure.trial import Trial
+    from calcimeasure.io.given.by_hand import ByHand
+    from calcimeasure.io.results.trial_results import TrialResults
+    from calcimeasure.run.films import Job
+    from calcimeasure.run.trial import Trial
+    from calcimeasure.steps.agreement.cohort import Cohort
 
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="Settings to use.")]
 ProfileFile = Annotated[
@@ -139,14 +139,14 @@ def paced(job: Job, pace: Pace) -> Job:
 
 def trial_in(table: Path, job: Job, guidance: Guidance, by_hand: ByHand) -> Trial:
     """The trial that a study file tells."""
-    from calcimeasure.io.study_file import films_of, read_study
+    from calcimeasure.io.given.study_file import films_of, read_study
 
     told = read_study(table)
     return _trial(told, films_of(told, table.resolve().parent), job, guidance, by_hand)
 
 
 def _trial(study: Any, sources: Any, job: Job, guidance: Guidance, by_hand: ByHand) -> Trial:
-    from calcimeasure.trial import trial_of
+    from calcimeasure.run.trial import trial_of
 
     return trial_of(study, sources, job, guidance, by_hand)
 
@@ -169,8 +169,8 @@ def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], li
 
 def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any]:
     """A study of one subject, its visits named by their order, and where its films lie."""
-    from calcimeasure.io.inputs import Input
-    from calcimeasure.io.study_file import Source, film_name
+    from calcimeasure.io.given.inputs import Input
+    from calcimeasure.io.given.study_file import Source, film_name
     from calcimeasure.model.study import Film, Study, Subject, Visit
 
     visits, sources = [], {}
@@ -200,7 +200,7 @@ def _profile(path: Path) -> Any:
 
 
 def _by_hand(landmarks: Path | None, overrides: Path | None) -> ByHand:
-    from calcimeasure.io.by_hand import ByHand, read_landmarks, read_overrides
+    from calcimeasure.io.given.by_hand import ByHand, read_landmarks, read_overrides
 
     return ByHand(
         read_overrides(overrides) if overrides else {},
@@ -247,8 +247,8 @@ def _run(trial: Trial, pace: Pace, as_json: bool) -> int:
 
 
 def _outcome(trial: Trial, pace: Pace) -> Outcome:
-    from calcimeasure.io.trial_results import open_trial
-    from calcimeasure.trial import finish, trial_facts
+    from calcimeasure.io.results.trial_results import open_trial
+    from calcimeasure.run.trial import finish, trial_facts
 
     inputs = [one.item for one in trial.used.values()]
     results = open_trial(trial.job.out, inputs, trial_facts(trial), resume=pace.resume, overwrite=pace.overwrite)
@@ -280,14 +280,14 @@ def follow(news: Iterator[str], step: Any) -> None:
 
 def _films(trial: Trial, results: TrialResults, pace: Pace) -> Iterator[str]:
     """What to say of each film as it is finished; nothing when all is well."""
-    from calcimeasure.trial import measure_films
+    from calcimeasure.run.trial import measure_films
 
     for record in measure_films(trial, results, pace.jobs, pace.seconds):
         yield f"failed: {record.image}: {record.row['error']}" if record and record.failed else ""
 
 
 def _visits(trial: Trial, results: TrialResults, pace: Pace) -> Iterator[str]:
-    from calcimeasure.trial import compare_visits
+    from calcimeasure.run.trial import compare_visits
 
     for record in compare_visits(trial, results, pace.jobs, 2 * pace.seconds):
         told = record.name.replace("\t", " ") if record else ""

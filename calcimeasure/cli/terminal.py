@@ -17,7 +17,7 @@ import typer
 from calcimeasure.errors import CalcimeasureError
 
 if TYPE_CHECKING:
-    from calcimeasure.io.inputs import Inputs
+    from calcimeasure.io.given.inputs import Inputs
 
 ALL_MEASURED, SOME_FAILED, BAD_USAGE, NOTHING, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -56,7 +56,7 @@ def clear_errors() -> Iterator[None]:
 
 def found_inputs(paths: Sequence[Path], out: Path | None) -> Inputs:
     """The images to work on; says what was passed over, and exits when there are none."""
-    from calcimeasure.io.inputs import find_inputs
+    from calcimeasure.io.given.inputs import find_inputs
 
     inputs = find_inputs(paths, out)
     if inputs.skipped:

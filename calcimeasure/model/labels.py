@@ -23,7 +23,7 @@ class Doubt(NamedTuple):
     Parameters
     ----------
     rim : float
-        Where it ends (`calcimeasure.steps.boundary`), 0 to `MOST_DOUBT`.
+        Where it ends (`calcimeasure.steps.measure.error`), 0 to `MOST_DOUBT`.
     stray : float
         The chance that it is no calcium, 0-1: what its score lacks of 1.
     """
@@ -51,7 +51,7 @@ class Labels:
         How much the networks doubted a deposit, by number; an outline that a person drew or accepted has none.
     passed_over_px : float
         How many pixels an automatic search may lack because it dropped findings by their score alone: a standard
-        deviation (`calcimeasure.steps.boundary.passed_over`).
+        deviation (`calcimeasure.steps.measure.error.passed_over`).
     """
 
     array: npt.NDArray[np.int32]

@@ -5,7 +5,7 @@ One repeatability coefficient seldom fits both a 2 mm2 and a 200 mm2 deposit. Th
     wSD(x) = a + b * sqrt(x) + c * x,    a, b, c >= 0
 
 (a: noise and lost specks; b: the edge, whose length grows as the root of area; c: scale and exposure). It is fitted to
-repeated measurements by `calcimeasure.steps.agree.fit_precision_profile`.
+repeated measurements by `calcimeasure.steps.agreement.fit_precision_profile`.
 """
 
 from __future__ import annotations

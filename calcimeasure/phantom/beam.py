@@ -1,7 +1,7 @@
 """The tube's beam: how much of it passes so many millimetres of each material.
 
 The plan: Kramers' spectrum behind 2.5 mm of aluminium on a detector that weighs quanta by their energy; without a tube
-voltage, one energy of 40 keV, at which `PER_MM` holds. Written apart from the fit of `steps.calibrate.wedge`, which
+voltage, one energy of 40 keV, at which `PER_MM` holds. Written apart from the fit of `steps.measure.wedge`, which
 must find this out alone.
 """
 

@@ -1,1 +1,1 @@
-"""What we do, in workflow order: segment, measure, overlay, report. Pure functions, strangers to each other."""
+"""What we do, in the order of the work: anatomy, scale, outline, measure, change, agreement. Pure functions."""

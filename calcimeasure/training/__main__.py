@@ -18,9 +18,9 @@ from pathlib import Path
 
 from torch import nn
 
-from calcimeasure.steps.segment.judge import FACTS
-from calcimeasure.steps.segment.learned import Networks
-from calcimeasure.steps.segment.weights import Weights
+from calcimeasure.steps.outline.judge import FACTS
+from calcimeasure.steps.outline.learned import Networks
+from calcimeasure.steps.outline.weights import Weights
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import export_onnx, load_weights, save_weights
 from calcimeasure.training.films import Film, load_films

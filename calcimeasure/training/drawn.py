@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from calcimeasure.phantom.film import draw_film, random_film_scene
-from calcimeasure.steps.segment.learned import stretched
+from calcimeasure.steps.outline.learned import stretched
 from calcimeasure.training.films import FILM_MM, Film
 
 CLEAN_EVERY = 3

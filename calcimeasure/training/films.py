@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calcimeasure.steps.segment.learned import resampled, stretched
+from calcimeasure.steps.outline.learned import resampled, stretched
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]

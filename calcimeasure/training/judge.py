@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from calcimeasure.steps.segment.candidates import Candidate
-from calcimeasure.steps.segment.judge import FACTS, facts_of
-from calcimeasure.steps.segment.learned import Maps, Networks, stretched
+from calcimeasure.steps.outline.candidates import Candidate
+from calcimeasure.steps.outline.judge import FACTS, facts_of
+from calcimeasure.steps.outline.learned import Maps, Networks, stretched
 from calcimeasure.training.films import Film
 from calcimeasure.training.scenes import Scene, make_scene, whole
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
-from calcimeasure.steps.segment.learned import COARSEST_MM, FINEST_MM, resampled, sized
+from calcimeasure.steps.outline.learned import COARSEST_MM, FINEST_MM, resampled, sized
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights
 from calcimeasure.training.films import Film, load_films

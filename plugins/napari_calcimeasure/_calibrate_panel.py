@@ -12,12 +12,12 @@ from calcimeasure.model.density import WedgeCalibration
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.scale import Scale
+from calcimeasure.reading.session import Event, Session
+from calcimeasure.report.words import area, in_words, scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, settings
 from napari_calcimeasure._pencil import box_of
-from napari_calcimeasure._session import Event, Session
-from napari_calcimeasure._words import area, in_words, scale_in_words
 
 Box = tuple[int, int, int, int]
 
@@ -62,7 +62,7 @@ class CalibratePanel(QWidget):
         """Look for a printed marker or a ruler, in a thread."""
         session = self._session
         if session is not None:
-            from calcimeasure.steps.calibrate import find_scale
+            from calcimeasure.steps.scale import find_scale
 
             image = session.image
             self.desk.in_background(
@@ -109,7 +109,7 @@ class CalibratePanel(QWidget):
             self.desk.pencil.draw(kind, name, session.image.spacing, taken)
 
     def _line_drawn(self, corners: _layers.Corners) -> None:
-        from calcimeasure.steps.calibrate import scale_from_points
+        from calcimeasure.steps.scale import scale_from_points
 
         first, second = ((float(row), float(column)) for row, column in (corners[0], corners[-1]))
         scale = self.desk.attempt(lambda: scale_from_points(first, second, self.length.value()))
@@ -147,7 +147,7 @@ class CalibratePanel(QWidget):
         if not steps:
             self.wedge_text.setText("Type the thickness of every step first, in mm.")
             return
-        from calcimeasure.steps.calibrate import calibrate_wedge
+        from calcimeasure.steps.measure.wedge import calibrate_wedge
 
         image = session.image
         self.desk.in_background(

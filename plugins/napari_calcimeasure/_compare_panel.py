@@ -24,15 +24,15 @@ from qtpy.QtWidgets import (
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange
+from calcimeasure.reading.pair import Pair
+from calcimeasure.reading.session import Proposal, Session
 from calcimeasure.recipe import Recipe
+from calcimeasure.report.words import FATES, bare, in_words, verdict_in_words
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of
-from napari_calcimeasure._pair import Pair
 from napari_calcimeasure._pair_layers import PairLayers
-from napari_calcimeasure._session import Proposal, Session
 from napari_calcimeasure._sheet import Sheet
 from napari_calcimeasure._table import Column, ThingsTable
-from napari_calcimeasure._words import FATES, bare, in_words, verdict_in_words
 
 _FLICKER_MS = 600
 _HINT = "Open two films of one limb and choose the earlier one as baseline."

@@ -17,13 +17,13 @@ from qtpy.QtCore import QEvent, QObject, QSettings, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QWidget
 
 from calcimeasure.errors import CalcimeasureError, OutputError
+from calcimeasure.reading.journal import Pending
+from calcimeasure.reading.session import Event, Session
+from calcimeasure.reading.worklist import SAVED
 from napari_calcimeasure import _layers
 from napari_calcimeasure._errand import Errand
-from napari_calcimeasure._journal import Pending
 from napari_calcimeasure._pencil import Pencil
-from napari_calcimeasure._session import Event, Session
 from napari_calcimeasure._sheet import Sheet
-from napari_calcimeasure._worklist import SAVED
 
 #: Features and numbers on the picture follow this long after the last stroke, in ms.
 _SETTLE_MS = 120

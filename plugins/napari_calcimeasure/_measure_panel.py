@@ -26,15 +26,15 @@ from qtpy.QtWidgets import (
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.image import Kind
+from calcimeasure.reading.session import Event, Proposal, Session
+from calcimeasure.reading.state import Held
+from calcimeasure.reading.worklist import Item, Worklist
+from calcimeasure.report.words import area, bare, in_words, reason_in_words, scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
 from napari_calcimeasure._pencil import box_of
-from napari_calcimeasure._session import Event, Proposal, Session
-from napari_calcimeasure._state import Held
 from napari_calcimeasure._table import Column, ThingsTable
-from napari_calcimeasure._words import area, bare, in_words, reason_in_words, scale_in_words
-from napari_calcimeasure._worklist import Item, Worklist
 
 #: The sliders' smallest step: a hundredth of the score; the size slider runs over these areas.
 _SIZES_MM2 = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0)
@@ -341,7 +341,7 @@ class MeasurePanel(QWidget):
         session = self._session
         if session is None:
             return
-        from calcimeasure.steps.segment.photo import segment_photo
+        from calcimeasure.steps.outline.photo import segment_photo
 
         image, points = session.image, mark.reshape(-1, 2)
         prompt: dict[str, Any] = {"box": box_of(points)} if kind == "box" else {_PROMPTS[kind]: points}

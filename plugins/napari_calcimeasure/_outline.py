@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from napari.utils.colormaps import CyclicLabelColormap
 
-from napari_calcimeasure._patch import Array, Where
+from calcimeasure.reading.patch import Array, Where
 
 #: As many colours fit into 8 bits, that of the background among them.
 _MOST_COLOURS = 255

@@ -10,10 +10,10 @@ from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 
 from calcimeasure.model.study import DepositChange, Fate
+from calcimeasure.reading.pair import Pair, code_of
+from calcimeasure.report.words import FATES
 from napari_calcimeasure import _layers
 from napari_calcimeasure._outline import Drawing
-from napari_calcimeasure._pair import Pair, code_of
-from napari_calcimeasure._words import FATES
 
 #: Colours that readers with any sight tell apart; the letter says the same.
 COLOURS = {

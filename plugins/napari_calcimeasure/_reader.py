@@ -12,7 +12,7 @@ Read = Callable[[str | Sequence[str]], list[LayerData]]
 
 def reader_for(path: str | Sequence[str]) -> Read | None:
     """The reading function for a file, several files or a folder; `None` when nothing in it is a picture we know."""
-    from calcimeasure.io.read import is_candidate
+    from calcimeasure.io.images.read import is_candidate
 
     paths = _paths(path)
     if all(one.is_dir() or is_candidate(one) for one in paths):
@@ -41,14 +41,14 @@ def _paths(path: str | Sequence[str]) -> list[Path]:
 
 
 def _opened(path: Path, folder: Path | None = None) -> LayerData:
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
 
     return image_layer(Opened(read_image(path), path, folder), path.stem)
 
 
 def _first_of(folder: Path) -> list[LayerData]:
     from calcimeasure.errors import UnknownFormat
-    from calcimeasure.io.inputs import find_inputs
+    from calcimeasure.io.given.inputs import find_inputs
 
     files = find_inputs([folder]).files
     if not files:

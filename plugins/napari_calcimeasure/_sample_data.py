@@ -44,7 +44,7 @@ def home() -> Path:
 
 
 def _opened(name: str) -> LayerData:
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
 
     path = home() / name
     return image_layer(Opened(read_image(path), path), path.stem)
@@ -52,7 +52,7 @@ def _opened(name: str) -> LayerData:
 
 def _visit(name: str, shown: str) -> LayerData:
     """One visit of the sample study, with the scale that its table gives."""
-    from calcimeasure.io.read import read_image
+    from calcimeasure.io.images.read import read_image
 
     path = home() / "ivig_study" / name
     return image_layer(Opened(read_image(path, spacing=_MM), path), shown)

@@ -14,13 +14,13 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from calcimeasure.errors import CalcimeasureError
+from calcimeasure.reading.patch import Array, Where
+from calcimeasure.reading.record import Source
+from calcimeasure.reading.session import Event, Session
 from calcimeasure.recipe import Recipe
 from napari_calcimeasure import _layers
 from napari_calcimeasure._outline import Drawing
-from napari_calcimeasure._patch import Array, Where
-from napari_calcimeasure._record import Source
 from napari_calcimeasure._sample_data import home
-from napari_calcimeasure._session import Event, Session
 
 #: Changes of fewer pixels are shown by themselves; larger ones by drawing the mask anew.
 _SMALL = 1 << 20

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from calcimeasure.io.masks import write_labels
+from calcimeasure.io.results.masks import write_labels
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from napari_calcimeasure._layers import DOUBTS, KEY, PASSED_OVER

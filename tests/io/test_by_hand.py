@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.by_hand import ByHand, read_landmarks, read_overrides
+from calcimeasure.io.given.by_hand import ByHand, read_landmarks, read_overrides
 from calcimeasure.model.study import Link
 
 

@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, TooLarge, UnsupportedFile
-from calcimeasure.io.read import describe, read_image
+from calcimeasure.io.images.read import describe, read_image
 from calcimeasure.model.image import Image, Kind, Meaning, Polarity, Spacing, SpacingOrigin
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -396,7 +396,7 @@ def test_a_tiff_header_in_the_preamble_does_not_hide_dicom(tmp_path: Path) -> No
 
 
 def test_deflated_is_read_and_its_bomb_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calcimeasure.io.dicom._MOST_INFLATED", 1 << 20)
+    monkeypatch.setattr("calcimeasure.io.images.dicom._MOST_INFLATED", 1 << 20)
     path = film(tmp_path / "film.dcm", syntax=DeflatedExplicitVRLittleEndian)
     np.testing.assert_array_equal(read_image(path).pixels, STORED)
     whole = path.read_bytes()

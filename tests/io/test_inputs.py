@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.inputs import RESULTS_MARK, choose_names, find_inputs
+from calcimeasure.io.given.inputs import RESULTS_MARK, choose_names, find_inputs
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
 

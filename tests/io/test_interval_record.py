@@ -2,8 +2,8 @@
 
 import pytest
 
-from calcimeasure.io.interval_record import IntervalRecord
-from calcimeasure.io.journal import Journal
+from calcimeasure.io.results.interval_record import IntervalRecord
+from calcimeasure.io.results.journal import Journal
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Link, Status, Verdict
 

@@ -11,7 +11,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfdoc
 from reportlab.pdfgen.canvas import Canvas
 
-from calcimeasure.io.long_pdf import written_by_and_by
+from calcimeasure.io.results.long_pdf import written_by_and_by
 
 
 def written(pages: int) -> tuple[bytes, int]:

@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 from calcimeasure.errors import MaskError
-from calcimeasure.io.masks import find_region, read_labels, read_region, write_labels
+from calcimeasure.io.results.masks import find_region, read_labels, read_region, write_labels
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.labels import Doubt, Labels
 

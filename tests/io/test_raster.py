@@ -16,9 +16,9 @@ import tifffile
 from PIL import ImageOps
 
 from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, TooLarge, UnknownFormat, UnsupportedFile
-from calcimeasure.io.film_or_photo import looks_negative
-from calcimeasure.io.orient import turned_over, upright
-from calcimeasure.io.read import identify, is_candidate, read_image
+from calcimeasure.io.images.film_or_photo import looks_negative
+from calcimeasure.io.images.orient import turned_over, upright
+from calcimeasure.io.images.read import identify, is_candidate, read_image
 from calcimeasure.model.image import Kind, Meaning, Polarity
 
 GREY = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, UnsupportedFile
-from calcimeasure.io.read import is_candidate, read_image
+from calcimeasure.io.images.read import is_candidate, read_image
 from calcimeasure.model.image import Kind, Meaning
 
 # From the header: shape, spacing and its origin. Turned or not: MONOCHROME1, or angiography with dark vessels, by look.

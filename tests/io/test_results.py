@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from calcimeasure.errors import OutputError
-from calcimeasure.io.inputs import RESULTS_MARK, Input
-from calcimeasure.io.record import Record
-from calcimeasure.io.results import JOURNAL, Results, open_results
+from calcimeasure.io.given.inputs import RESULTS_MARK, Input
+from calcimeasure.io.results.folder import JOURNAL, Results, open_results
+from calcimeasure.io.results.record import Record
 
 INPUTS = tuple(Input(Path(name), name, name) for name in ("a", "b", "c"))
 RUN = {"settings": {"recipe": {"x": 1}}, "version": "0", "recipe_hash": "h"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import TableError
-from calcimeasure.io.study_file import film_name, films_of, read_study
+from calcimeasure.io.given.study_file import film_name, films_of, read_study
 from calcimeasure.model.study import Film
 
 HEAD = "subject,visit,date,image\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import TableError
-from calcimeasure.io import columns
-from calcimeasure.io.tables import cell, csv_text, read_spacing_sds, read_spacings
+from calcimeasure.io.results import columns
+from calcimeasure.io.results.tables import cell, csv_text, read_spacing_sds, read_spacings
 
 
 @pytest.mark.parametrize(

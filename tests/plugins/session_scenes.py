@@ -4,10 +4,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from napari_calcimeasure._session import Session
 from PIL import Image as PillowImage
 
 from calcimeasure import Image, Kind, Meaning, Spacing, SpacingOrigin
+from calcimeasure.reading.session import Session
 
 SPACING = Spacing.of(0.2, 0.2, SpacingOrigin.USER)
 

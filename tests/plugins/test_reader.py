@@ -14,8 +14,8 @@ from napari_calcimeasure._reader import read, reader_for
 from napari_calcimeasure._writer import write_outlines
 
 from calcimeasure.errors import MaskError, ReadError, UnsupportedFile
-from calcimeasure.io.masks import read_labels
-from calcimeasure.io.read import read_image
+from calcimeasure.io.images.read import read_image
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.image import Kind, SpacingOrigin
 from calcimeasure.recipe import analyse_mask
 

@@ -3,20 +3,20 @@
 import cv2
 import numpy as np
 import pytest
-from napari_calcimeasure._session import Session
-from napari_calcimeasure._state import Held, State
 from session_scenes import SPACING, film, random_edit, stroke
 
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
-from calcimeasure.io.masks import write_labels
+from calcimeasure.io.results.masks import write_labels
 from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
+from calcimeasure.reading.session import Session
+from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import analyse, unseen_on
-from calcimeasure.steps.boundary import is_unread, with_boundary_error
-from calcimeasure.steps.measure import measure
-from calcimeasure.steps.segment import find, segment
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.measure.area import measure
+from calcimeasure.steps.measure.error import is_unread, with_boundary_error
+from calcimeasure.steps.outline import find, segment
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 
 def _whole(session):

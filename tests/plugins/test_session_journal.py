@@ -11,20 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from napari_calcimeasure import _journal
-from napari_calcimeasure._session import Session
 from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure import Labels, Recipe
 from calcimeasure.errors import EditRefused, OutputError
-from calcimeasure.steps.measure import measure
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.reading import journal as _journal
+from calcimeasure.reading.session import Session
+from calcimeasure.steps.measure.area import measure
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 KILLED = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-from napari_calcimeasure._session import Session
+from calcimeasure.reading.session import Session
 from session_scenes import stroke
 session = Session.open(Path({film!r}), kind="radiograph", spacing=0.2)
 session.keep_journal()

@@ -7,13 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-from napari_calcimeasure._session import Session
-from napari_calcimeasure._worklist import Worklist
 from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
-from calcimeasure.io import tables
-from calcimeasure.io.masks import read_labels
+from calcimeasure.io.results import tables
+from calcimeasure.io.results.masks import read_labels
+from calcimeasure.reading.session import Session
+from calcimeasure.reading.worklist import Worklist
 
 #: Columns that the panel shows as one draws; densities look at the whole film and are made when asked for.
 PANEL = (
@@ -203,7 +203,7 @@ def test_a_kill_between_mask_and_record_leaves_whole_files(path, tmp_path, monke
     session = _corrected(path)
     mask = session.save(tmp_path / "saved")
     session.delete([88])
-    monkeypatch.setattr("napari_calcimeasure._saving._told", lambda *_: 1 / 0)
+    monkeypatch.setattr("calcimeasure.reading.saving._told", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         session.save(tmp_path / "saved")
     again = _open(path)

@@ -12,15 +12,15 @@ from napari.layers import Labels, Layer
 from napari_calcimeasure import _layers, _sample_data
 from napari_calcimeasure._outline import Drawing, outlines
 from napari_calcimeasure._reader import read
-from napari_calcimeasure._record import Source
 from napari_calcimeasure._sheet import Sheet
 from napari_calcimeasure._writer import write_outlines
 from scipy import ndimage as ndi
 
 from calcimeasure.errors import EditRefused, MaskError
-from calcimeasure.io.masks import read_labels
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.labels import Doubt
 from calcimeasure.model.labels import Labels as Outlines
+from calcimeasure.reading.record import Source
 
 CROSS = ndi.generate_binary_structure(2, 1)
 HAND = _sample_data.home() / "hand_dx.dcm"

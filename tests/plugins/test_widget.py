@@ -17,15 +17,15 @@ pytest.importorskip("qtpy")
 
 from napari.utils.notifications import notification_manager
 from napari_calcimeasure import _desk, _sample_data
-from napari_calcimeasure._words import area, in_words
 from pydicom import dcmread
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QCloseEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QTableView
 
-from calcimeasure.io.masks import read_labels
+from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.report.words import area, in_words
 
 #: One window for all: pytest-xdist keeps them in one process.
 pytestmark = pytest.mark.xdist_group("window")
@@ -204,7 +204,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from napari_calcimeasure._session import Session
+from calcimeasure.reading.session import Session
 session = Session.open(Path(sys.argv[1]))
 session.keep_journal()
 for at in range(10, 60, 10):

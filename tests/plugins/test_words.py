@@ -1,12 +1,12 @@
 """What the panels say: a word for everything that can be said, and numbers with their unit."""
 
 import pytest
-from napari_calcimeasure._words import FATES, in_words, reason_in_words, scale_in_words, verdict_in_words
 
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Fate, Verdict
+from calcimeasure.report.words import FATES, in_words, reason_in_words, scale_in_words, verdict_in_words
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from calcimeasure.model.image import Image, Kind, Meaning
-from calcimeasure.steps.calibrate.sheet import Sheet, marker_sheet
+from calcimeasure.steps.scale.sheet import Sheet, marker_sheet
 
 _FINE = 6  # px per mm of the flat drawing
 

@@ -11,7 +11,7 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Film, Reading
-from calcimeasure.steps.measure import measure
+from calcimeasure.steps.measure.area import measure
 
 SHAPE = (200, 200)
 MM = 0.2

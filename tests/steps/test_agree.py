@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps import agree
-from calcimeasure.steps.agree import IccForm
+from calcimeasure.steps import agreement as agree
+from calcimeasure.steps.agreement import IccForm
 
 # Shrout and Fleiss 1979, table 2: six targets, four judges.
 TARGETS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from calcimeasure.steps import agree
-from calcimeasure.steps.agree import IccForm
+from calcimeasure.steps import agreement as agree
+from calcimeasure.steps.agreement import IccForm
 
 ROUNDS = 1500
 Draw = np.random.Generator

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agree import PrecisionProfile, df_inflation, fit_precision_profile
+from calcimeasure.steps.agreement import PrecisionProfile, df_inflation, fit_precision_profile
 
 ORIGIN = "simulated repeats of a known curve"
 Array = np.ndarray

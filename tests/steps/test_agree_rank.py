@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from calcimeasure.steps.agree import hodges_lehmann, sign_test, signed_rank
+from calcimeasure.steps.agreement import hodges_lehmann, sign_test, signed_rank
 
 SMALL = st.lists(st.integers(-4, 4), min_size=2, max_size=8)
 

@@ -14,7 +14,7 @@ from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.phantom.fittings import Collimation, Fittings
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.steps.align import align
+from calcimeasure.steps.change.align import align
 
 MM = 0.5
 SITES = (

@@ -9,7 +9,7 @@ from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingO
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.labels import Doubt
-from calcimeasure.steps.boundary import (
+from calcimeasure.steps.measure.error import (
     OutlineError,
     Unseen,
     doubt,

@@ -7,11 +7,11 @@ import pytest
 from calibrate_scenes import Shot, page_of, photo, sheet_photo
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.io.marker_sheet import sheet_pdf
+from calcimeasure.io.results.marker_sheet import sheet_pdf
 from calcimeasure.model.image import SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.calibrate import find_markers, find_scale, fit_plane, marker_sheet
-from calcimeasure.steps.calibrate.sheet import PAGE_MM, size_from_ids
+from calcimeasure.steps.scale import find_markers, find_scale, fit_plane, marker_sheet
+from calcimeasure.steps.scale.sheet import PAGE_MM, size_from_ids
 
 SHOTS = {
     "straight": Shot(),

@@ -5,7 +5,7 @@ import pytest
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import SpacingOrigin
 from calcimeasure.model.scale import ScaleMethod
-from calcimeasure.steps.calibrate import scale_from_points
+from calcimeasure.steps.scale import scale_from_points
 
 
 def test_two_points_give_the_scale_between_them():

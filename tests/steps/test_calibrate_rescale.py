@@ -11,8 +11,8 @@ from calibrate_scenes import Shot, page_of, photo, ruler_photo, sheet_photo
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
-from calcimeasure.steps.calibrate import marker_sheet, rescaled, spacing_at_height
-from calcimeasure.steps.calibrate.height import AT_DETECTOR
+from calcimeasure.steps.scale import marker_sheet, rescaled, spacing_at_height
+from calcimeasure.steps.scale.height import AT_DETECTOR
 
 AUTO, MARKER, RULER = (ScaleRequest(ScaleSource(name)) for name in ("auto", "marker", "ruler"))
 

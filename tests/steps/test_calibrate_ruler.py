@@ -8,8 +8,8 @@ from calibrate_scenes import STEP_MM, Shot, photo, ruler_photo
 
 from calcimeasure.model.image import Image, Kind, Meaning, SpacingOrigin
 from calcimeasure.model.scale import ScaleMethod
-from calcimeasure.steps.calibrate import find_rulers, find_scale
-from calcimeasure.steps.calibrate.graduation import Graduation, graduate
+from calcimeasure.steps.scale import find_rulers, find_scale
+from calcimeasure.steps.scale.graduation import Graduation, graduate
 
 SHAPE = (400, 560)
 

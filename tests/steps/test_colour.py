@@ -10,14 +10,14 @@ from calibrate_scenes import Shot, page_of
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from calcimeasure.errors import MaskError, MeasurementRefused
-from calcimeasure.io.read import read_image
+from calcimeasure.io.images.read import read_image
 from calcimeasure.model.colour import CardKind
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.recipe import analyse_mask
-from calcimeasure.steps.calibrate.card import COLORCHECKER_SRGB, find_card
-from calcimeasure.steps.calibrate.sheet import GREY_MM, GREYS, marker_sheet
-from calcimeasure.steps.colour import correct_colour, linear_light, whiteness
+from calcimeasure.steps.measure.colour import correct_colour, linear_light, whiteness
+from calcimeasure.steps.scale.card import COLORCHECKER_SRGB, find_card
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, marker_sheet
 
 SKIN, DEPOSIT = (68.0, 14.0, 17.0), (84.0, 3.0, 12.0)  # L*, a*, b*
 TRUE = float(deltaE_ciede2000(np.array(DEPOSIT), np.array(SKIN)))

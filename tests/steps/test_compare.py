@@ -16,9 +16,18 @@ from calcimeasure.model.labels import Doubt
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Status, Verdict, Visit
-from calcimeasure.steps.compare import CompareSettings, Facts, Rule, Total, burden, comparable, compare, film_pairs
-from calcimeasure.steps.compare.error import Area, ErrorModel, fieller
-from calcimeasure.steps.match import match
+from calcimeasure.steps.change.compare import (
+    CompareSettings,
+    Facts,
+    Rule,
+    Total,
+    burden,
+    comparable,
+    compare,
+    film_pairs,
+)
+from calcimeasure.steps.change.compare.error import Area, ErrorModel, fieller
+from calcimeasure.steps.change.match import match
 
 ONE, FAR = (60, 60, 12), (140, 140, 10)
 GAP = (60, 95, 12)  # 2 mm beside ONE
@@ -205,7 +214,7 @@ VERDICTS = {
 
 @pytest.mark.parametrize(("before", "after", "new", "expected", "inside"), VERDICTS.values(), ids=VERDICTS)
 def test_verdicts(before: float, after: float, new: int, expected: Verdict, inside: bool | None) -> None:
-    from calcimeasure.steps.compare.verdict import is_inside_error, verdict
+    from calcimeasure.steps.change.compare.verdict import is_inside_error, verdict
 
     settings = CompareSettings()
     size = (before + after) / 2

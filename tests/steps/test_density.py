@@ -15,8 +15,8 @@ from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, Writing, draw_film
 from calcimeasure.phantom.fittings import Fittings, Wedge
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.steps.calibrate.wedge import calibrate_wedge
-from calcimeasure.steps.density import density, relative_density
+from calcimeasure.steps.measure.density import density, relative_density
+from calcimeasure.steps.measure.wedge import calibrate_wedge
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:

@@ -11,7 +11,7 @@ from pair_scenes import SHAPE, reading, shifted, turned
 from calcimeasure.errors import MeasurementRefused, RecipeError
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.study import Link
-from calcimeasure.steps.match import MatchSettings, identify, match, named
+from calcimeasure.steps.change.match import MatchSettings, identify, match, named
 
 BY_PROGRAM = "learned: deposits"
 ONE, TWO, FAR = (60, 60, 10), (60, 100, 10), (140, 140, 8)

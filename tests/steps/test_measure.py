@@ -16,7 +16,15 @@ from skimage.measure import regionprops_table
 from calcimeasure.errors import MaskError, RecipeError
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.measure import GRID_VARIANCE, MeasureSettings, Window, measure, measure_some, reach_px, total
+from calcimeasure.steps.measure.area import (
+    GRID_VARIANCE,
+    MeasureSettings,
+    Window,
+    measure,
+    measure_some,
+    reach_px,
+    total,
+)
 
 SHAPE_FIELDS = ("area_px", "area_mm2", "diameter_mm", "feret_mm", "perimeter_mm")
 LIGHT_FIELDS = ("contrast_mean", "contrast_integrated", "over_bone", "saturated_px")

@@ -11,8 +11,8 @@ from calibrate_scenes import Shot, sheet_photo
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.plane import ObjectPlane
-from calcimeasure.steps.calibrate import find_scale
-from calcimeasure.steps.measure import Window, measure, measure_some, reach_px
+from calcimeasure.steps.measure.area import Window, measure, measure_some, reach_px
+from calcimeasure.steps.scale import find_scale
 
 SIZES = ("area_mm2", "diameter_mm", "feret_mm", "perimeter_mm")
 DISCS = ((90, 120, 8), (60, 100, 5), (40, 140, 4), (90, 150, 3), (60, 150, 6))  # x, y and radius in mm on the page

@@ -8,7 +8,7 @@ from calcimeasure.errors import MaskError
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.overlay import LETTERS, OUTLINE, overlay, thumbnail
+from calcimeasure.report.film_picture import LETTERS, OUTLINE, overlay, thumbnail
 
 SHAPE = (1000, 800)
 MM = Spacing.of(0.15, 0.15, SpacingOrigin.USER)

@@ -7,8 +7,8 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Fate, Reading, Status, Verdict
-from calcimeasure.steps.measure import measure
-from calcimeasure.steps.pair_picture import MARKS, pair_picture
+from calcimeasure.report.pair_picture import MARKS, pair_picture
+from calcimeasure.steps.measure.area import measure
 
 SHAPE = (300, 200)
 ZOOM = 1020 / 284  # the limb's box with its margin, as tall as a panel gets

@@ -13,7 +13,7 @@ import pytest
 
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.steps.report import PLAIN_ROWS, Card, Report, report_html
+from calcimeasure.report.html import PLAIN_ROWS, Card, Report, report_html
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&<!--<script>{{7*7}}\u2028.png"
 CARD = Card(

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from calcimeasure.model.study import Subject, Visit
-from calcimeasure.steps.schedule import baseline_of, months_between, spans_of
+from calcimeasure.steps.change.schedule import baseline_of, months_between, spans_of
 
 START = datetime.date(2025, 1, 15)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calcimeasure.model.deposit import Reason
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, verdict
+from calcimeasure.steps.outline.candidates import Candidate, Grounds, verdict
 
 SHAPE = (400, 200)
 

@@ -11,10 +11,10 @@ import pytest
 from calcimeasure.errors import RecipeError
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
-from calcimeasure.steps.segment import METHODS, SegmentSettings, segment
-from calcimeasure.steps.segment.candidates import Candidate, elongation, in_reading_order, limited_to
-from calcimeasure.steps.segment.classical import area_top_hats
-from calcimeasure.steps.segment.settings import METHOD_NAMES
+from calcimeasure.steps.outline import METHODS, SegmentSettings, segment
+from calcimeasure.steps.outline.candidates import Candidate, elongation, in_reading_order, limited_to
+from calcimeasure.steps.outline.classical import area_top_hats
+from calcimeasure.steps.outline.settings import METHOD_NAMES
 
 SETTINGS = SegmentSettings(method="classical")
 MM = 0.25
@@ -272,6 +272,6 @@ def test_every_method_that_settings_allow_exists():
 
 def test_image_libraries_load_when_a_film_comes():
     code = (
-        "import sys, calcimeasure.steps.segment; print({'cv2', 'skimage', 'scipy', 'onnxruntime'} & set(sys.modules))"
+        "import sys, calcimeasure.steps.outline; print({'cv2', 'skimage', 'scipy', 'onnxruntime'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

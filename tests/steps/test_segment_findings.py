@@ -11,9 +11,9 @@ from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.phantom.film import draw_film, random_film_scene
-from calcimeasure.steps.segment import SegmentSettings, find, segment
-from calcimeasure.steps.segment.candidates import Candidate, Grounds, in_reading_order, scores_on
-from calcimeasure.steps.segment.findings import Findings
+from calcimeasure.steps.outline import SegmentSettings, find, segment
+from calcimeasure.steps.outline.candidates import Candidate, Grounds, in_reading_order, scores_on
+from calcimeasure.steps.outline.findings import Findings
 
 METHODS = ("classical", "learned")
 

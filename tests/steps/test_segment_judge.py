@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from calcimeasure.steps.segment.candidates import Candidate, in_reading_order, specks_joined
-from calcimeasure.steps.segment.judge import FACTS, Judge
-from calcimeasure.steps.segment.learned import EDGE, groups, inside_given_a_deposit
-from calcimeasure.steps.segment.weights import Weights
+from calcimeasure.steps.outline.candidates import Candidate, in_reading_order, specks_joined
+from calcimeasure.steps.outline.judge import FACTS, Judge
+from calcimeasure.steps.outline.learned import EDGE, groups, inside_given_a_deposit
+from calcimeasure.steps.outline.weights import Weights
 
 
 def test_a_blank_judge_knows_nothing():

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, read_image, segment
-from calcimeasure.io.masks import read_labels
-from calcimeasure.io.tables import read_spacings
+from calcimeasure.io.results.masks import read_labels
+from calcimeasure.io.results.tables import read_spacings
 from calcimeasure.phantom.film import draw_film, random_film_scene
-from calcimeasure.steps.segment.learned import (
+from calcimeasure.steps.anatomy import Survey
+from calcimeasure.steps.outline.learned import (
     MARGIN,
     STRIDE,
     TILE,
@@ -22,8 +23,7 @@ from calcimeasure.steps.segment.learned import (
     segment_learned,
     stretched,
 )
-from calcimeasure.steps.segment.limb import Survey
-from calcimeasure.steps.segment.settings import SegmentSettings
+from calcimeasure.steps.outline.settings import SegmentSettings
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 SETTINGS = SegmentSettings(method="learned")

@@ -9,7 +9,7 @@ import pytest
 
 from calcimeasure import Image, Kind, Meaning, Spacing, SpacingOrigin, read_image
 from calcimeasure.phantom.film import draw_film, random_film_scene
-from calcimeasure.steps.segment.limb import TRUNK, resized, strips_of, survey
+from calcimeasure.steps.anatomy import TRUNK, resized, strips_of, survey
 
 
 def body(air_columns: int, mm: float | None) -> Image:

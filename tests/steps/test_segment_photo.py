@@ -9,10 +9,10 @@ import pytest
 import tifffile
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.io.read import read_image
+from calcimeasure.io.images.read import read_image
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning
-from calcimeasure.steps.segment.photo import propose, ranking, segment_photo
+from calcimeasure.steps.outline.photo import propose, ranking, segment_photo
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 SHAPE = (220, 260)

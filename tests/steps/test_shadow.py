@@ -11,10 +11,10 @@ import pytest
 from pair_scenes import SHAPE, drawn, reading, shifted
 
 from calcimeasure.model.study import Fate, Reading
-from calcimeasure.steps.compare import CompareSettings, compare
-from calcimeasure.steps.compare.error import Ratio
-from calcimeasure.steps.compare.shadow import AREA_POWER, FilmsTogether, Seen
-from calcimeasure.steps.match import match
+from calcimeasure.steps.change.compare import CompareSettings, compare
+from calcimeasure.steps.change.compare.error import Ratio
+from calcimeasure.steps.change.compare.shadow import AREA_POWER, FilmsTogether, Seen
+from calcimeasure.steps.change.match import match
 
 SETTINGS = CompareSettings()
 PLACE = {1: [(100, 100, 15)]}

@@ -9,8 +9,8 @@ from polychromatic import STEPS_MM, Scene, Shot, random_scene, shoot
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import Beam
 from calcimeasure.model.image import Image, Meaning, Polarity
-from calcimeasure.steps.calibrate.wedge import calibrate_wedge
-from calcimeasure.steps.density import density
+from calcimeasure.steps.measure.density import density
+from calcimeasure.steps.measure.wedge import calibrate_wedge
 
 
 def _around(shot: Shot) -> tuple[int, int, int, int]:

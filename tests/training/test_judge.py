@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (extra: train)")
 
-from calcimeasure.steps.segment.judge import FACTS
+from calcimeasure.steps.outline.judge import FACTS
 from calcimeasure.training import judge as fitting
 
 

@@ -1,0 +1,1 @@
+"""What users give: inputs, study file, tables by hand."""

@@ -1,0 +1,1 @@
+"""Pictures in: a file becomes an `Image`."""

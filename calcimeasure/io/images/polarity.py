@@ -1,0 +1,72 @@
+"""Whether brightness must be turned over so that what attenuates the beam, and so a deposit, is bright."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calcimeasure.io.images.dicom_header import Header
+
+_BEAM = ("LIN", "LOG")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whether to turn the values over, why, and what to know about it."""
+
+    over: bool
+    why: str
+    warnings: tuple[str, ...] = ()
+
+
+def polarity_of(header: Header) -> Turn:
+    """The one decision on polarity of a greyscale DICOM radiograph.
+
+    Raw values (FOR PROCESSING, and XA or RF stated LIN or LOG) follow the beam, so the intensity sign decides:
+    +1 means that a low value is little intensity, hence bone is dark as stored. Everything else was made to be
+    looked at, so the way it is displayed decides: MONOCHROME1 and PresentationLUTShape INVERSE both say that the
+    low value is white. They state one fact, so both together turn over once. Angiography (XA) is by convention
+    displayed with contrast medium and bone dark, so there the displayed picture is turned over.
+
+    Sources: DICOM PS3.3 C.7.6.3.1.2, C.8.11.3.1.2 (sign), C.8.7.1.1.2 (XA and RF), C.11.6 (presentation LUT).
+    """
+    shown = displayed_inverted(header)
+    if header.modality in ("XA", "RF") and not header.secondary_capture and header.relationship in _BEAM:
+        return Turn(header.sign != -1, f"{header.modality} values follow the beam ({header.relationship})")
+    if header.intent == "FOR PROCESSING" and header.sign in (1, -1):
+        return _raw(header.sign, shown)
+    if header.modality == "XA":
+        return Turn(
+            not shown,
+            "angiography shows what attenuates dark",
+            ("angiography (XA): taken to show contrast medium and bone dark, as is the convention; check the picture",),
+        )
+    return Turn(shown, _display_words(header), _contradictions(header, shown))
+
+
+def displayed_inverted(header: Header) -> bool:
+    """Whether the lowest value is to be displayed white."""
+    return header.photometric == "MONOCHROME1" or header.lut_shape == "INVERSE"
+
+
+def _raw(sign: int, shown: bool) -> Turn:
+    over = sign == 1
+    doubt = "the intensity sign and the display polarity of this raw image disagree: the sign was followed"
+    return Turn(over, f"raw values with intensity sign {sign:+d}", (doubt,) if over != shown else ())
+
+
+def _display_words(header: Header) -> str:
+    shape = f" with presentation LUT {header.lut_shape}" if header.lut_shape in ("IDENTITY", "INVERSE") else ""
+    return f"{header.photometric}{shape}"
+
+
+def _contradictions(header: Header, shown: bool) -> tuple[str, ...]:
+    doubts = []
+    if header.photometric == "MONOCHROME1" and header.lut_shape == "IDENTITY":
+        doubts.append("MONOCHROME1 with presentation LUT IDENTITY contradict each other: MONOCHROME1 was followed")
+    if header.relationship in _BEAM and header.sign in (1, -1) and (header.sign == 1) != shown:
+        doubts.append("the intensity sign contradicts the display polarity: the display polarity was followed")
+    if header.intent == "FOR PROCESSING":
+        doubts.append("a raw image that does not state its intensity sign: taken as displayed; check the picture")
+    if header.modality == "RF":
+        doubts.append("fluoroscopy (RF) that does not state its polarity: taken as displayed; check the picture")
+    return tuple(doubts)

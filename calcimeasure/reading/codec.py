@@ -1,0 +1,252 @@
+"""Steps as JSON and back: plain numbers and packed arrays, every size checked before memory is taken."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcimeasure.model.deposit import Excluded, Reason
+from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
+from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt
+from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.reading.patch import Patch
+from calcimeasure.reading.record import Did
+from calcimeasure.reading.state import Held, State
+from calcimeasure.recipe import Recipe
+
+Json = dict[str, Any]
+
+#: Pixels of excluded findings that a journal may hold together, as a multiple of the film's; real ones stay under 1.
+_MOST_HELD = 20
+
+
+@dataclass(slots=True)
+class Codec:
+    """Writes steps of one film and reads them back; findings that were written once are named by their number.
+
+    Every decoding method raises `ValueError`, `KeyError` or `TypeError` for what it cannot believe.
+    """
+
+    image: Image
+    _held: list[Held] = field(default_factory=list)
+    _number: dict[int, int] = field(default_factory=dict)
+    _pixels: int = 0
+
+    # --- writing ----------------------------------------------------------------------------------------
+
+    def state_to_json(self, before: State, after: State) -> Json:
+        """What differs between two states; together with the first it gives the second."""
+        told: Json = {}
+        if after.image is not before.image:
+            told["scale"] = _scale_to_json(after.image)
+        if after.recipe is not before.recipe:
+            told["recipe"] = after.recipe.as_dict()
+        if after.region is not before.region:
+            told["region"] = None if after.region is None else _pack(np.packbits(after.region))
+        for name in ("excluded", "deleted"):
+            if getattr(after, name) is not getattr(before, name):
+                told[name] = [self._held_to_json(one) for one in getattr(after, name)]
+        for name in ("by_hand", "accepted"):
+            told |= _set_to_json(name, getattr(before, name), getattr(after, name))
+        if after.doubts is not before.doubts:
+            told["doubts"] = _doubts_to_json(before.doubts, after.doubts)
+        if after.passed_over_px != before.passed_over_px:
+            told["passed_over_px"] = after.passed_over_px
+        if after.wedge != before.wedge:
+            told["wedge"] = after.wedge and list(after.wedge)
+        if after.warnings != before.warnings:
+            told["warnings"] = list(after.warnings)
+        return told
+
+    def _held_to_json(self, held: Held) -> int | Json:
+        """Its number when it was written before, else all of it."""
+        if id(held) in self._number:
+            return self._number[id(held)]
+        self._know(held)
+        mask = None if held.mask is None else _pack(np.packbits(held.mask))
+        # Not `asdict`: it copies deeply, which a region that drops hundreds of deposits would feel.
+        return {one.name: getattr(held.finding, one.name) for one in fields(held.finding)} | {"mask": mask}
+
+    def _know(self, held: Held) -> None:
+        self._number[id(held)] = len(self._held)
+        self._held.append(held)
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def state_from_json(self, told: Mapping[str, Any], before: State) -> State:
+        """The state that differs from the first as told."""
+        if not isinstance(told, Mapping):
+            raise TypeError("a state is a table")
+        changes: dict[str, Any] = {}
+        if "scale" in told:
+            changes["image"] = _rescaled(self.image, told["scale"])
+        if "recipe" in told:
+            changes["recipe"] = Recipe.from_dict(told["recipe"])
+        if "region" in told:
+            changes["region"] = None if told["region"] is None else _mask(told["region"], self.image.shape)
+        for name in ("excluded", "deleted"):
+            if name in told:
+                changes[name] = tuple(self._held_from_json(one) for one in told[name])
+        for name in ("by_hand", "accepted"):
+            if name in told:
+                changes[name] = _set_from_json(told[name], getattr(before, name))
+        if "doubts" in told:
+            changes["doubts"] = _doubts_from_json(told["doubts"], before.doubts)
+        if "passed_over_px" in told:
+            changes["passed_over_px"] = _passed_over(told["passed_over_px"])
+        if "wedge" in told:
+            changes["wedge"] = told["wedge"] and self._box(told["wedge"])
+        if "warnings" in told:
+            changes["warnings"] = tuple(str(word) for word in told["warnings"])
+        return replace(before, **changes) if changes else before
+
+    def _held_from_json(self, told: int | Json) -> Held:
+        if isinstance(told, int):
+            if not 0 <= told < len(self._held):
+                raise ValueError("no such finding")
+            return self._held[told]
+        held = self._new_held(told)
+        self._know(held)
+        return held
+
+    def _new_held(self, told: Json) -> Held:
+        row0, column0, row1, column1 = self._box(told["bbox"])
+        rows, columns = self.image.shape
+        shape = (row1 - row0, column1 - column0)
+        self._pixels += shape[0] * shape[1]
+        if self._pixels > _MOST_HELD * rows * columns:
+            raise ValueError("more findings than a film can have")
+        mask = None if told["mask"] is None else _mask(told["mask"], shape)
+        row, column = int(told["row"]), int(told["column"])
+        if not (row0 <= row < row1 and column0 <= column < column1):
+            raise ValueError("a finding lies outside its box")
+        box = (row0, column0, row1, column1)
+        score = None if told["score"] is None else float(told["score"])
+        return Held(Excluded(Reason(told["reason"]), row, column, box, int(told["area_px"]), score), mask)
+
+    def _box(self, told: Sequence[Any]) -> tuple[int, int, int, int]:
+        row0, column0, row1, column1 = (int(edge) for edge in told)
+        rows, columns = self.image.shape
+        if not (0 <= row0 < row1 <= rows and 0 <= column0 < column1 <= columns):
+            raise ValueError("a box lies outside the film")
+        return row0, column0, row1, column1
+
+
+def patch_to_json(patch: Patch) -> Json:
+    """A change of the mask."""
+    return {
+        "runs": len(patch.start),
+        "start": _pack(np.diff(patch.start, prepend=0).astype("<i8")),
+        "length": _pack(patch.length.astype("<i8")),
+        "old": _pack(patch.old.astype("<i4")),
+        "new": _pack(patch.new.astype("<i4")),
+    }
+
+
+def patch_from_json(told: Mapping[str, Any], pixels: int) -> Patch:
+    """A change of a mask of so many pixels; whether it fits the mask is for `Patch.fits` to say."""
+    runs = int(told["runs"])
+    if not 0 <= runs <= pixels:
+        raise ValueError("more runs than pixels")
+    start, length = (_unpack(told[name], "<i8", runs) for name in ("start", "length"))
+    old, new = (_unpack(told[name], "<i4", runs).astype(np.int32) for name in ("old", "new"))
+    return Patch(np.cumsum(start).astype(np.int64), length.astype(np.int64), old, new)
+
+
+def did_to_json(did: Did) -> Json:
+    """A line of what was done."""
+    return asdict(did)
+
+
+def did_from_json(told: Mapping[str, Any]) -> Did:
+    """A line of what was done."""
+    texts = {name: str(told[name])[:1000] for name in ("when", "name", "how", "why")}
+    who = None if told["who"] is None else str(told["who"])[:6]
+    return Did(**texts, who=who, numbers=tuple(int(n) for n in told["numbers"][:50]), pixels=int(told["pixels"]))
+
+
+def _scale_to_json(image: Image) -> Json:
+    spacing, plane = (asdict(part) if part else None for part in (image.spacing, image.plane))
+    return {"spacing": spacing, "plane": plane, "warnings": list(image.warnings)}
+
+
+def _rescaled(image: Image, told: Mapping[str, Any]) -> Image:
+    spacing = told["spacing"] and _spacing(told["spacing"])
+    plane = told["plane"] and _plane(told["plane"])
+    return replace(image, spacing=spacing, plane=plane, warnings=tuple(str(word) for word in told["warnings"]))
+
+
+def _spacing(said: Mapping[str, Any]) -> Spacing:
+    sizes = (float(said["row_mm"]), float(said["column_mm"]))
+    parts = tuple((str(name), float(value)) for name, value in said["components"])
+    return Spacing(*sizes, SpacingOrigin(said["origin"]), float(said["relative_sd"]), parts)
+
+
+def _plane(said: Mapping[str, Any]) -> ObjectPlane:
+    (a, b, c), (d, e, f), (g, h, i) = ([float(value) for value in row] for row in said["homography"])
+    facts = (None if said[name] is None else float(said[name]) for name in ("tilt_degrees", "reprojection_px"))
+    return ObjectPlane(((a, b, c), (d, e, f), (g, h, i)), *facts)
+
+
+def _set_to_json(name: str, before: frozenset[int], after: frozenset[int]) -> Json:
+    if after is before:
+        return {}
+    return {name: {"add": sorted(after - before), "drop": sorted(before - after)}}
+
+
+def _set_from_json(told: Mapping[str, Any], before: frozenset[int]) -> frozenset[int]:
+    add, drop = ({int(number) for number in told[name]} for name in ("add", "drop"))
+    return (before | add) - drop
+
+
+def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> Json:
+    """What to set and what to drop; numbers are texts, as JSON has it."""
+    fresh = {str(n): doubt for n, doubt in after.items() if before.get(n) != doubt}
+    return {"set": fresh, "drop": sorted(before.keys() - after.keys())}
+
+
+def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, Doubt]) -> dict[int, Doubt]:
+    fresh = {int(n): Doubt(*map(float, doubt)) for n, doubt in told["set"].items()}
+    drop = {int(n) for n in told["drop"]}
+    if not all(doubt.possible for doubt in fresh.values()):
+        raise ValueError("no outline is so doubtful")
+    return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
+
+
+def _passed_over(told: Any) -> float:
+    px = float(told)
+    if not 0 <= px <= MOST_PASSED_OVER_PX:
+        raise ValueError("no film lacks so much")
+    return px
+
+
+def _pack(array: npt.NDArray[Any]) -> str:
+    return base64.b64encode(zlib.compress(array.tobytes(), 1)).decode()
+
+
+def _unpack(text: str, dtype: str, count: int) -> npt.NDArray[Any]:
+    """So many numbers, or an error; a packed bomb is not unpacked further than that."""
+    size = count * np.dtype(dtype).itemsize
+    try:
+        packed = base64.b64decode(text, validate=True)
+        content = zlib.decompressobj().decompress(packed, size + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError("a packed array is damaged") from error
+    if len(content) != size:
+        raise ValueError("a packed array has another length")
+    return np.frombuffer(content, dtype)
+
+
+def _mask(text: str, shape: tuple[int, int]) -> Mask:
+    pixels = shape[0] * shape[1]
+    bits = np.unpackbits(_unpack(text, "u1", (pixels + 7) // 8), count=pixels)
+    mask = bits.astype(bool).reshape(shape)
+    mask.flags.writeable = False
+    return mask

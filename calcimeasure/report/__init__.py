@@ -1,0 +1,1 @@
+"""Words, marks and pages: what people read."""

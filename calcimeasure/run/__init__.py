@@ -1,0 +1,1 @@
+"""Many films at once: a folder, a trial, repeats."""

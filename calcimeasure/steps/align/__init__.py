@@ -1,5 +1,0 @@
-"""Two films of one limb laid on each other, or the reason why they cannot be."""
-
-from calcimeasure.steps.align.films import align
-
-__all__ = ["align"]

@@ -1,0 +1,1 @@
+"""Two visits: laid on each other, deposits matched, and what changed."""

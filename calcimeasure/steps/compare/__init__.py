@@ -1,9 +1,0 @@
-"""Two visits of a patient: whether they compare, what changed, and whether it is more than measurement error."""
-
-from calcimeasure.steps.compare.burden import burden, film_pairs
-from calcimeasure.steps.compare.films import compare
-from calcimeasure.steps.compare.gate import Facts, Gate, comparable
-from calcimeasure.steps.compare.settings import CompareSettings
-from calcimeasure.steps.compare.verdict import Rule, Total
-
-__all__ = ["CompareSettings", "Facts", "Gate", "Rule", "Total", "burden", "comparable", "compare", "film_pairs"]
