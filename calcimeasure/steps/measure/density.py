@@ -73,6 +73,7 @@ class _Place:
     ends: Mask
     readable: Mask
     over_bone: float
+    at: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,6 +257,11 @@ class _Outline:
     box: tuple[slice, slice]
     size: int
 
+    def middle(self, shape: tuple[int, int]) -> tuple[float, float]:
+        """Of its box, in shares of the film's rows and columns."""
+        rows, columns = self.box
+        return (rows.start + rows.stop) / 2 / shape[0], (columns.start + columns.stop) / 2 / shape[1]
+
     def window(self, reach: int) -> tuple[slice, slice]:
         """Its box widened."""
         rows, columns = self.box
@@ -286,7 +292,7 @@ def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Arra
     mmal, scatter = (np.asarray(m[window], float) for m in maps)
     ring = _grown(inside, gap + width) & free & ~bony & readable & ~ends
     whole = inside | (rim & ~bony & readable & ~ends)
-    return _Place(mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()))
+    return _Place(mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape[:2]))
 
 
 def _grown(mask: Mask, reach: int) -> Mask:
@@ -379,13 +385,16 @@ def _components(place: _Place, surface: _Surface, calibration: WedgeCalibration,
     mean = means.true
     share = float(np.clip(place.scatter[place.inside].mean(), -1.0, 1.0))
     span = calibration.thickest_mm
+    background = float(np.median(surface.under))
+    seen = max(float(np.mean(place.mmal[place.inside])) - background, 0.05)
+    spread = calibration.spread(place.at, background, seen)
     return Components(
         noise=surface.noise * math.sqrt(place.whole.sum()) / float(place.inside.sum()),
         calibration=math.hypot(
             calibration.sd_mm * math.sqrt(min(1.0, 4 * abs(mean) / span)), CALIBRATION_DOUBT * abs(mean)
         ),
         background=math.hypot(surface.sd, BACKGROUND_DOUBT * surface.bend),
-        scatter=SCATTER_DOUBT * abs(share * mean),
+        scatter=math.hypot(SCATTER_DOUBT * abs(share * mean), spread * abs(mean)),
         hardening=HARDENING_DOUBT[calibration.kvp_stated] * abs(mean - means.seen),
         blur=BLUR_DOUBT * abs(means.spilt),
     )
