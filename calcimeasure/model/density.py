@@ -177,6 +177,8 @@ class WedgeCalibration:
         What a reader must know before using the curve; empty when sure.
     readings : tuple of Reading
         This one's, and others that the film allows too.
+    blur_px : float
+        Standard deviation of the film's blur, from the wedge's own edges.
     """
 
     steps: tuple[Step, ...]
@@ -194,6 +196,7 @@ class WedgeCalibration:
     unsure: bool = False
     reason: str = ""
     readings: tuple[Reading, ...] = ()
+    blur_px: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attenuation", frozen_array(self.attenuation))
@@ -209,6 +212,11 @@ class WedgeCalibration:
     def millimetres(self, attenuation: npt.ArrayLike) -> Array:
         """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends."""
         return _along(self.knots, np.asarray(attenuation, float))
+
+    def steepness(self, mm: npt.ArrayLike) -> Array:
+        """Log attenuation per mm of the wedge's material, behind so many."""
+        log, at = np.array(self.knots).T
+        return np.asarray(np.interp(np.asarray(mm, float), at, np.gradient(log, at)))
 
     def spread(self, at: tuple[float, float], background_mm: float, seen_mm: float) -> float:
         """By what share a deposit's thickness differs between the readings that the film allows: a standard deviation.

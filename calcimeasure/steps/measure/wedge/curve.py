@@ -10,6 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import Reading, Step, WedgeCalibration, Writing
 from calcimeasure.model.image import Image
+from calcimeasure.steps.measure.wedge.blur import blur_px
 from calcimeasure.steps.measure.wedge.fit import Fit, fitted, swayed
 from calcimeasure.steps.measure.wedge.model import CONTRAST, Array, FilmModel, stored
 from calcimeasure.steps.measure.wedge.steps import Region, WedgeSteps, inner
@@ -43,7 +44,7 @@ def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibrat
     return WedgeCalibration(
         steps, attenuation, share, _knots(levels, best.model.thickness), residual, residual, r2, found.region,
         best.model.writing, best.model.beam(best.parameters), image.acquisition.kvp is not None, material, bool(doubt),
-        doubt, _readings(fits),
+        doubt, _readings(fits), blur_px(image, found),
     )  # fmt: skip
 
 
