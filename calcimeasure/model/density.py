@@ -206,8 +206,13 @@ class WedgeCalibration:
 
     @property
     def thickest_mm(self) -> float:
-        """Thickness of the thickest step: the curve ends there."""
+        """Thickness of the thickest step."""
         return self.steps[-1].mm
+
+    @property
+    def reach_mm(self) -> float:
+        """Thickness at which the curve ends; a little beyond the thickest step."""
+        return self.knots[-1][1]
 
     def millimetres(self, attenuation: npt.ArrayLike) -> Array:
         """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends."""

@@ -354,7 +354,7 @@ def _why_not(place: _Place, calibration: WedgeCalibration) -> str:
         return f"{dark} pixels of it {NoDensity.NO_PICTURE}: outline only what the film shows"
     if place.over_bone > MOST_OVER_BONE:
         return f"{place.over_bone:.0%} {NoDensity.OVER_BONE}: film it from the side"
-    if np.mean(place.mmal[place.inside] > calibration.thickest_mm) > 0.01:
+    if np.mean(place.mmal[place.inside] > calibration.reach_mm) > 0.01:
         return f"{NoDensity.TOO_DENSE} ({calibration.thickest_mm:g} mm): use a thicker wedge"
     if place.ring.sum() < _LEAST_PLANE_PX:
         return f"{NoDensity.NO_BACKGROUND}: see the neighbouring outlines and the bone mask"

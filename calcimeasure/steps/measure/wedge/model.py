@@ -148,20 +148,22 @@ def _noise(signal: Array, where: Mask) -> float:
 class Witness:
     """Places where model and film are compared.
 
-    `averages` has a row for each and a column for each coarse pixel; `values` are as stored, `hazes` (2, kernels, n).
+    `averages` has a row for each and a column for each coarse pixel; `values` are as stored with `grain` their sd by
+    noise, `hazes` (2, kernels, n).
     """
 
     averages: Averages
     values: Array
+    grain: Array
     u: Array
     v: Array
     hazes: Array
 
     @classmethod
-    def of(cls, coarse: CoarseFilm, averages: Averages, values: Array) -> Witness:
+    def of(cls, coarse: CoarseFilm, averages: Averages, values: Array, grain: Array) -> Witness:
         """Places without any haze yet."""
         u, v = averages @ coarse.u.ravel(), averages @ coarse.v.ravel()
-        return cls(averages, values, u, v, np.zeros((2, len(coarse.sigmas), len(values))))
+        return cls(averages, values, grain, u, v, np.zeros((2, len(coarse.sigmas), len(values))))
 
     def under(self, hazes: Array) -> Witness:
         """The same places under these maps of haze."""
@@ -191,10 +193,11 @@ class FilmModel:
         """The model of a film before any scatter is known."""
         values = stored(image, found, writing)
         coarse = CoarseFilm.of(image, found, values)
-        on_steps = np.array([np.median(values[inner(box)]) for box in found.boxes])
-        open_ = coarse.field
-        field = Witness.of(coarse, open_, open_ @ coarse.signal.ravel())
-        steps = Witness.of(coarse, coarse.steps(found, image.shape[:2]), on_steps)
+        on_steps, grain = np.array([_level(values[inner(box)]) for box in found.boxes]).T
+        in_field, at_steps = coarse.field, coarse.steps(found, image.shape)
+        level = in_field @ coarse.signal.ravel()
+        field = Witness.of(coarse, in_field, level, np.full(level.size, coarse.noise / _BLOCK_PX))
+        steps = Witness.of(coarse, at_steps, on_steps, grain)
         kvp, thickness = image.acquisition.kvp, np.array(found.thickness)
         empty = np.zeros((2, len(coarse.sigmas), *coarse.signal.shape))
         contrast = _contrast(kvp, thickness, on_steps)
@@ -237,19 +240,20 @@ class FilmModel:
 
     def on_field(self, p: Array) -> Array:
         """Misfit of the open field, weighed as so many independent places."""
-        grain = self.coarse.noise / _BLOCK_PX * (1.0 if self.writing is Writing.LINEAR else float(np.exp(-p[CONTRAST])))
         worth = np.sqrt(min(1.0, _FIELD_WORTH / max(self.field.values.size, 1)))
-        light = self.heel(self.field.u, self.field.v, p)
-        return self._log_misfit(self.field, light, p) * worth / np.hypot(_FIELD_SD, grain)
+        return self._misfit(self.field, self.heel(self.field.u, self.field.v, p), p, _FIELD_SD) * worth
 
     def on_steps(self, p: Array) -> Array:
         """Misfit of the steps."""
         light = self.heel(self.steps.u, self.steps.v, p) * self.beam(p).transmission(0.0, self.thickness)
-        return self._log_misfit(self.steps, light, p) / _STEP_SD
+        return self._misfit(self.steps, light, p, _STEP_SD)
 
-    def _log_misfit(self, witness: Witness, light: Array, p: Array) -> Array:
-        made = light + self.scatter(witness.hazes, p)
-        return np.asarray(np.log(np.maximum(self.intensity(witness.values, p), 1e-6) / np.maximum(made, 1e-6)))
+    def _misfit(self, witness: Witness, light: Array, p: Array, hoped: float) -> Array:
+        """Of the logarithm of the signal, in its standard deviations: what can be hoped for, and noise."""
+        seen = np.maximum(self.intensity(witness.values, p), 1e-6)
+        made = np.maximum(light + self.scatter(witness.hazes, p), 1e-6)
+        slope = 1 / seen if self.writing is Writing.LINEAR else np.exp(-p[CONTRAST])
+        return np.asarray(np.log(seen / made) / np.hypot(hoped, slope * witness.grain))
 
     def priors(self, p: Array) -> Array:
         """What is known before the film is looked at."""
@@ -281,6 +285,12 @@ class FilmModel:
     def _spread(self, source: Array) -> Array:
         border = cv2.BORDER_CONSTANT if self.haze is Haze.LIMB else cv2.BORDER_REPLICATE
         return np.stack([cv2.GaussianBlur(source, (0, 0), s, borderType=border) for s in self.coarse.sigmas])
+
+
+def _level(inside: Array) -> tuple[float, float]:
+    """Median of a step and the standard deviation that its pixels' noise leaves it."""
+    middle = float(np.median(inside))
+    return middle, 1.2533 * 1.4826 * float(np.median(np.abs(inside - middle))) / float(np.sqrt(inside.size))
 
 
 def _contrast(kvp: float | None, thickness: Array, steps: Array) -> float:
