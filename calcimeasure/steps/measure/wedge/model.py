@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 Averages = Any  # a sparse array, which scipy does not type
 
 #: Where each parameter lies in the vector that is fitted; the weights of the scatter kernel come last.
-FILTRATION, KVP, PEDESTAL, GAIN, CONTRAST, WEDGE_SCATTER, WEIGHING, KERNEL = 0, 1, 2, 3, 9, 10, 11, 12
+FILTRATION, KVP, PEDESTAL, GAIN, CONTRAST, MINERAL_SCATTER, WEIGHING, KERNEL = 0, 1, 2, 3, 9, 10, 11, 12
 HEEL = slice(4, 9)  # u, v, uu, vv, uv
 
 _COARSE_PX = 128  # longer side of the picture on which heel and scatter are fitted: both are smooth
@@ -33,7 +33,9 @@ _KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
 USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
 _KVP_SD = 1.0  # of a stated one: tubes are within a few per cent of it, and detectors weigh the spectrum each in its way
 USUAL_FILTRATION = (3.2, 0.8)  # mm; IEC 60601-1-3 asks for 2.5 in all, and the anode stops some of its own beam
-USUAL_WEDGE_SCATTER = (0.45, 0.25)  # aluminium scatters 25-50 % of what it stops at 25-50 keV, water 60-90 %
+USUAL_MINERAL_SCATTER = (0.45, 0.25)  # of aluminium and calcium over tissue: they scatter 25-50 % of what they stop at
+# 25-50 keV, water 60-90 %
+_BONE_MM, _BONE = 15.0, 0.1  # what is narrower and denser than its surroundings is mineral; without a scale, of the side
 _FIELD_SD, _STEP_SD = 0.0015, 0.002  # of a logarithm of the signal: how well the model can be hoped to fit
 _PEDESTAL, _KERNEL_SD, _CONTRAST_SD, _HEEL_SD = (0.03, 0.2), 0.3, 0.25, 0.15
 _WEIGHING_SD = 0.5
@@ -60,7 +62,8 @@ class CoarseFilm:
 
     `signal` is as stored (LINEAR: rising with the beam; LOG: falling), `open_field` where the beam is bare, `wedge`
     where the wedge lies, `dark` where there is no picture, `u` and `v` coordinates from -1 to 1, `sigmas` the widths of
-    the kernel in px, `noise` the sd of the signal from one coarse pixel to the next in the open field.
+    the kernel in px, `bone_px` the width up to which a dense band is mineral, `noise` the sd of the signal from one
+    coarse pixel to the next in the open field.
     """
 
     signal: Array
@@ -70,6 +73,7 @@ class CoarseFilm:
     u: Array
     v: Array
     sigmas: tuple[float, ...]
+    bone_px: int
     noise: float
 
     @classmethod
@@ -80,8 +84,9 @@ class CoarseFilm:
         signal = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
         v, u = np.meshgrid((np.arange(columns) + 0.5) / columns * 2 - 1, (np.arange(rows) + 0.5) / rows * 2 - 1)
         bare = open_field(image, found.region, found.values[0], (rows, columns))
-        sigmas = _sigmas(image, (rows, columns))
-        return cls(signal, bare, _covered(image, found, bare), _dark(image, bare), u, v, sigmas, _noise(signal, bare))
+        *sigmas, bone = _widths(image, (rows, columns))
+        places = bare, _covered(image, found, bare), _dark(image, bare)
+        return cls(signal, *places, u, v, tuple(sigmas), max(3, round(bone)), _noise(signal, bare))
 
     @property
     def field(self) -> Averages:
@@ -115,10 +120,11 @@ def stored(image: Image, found: WedgeSteps, writing: Writing) -> Array:
     return np.asarray((top - pixels) / max(top - base, 1e-9))
 
 
-def _sigmas(image: Image, shape: tuple[int, int]) -> tuple[float, ...]:
+def _widths(image: Image, shape: tuple[int, int]) -> tuple[float, ...]:
+    """Of the kernel and, last, of bone, in coarse pixels."""
     if image.spacing is None:
-        return tuple(share * max(shape) for share in _KERNELS)
-    return tuple(mm / image.spacing.mean_mm * shape[1] / image.shape[1] for mm in _KERNELS_MM)
+        return tuple(share * max(shape) for share in (*_KERNELS, _BONE))
+    return tuple(mm / image.spacing.mean_mm * shape[1] / image.shape[1] for mm in (*_KERNELS_MM, _BONE_MM))
 
 
 def _covered(image: Image, found: WedgeSteps, like: Mask) -> Mask:
@@ -175,7 +181,7 @@ class Witness:
 class FilmModel:
     """What is compared: open field and steps of one film in one writing.
 
-    `hazes` are coarse maps (2, kernels, rows, columns) of what limb and wedge give off, spread by each width.
+    `hazes` are coarse maps (2, kernels, rows, columns) of what tissue and mineral give off, spread by each width.
     """
 
     writing: Writing
@@ -207,7 +213,7 @@ class FilmModel:
     def start(self) -> Array:
         """A first guess: usual filtration, hardly any scatter."""
         kvp = np.clip(self.kvp or USUAL_KVP[0], 31, 119)
-        head = [USUAL_FILTRATION[0], kvp, 0.02, 0.0, *[0.0] * 5, self.contrast, USUAL_WEDGE_SCATTER[0], 0.0]
+        head = [USUAL_FILTRATION[0], kvp, 0.02, 0.0, *[0.0] * 5, self.contrast, USUAL_MINERAL_SCATTER[0], 0.0]
         return np.array([*head, *[1e-3] * len(self.coarse.sigmas)])
 
     def intensity(self, values: Array, p: Array) -> Array:
@@ -221,7 +227,7 @@ class FilmModel:
 
     def scatter(self, hazes: Array, p: Array) -> Array:
         """Signal that is no primary beam, pedestal included, under maps or places of haze."""
-        weights = np.stack([p[KERNEL:], p[WEDGE_SCATTER] * p[KERNEL:]])
+        weights = np.stack([p[KERNEL:], p[MINERAL_SCATTER] * p[KERNEL:]])
         return np.asarray(p[PEDESTAL] + np.tensordot(weights, hazes, 2))
 
     def beam(self, p: Array) -> Beam:
@@ -261,9 +267,9 @@ class FilmModel:
         filtration = (p[FILTRATION] - USUAL_FILTRATION[0]) / USUAL_FILTRATION[1]
         pedestal = (p[PEDESTAL] - _PEDESTAL[0]) / _PEDESTAL[1]
         contrast = (p[CONTRAST] - self.contrast - 0.1) / _CONTRAST_SD
-        wedge = (p[WEDGE_SCATTER] - USUAL_WEDGE_SCATTER[0]) / USUAL_WEDGE_SCATTER[1]
+        mineral = (p[MINERAL_SCATTER] - USUAL_MINERAL_SCATTER[0]) / USUAL_MINERAL_SCATTER[1]
         return np.concatenate(
-            [[kvp, filtration, p[WEIGHING] / _WEIGHING_SD, contrast, wedge, pedestal], p[HEEL] / _HEEL_SD, p[KERNEL:] / _KERNEL_SD]
+            [[kvp, filtration, p[WEIGHING] / _WEIGHING_SD, contrast, mineral, pedestal], p[HEEL] / _HEEL_SD, p[KERNEL:] / _KERNEL_SD]
         )
 
     def with_scatter(self, p: Array) -> FilmModel:
@@ -272,19 +278,28 @@ class FilmModel:
         return replace(self, hazes=hazes, field=self.field.under(hazes), steps=self.steps.under(hazes))
 
     def _sources(self, p: Array) -> tuple[Array, Array]:
-        """What limb and wedge give off, in units of the open beam; glare is all that reaches the detector."""
+        """What tissue and mineral give off, in units of the open beam; glare is all that reaches the detector."""
         coarse = self.coarse
         bare = self.heel(coarse.u, coarse.v, p)
         primary = self.intensity(coarse.signal, p) - self.scatter(self.hazes, p)
         stopped = np.where(coarse.open_field | coarse.dark, 0.0, np.clip(bare - primary, 0.0, bare))
         if self.haze is Haze.GLARE:
             return np.where(coarse.dark, 0.0, bare - stopped), np.zeros_like(bare)
-        given = stopped * (1 - stopped / np.maximum(bare, 1e-6)) if self.haze is Haze.LIMB_EXIT else stopped
-        return np.where(coarse.wedge, 0.0, given), np.where(coarse.wedge, given, 0.0)
+        through = np.maximum(1 - stopped / bare, 1e-3)
+        given = stopped * through if self.haze is Haze.LIMB_EXIT else stopped
+        mineral = given * _mineral_share(-np.log(through), coarse)
+        return given - mineral, mineral
 
     def _spread(self, source: Array) -> Array:
         border = cv2.BORDER_CONSTANT if self.haze is Haze.LIMB else cv2.BORDER_REPLICATE
         return np.stack([cv2.GaussianBlur(source, (0, 0), s, borderType=border) for s in self.coarse.sigmas])
+
+
+def _mineral_share(met: Array, coarse: CoarseFilm) -> Array:
+    """Share of the attenuation that is no soft tissue: the wedge, and what is denser than all around it."""
+    box = np.ones((coarse.bone_px, coarse.bone_px), np.uint8)
+    soft = cv2.morphologyEx(met, cv2.MORPH_OPEN, box, borderType=cv2.BORDER_REPLICATE)
+    return np.where(coarse.wedge, 1.0, 1 - np.minimum(soft, met) / np.maximum(met, 1e-6))
 
 
 def _level(inside: Array) -> tuple[float, float]:
