@@ -126,7 +126,9 @@ def shoot(scene: Scene) -> Shot:
     )
     worth = beam.aluminium_worth(sheet)
     truth = {number: float(worth[labels == number].mean()) for number in _used(labels)}
-    return Shot(image, Labels(labels), truth, wedge, _wedge_box(scene), scattered / (primary + scattered), sheet["bone"] > 0)
+    return Shot(
+        image, Labels(labels), truth, wedge, _wedge_box(scene), scattered / (primary + scattered), sheet["bone"] > 0
+    )
 
 
 def random_scene(seed: int) -> Scene:
@@ -260,9 +262,7 @@ def _mu(material, energy):
 
 def _mu_scatter(material, energy):
     """Of it what leaves as scattered quanta."""
-    return np.interp(
-        energy, np.arange(10.0, 80.1, 0.5), _table(material, "total") - _table(material, "photo")
-    )
+    return np.interp(energy, np.arange(10.0, 80.1, 0.5), _table(material, "total") - _table(material, "photo"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,7 +48,9 @@ class Beam:
         energy = np.linspace(0.17 * self.kvp, self.kvp, 49)[:-1]
         photo, kn = (energy / 30.0) ** -3, _klein_nishina(energy) / _klein_nishina(np.array(30.0))
         stop = {name: p * photo + c * kn for name, (p, c) in _PARTS.items()}
-        signal = (self.kvp - energy) * np.exp(-stop["aluminium"] * self.filtration_mm) * (energy / 30.0) ** self.weighing
+        signal = (
+            (self.kvp - energy) * np.exp(-stop["aluminium"] * self.filtration_mm) * (energy / 30.0) ** self.weighing
+        )
         water, aluminium = np.asarray(water_mm, float)[..., None], np.asarray(aluminium_mm, float)[..., None]
         through = np.exp(-stop["water"] * water - stop["aluminium"] * aluminium)
         return np.asarray(through @ (signal / signal.sum()), float)

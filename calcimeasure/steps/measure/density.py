@@ -293,7 +293,9 @@ def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Arra
     mmal, scatter = (np.asarray(m[window], float) for m in maps)
     ring = _grown(inside, gap + width) & free & ~bony & readable & ~ends
     whole = inside | (rim & ~bony & readable & ~ends)
-    return _Place(mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape[:2]))
+    return _Place(
+        mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape[:2])
+    )
 
 
 def _grown(mask: Mask, reach: int) -> Mask:

@@ -147,7 +147,7 @@ def _excess_cost(fit: Fit) -> float:
 def _reading(model: FilmModel, p: Array, weight: float, best: Fit) -> Reading | None:
     """One way to read the film; none where its steps would not grow denser."""
     levels = model.attenuation(p)
-    if np.diff(levels, prepend=0.0).min() <= 0 or weight < 0.01 and p is not best.parameters:
+    if np.diff(levels, prepend=0.0).min() <= 0 or (weight < 0.01 and p is not best.parameters):
         return None
     contrast = float(np.exp(best.parameters[CONTRAST] - p[CONTRAST])) if model.writing is Writing.LOG else 1.0
     heel, scatter = (np.asarray(m, np.float32) for m in _maps(model, p))

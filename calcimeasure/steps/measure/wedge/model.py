@@ -31,15 +31,23 @@ _COARSE_PX = 128  # longer side of the picture on which heel and scatter are fit
 _KERNELS = (0.04, 0.08, 0.16, 0.32)  # widths of the scatter kernel over the longer side where no scale is known
 _KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
 USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
-_KVP_SD = 1.0  # of a stated one: tubes are within a few per cent of it, and detectors weigh the spectrum each in its way
+_KVP_SD = (
+    1.0  # of a stated one: tubes are within a few per cent of it, and detectors weigh the spectrum each in its way
+)
 USUAL_FILTRATION = (3.2, 0.8)  # mm; IEC 60601-1-3 asks for 2.5 in all, and the anode stops some of its own beam
 USUAL_MINERAL_SCATTER = (0.45, 0.25)  # of aluminium and calcium over tissue: they scatter 25-50 % of what they stop at
 # 25-50 keV, water 60-90 %
-_BONE_MM, _BONE = 15.0, 0.1  # what is narrower and denser than its surroundings is mineral; without a scale, of the side
+_BONE_MM, _BONE = (
+    15.0,
+    0.1,
+)  # what is narrower and denser than its surroundings is mineral; without a scale, of the side
 _FIELD_SD, _STEP_SD = 0.0015, 0.002  # of a logarithm of the signal: how well the model can be hoped to fit
 _PEDESTAL, _KERNEL_SD, _CONTRAST_SD, _HEEL_SD = (0.03, 0.2), 0.3, 0.25, 0.15
 _WEIGHING_SD = 0.5
-_BLOCK_PX, _LEAST_OPEN = 4, 0.5  # coarse pixels averaged for one witness of the open field, and share of it that is open
+_BLOCK_PX, _LEAST_OPEN = (
+    4,
+    0.5,
+)  # coarse pixels averaged for one witness of the open field, and share of it that is open
 _FIELD_WORTH = 100.0  # independent places that the open field counts as
 
 
@@ -104,7 +112,9 @@ class CoarseFilm:
         boxes = np.array(found.boxes)
         middle = np.stack([boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]], axis=1) / 2
         row, column = np.clip((middle * (rows, columns) / shape).astype(int), 0, (rows - 1, columns - 1)).T
-        return csr_array((np.ones(len(row)), (np.arange(len(row)), row * columns + column)), shape=(len(row), rows * columns))
+        return csr_array(
+            (np.ones(len(row)), (np.arange(len(row)), row * columns + column)), shape=(len(row), rows * columns)
+        )
 
 
 def stored(image: Image, found: WedgeSteps, writing: Writing) -> Array:
@@ -269,7 +279,11 @@ class FilmModel:
         contrast = (p[CONTRAST] - self.contrast - 0.1) / _CONTRAST_SD
         mineral = (p[MINERAL_SCATTER] - USUAL_MINERAL_SCATTER[0]) / USUAL_MINERAL_SCATTER[1]
         return np.concatenate(
-            [[kvp, filtration, p[WEIGHING] / _WEIGHING_SD, contrast, mineral, pedestal], p[HEEL] / _HEEL_SD, p[KERNEL:] / _KERNEL_SD]
+            [
+                [kvp, filtration, p[WEIGHING] / _WEIGHING_SD, contrast, mineral, pedestal],
+                p[HEEL] / _HEEL_SD,
+                p[KERNEL:] / _KERNEL_SD,
+            ]
         )
 
     def with_scatter(self, p: Array) -> FilmModel:
