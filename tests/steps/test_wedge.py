@@ -142,7 +142,7 @@ def test_refusals_say_what_to_do(film, name: str) -> None:
 @pytest.mark.parametrize("log", [True, False], ids=["log", "linear"])
 def test_another_material_is_refused(metal: str, log: bool) -> None:
     shot = shoot(Scene(wedge_material=metal, log=log, kvp=50.0))
-    with pytest.raises(MeasurementRefused, match="staircase|R2|darken|clipped"):
+    with pytest.raises(MeasurementRefused, match=r"staircase|R2|darken|clipped"):
         calibrate_wedge(shot.image, shot.around, STEPS_MM)
 
 

@@ -258,7 +258,7 @@ class _Outline:
     box: tuple[slice, slice]
     size: int
 
-    def middle(self, shape: tuple[int, int]) -> tuple[float, float]:
+    def middle(self, shape: tuple[int, ...]) -> tuple[float, float]:
         """Of its box, in shares of the film's rows and columns."""
         rows, columns = self.box
         return (rows.start + rows.stop) / 2 / shape[0], (columns.start + columns.stop) / 2 / shape[1]
@@ -294,7 +294,7 @@ def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Arra
     ring = _grown(inside, gap + width) & free & ~bony & readable & ~ends
     whole = inside | (rim & ~bony & readable & ~ends)
     return _Place(
-        mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape[:2])
+        mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape)
     )
 
 

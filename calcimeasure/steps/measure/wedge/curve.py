@@ -34,7 +34,7 @@ def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibrat
         When the model does not explain the film.
     """
     fits = min((fitted(FilmModel.bare(image, found, writing)) for writing in _writings(image)), key=lambda f: f[0].cost)
-    best = fits[0]
+    best, beam = fits[0], fits[0].model.beam(fits[0].parameters)
     attenuation, share = _corrected(image, found, best)
     steps = tuple(_step(attenuation, mm, box) for mm, box in zip(found.thickness, found.boxes, strict=True))
     levels = np.array([step.attenuation for step in steps])
@@ -44,8 +44,8 @@ def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibrat
     _check_fit(best)
     doubt = "; ".join(_doubts(image, best))
     return WedgeCalibration(
-        steps, attenuation, share, _knots(levels, best.model.thickness, best.model.beam(best.parameters)), residual, residual, r2, found.region,
-        best.model.writing, best.model.beam(best.parameters), image.acquisition.kvp is not None, material, bool(doubt),
+        steps, attenuation, share, _knots(levels, best.model.thickness, beam), residual, residual, r2, found.region,
+        best.model.writing, beam, image.acquisition.kvp is not None, material, bool(doubt),
         doubt, _readings(fits), blur_px(image, found),
     )  # fmt: skip
 

@@ -31,23 +31,20 @@ _COARSE_PX = 128  # longer side of the picture on which heel and scatter are fit
 _KERNELS = (0.04, 0.08, 0.16, 0.32)  # widths of the scatter kernel over the longer side where no scale is known
 _KERNELS_MM = (6.0, 12.0, 24.0, 48.0)
 USUAL_KVP = (54.0, 8.0)  # of limbs, where the file does not state it
-_KVP_SD = (
-    1.0  # of a stated one: tubes are within a few per cent of it, and detectors weigh the spectrum each in its way
-)
+_KVP_SD = 1.0  # of a stated one: tubes are within a few per cent of it
 USUAL_FILTRATION = (3.2, 0.8)  # mm; IEC 60601-1-3 asks for 2.5 in all, and the anode stops some of its own beam
-USUAL_MINERAL_SCATTER = (0.45, 0.25)  # of aluminium and calcium over tissue: they scatter 25-50 % of what they stop at
-# 25-50 keV, water 60-90 %
+USUAL_MINERAL_SCATTER = (0.45, 0.25)  # aluminium and calcium over tissue: at 25-50 keV 25-50 %, water 60-90 %
 _BONE_MM, _BONE = (
     15.0,
     0.1,
-)  # what is narrower and denser than its surroundings is mineral; without a scale, of the side
+)  # narrower and denser than its surroundings is mineral; without scale, of the side
 _FIELD_SD, _STEP_SD = 0.0015, 0.002  # of a logarithm of the signal: how well the model can be hoped to fit
 _PEDESTAL, _KERNEL_SD, _CONTRAST_SD, _HEEL_SD = (0.03, 0.2), 0.3, 0.25, 0.15
 _WEIGHING_SD = 0.5
 _BLOCK_PX, _LEAST_OPEN = (
     4,
     0.5,
-)  # coarse pixels averaged for one witness of the open field, and share of it that is open
+)  # side of a witness of the open field, and share of it that must be open
 _FIELD_WORTH = 100.0  # independent places that the open field counts as
 
 
@@ -97,7 +94,7 @@ class CoarseFilm:
         return cls(signal, *places, u, v, tuple(sigmas), max(3, round(bone)), _noise(signal, bare))
 
     @property
-    def field(self) -> Averages:
+    def field_blocks(self) -> Averages:
         """Blocks of open field, one row each."""
         rows, columns = np.indices(self.signal.shape) // _BLOCK_PX
         block = (rows * (columns.max() + 1) + columns)[self.open_field]
@@ -106,7 +103,7 @@ class CoarseFilm:
         table = csr_array((1 / count[number], (number, pixels)), shape=(len(count), self.signal.size))
         return table[count >= _LEAST_OPEN * _BLOCK_PX**2]
 
-    def steps(self, found: WedgeSteps, shape: tuple[int, int]) -> Averages:
+    def steps_of(self, found: WedgeSteps, shape: tuple[int, ...]) -> Averages:
         """The middle of each step, one row each."""
         rows, columns = self.signal.shape
         boxes = np.array(found.boxes)
@@ -210,7 +207,7 @@ class FilmModel:
         values = stored(image, found, writing)
         coarse = CoarseFilm.of(image, found, values)
         on_steps, grain = np.array([_level(values[inner(box)]) for box in found.boxes]).T
-        in_field, at_steps = coarse.field, coarse.steps(found, image.shape)
+        in_field, at_steps = coarse.field_blocks, coarse.steps_of(found, image.shape)
         level = in_field @ coarse.signal.ravel()
         field = Witness.of(coarse, in_field, level, np.full(level.size, coarse.noise / _BLOCK_PX))
         steps = Witness.of(coarse, at_steps, on_steps, grain)

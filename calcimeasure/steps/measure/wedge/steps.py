@@ -32,6 +32,7 @@ class WedgeSteps:
 
     @property
     def region(self) -> Region:
+        """The box around all of them."""
         box = np.array(self.boxes)
         return int(box[:, 0].min()), int(box[:, 1].min()), int(box[:, 2].max()), int(box[:, 3].max())
 
@@ -224,6 +225,13 @@ def _open_threshold(value: npt.NDArray[np.float32]) -> float:
 
 
 def check_clipping(image: Image, found: WedgeSteps) -> None:
+    """Nothing, when every step lies inside the detector's range.
+
+    Raises
+    ------
+    MeasurementRefused
+        Naming the step that does not.
+    """
     top = np.inf if image.ceiling is None else image.ceiling
     for mm, box in zip(found.thickness, found.boxes, strict=True):
         inside = image.pixels[inner(box)]
