@@ -50,8 +50,8 @@ _KNEE = 3.0  # robust sd: ring pixels further from the surface are something els
 _CENTRAL_PX = math.sqrt(1 / 3)  # a central difference is a slope averaged over 2 px, of this sd
 _TEXTURE_PX = 6.0  # length over which soft tissue keeps its texture: ring pixels are no independent witnesses
 
-#: Shares of the corrections that are doubted. From phantoms over 40-70 kVp, scatter 0-40 % and heel to 15 %.
-SCATTER_DOUBT = 0.05
+#: Shares of the corrections that are doubted. From drawn films over 40-70 kVp, scatter 0-42 % and heel to 15 %.
+SCATTER_DOUBT = 0.08
 CALIBRATION_DOUBT = 0.012  # of the number itself: heel, and how well the beam is known at all
 HARDENING_DOUBT = {True: 0.07, False: 0.2}  # whether the file states the tube voltage
 BACKGROUND_DOUBT = 0.1

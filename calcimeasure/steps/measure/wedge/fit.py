@@ -63,7 +63,9 @@ def swayed(fit: Fit) -> tuple[Array, ...]:
     _, stretch, axes = np.linalg.svd(free, full_matrices=False)
     sways = [_put(~at_bound, axis / long) for axis, long in zip(axes, stretch, strict=True)]
     followed = np.linalg.pinv(free)
-    lone = [_off_bound(fit, k, _put(~at_bound, -followed @ fit.slopes[:, k])) for k in np.flatnonzero(at_bound)]
+    lone = [
+        _off_bound(fit, k, _put(~at_bound, -followed @ fit.slopes[:, k])) for k in np.flatnonzero(at_bound).tolist()
+    ]
     return tuple(_within(fit.parameters, sign * sway) for sway in (*sways, *lone) for sign in (-1.0, 1.0))
 
 

@@ -254,7 +254,7 @@ class FilmModel:
     def on_field(self, p: Array) -> Array:
         """Misfit of the open field, weighed as so many independent places."""
         worth = np.sqrt(min(1.0, _FIELD_WORTH / max(self.field.values.size, 1)))
-        return self._misfit(self.field, self.heel(self.field.u, self.field.v, p), p, _FIELD_SD) * worth
+        return np.asarray(worth * self._misfit(self.field, self.heel(self.field.u, self.field.v, p), p, _FIELD_SD))
 
     def on_steps(self, p: Array) -> Array:
         """Misfit of the steps."""
