@@ -6,11 +6,12 @@ READY  := $(VENV)/.ready
 OUT    ?= demo
 SHARED ?= ../shared
 
-.PHONY: help demo test lint bench samples libraries clean
+.PHONY: help demo test lint docs bench samples libraries clean
 
 help:
 	@echo "make demo      measure the sample images and say where the report lies"
 	@echo "make test      lint, types, import contracts and tests"
+	@echo "make docs      build the documentation, strictly and offline: docs/_build/index.html"
 	@echo "make bench     figures: speed, memory, segmentation on the bench (SHARED=$(SHARED))"
 	@echo "make samples   draw sample_images anew and say what moved in expected.csv"
 
@@ -38,6 +39,10 @@ lint: $(READY)
 test: $(READY) libraries lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build
+	@echo docs/_build/index.html
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks --shared $(SHARED)
 
@@ -45,4 +50,4 @@ samples: $(READY)
 	$(BIN)/python benchmarks/renew_sample_images.py
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo docs/_build .pytest_cache .mypy_cache .ruff_cache

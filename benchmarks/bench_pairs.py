@@ -25,6 +25,7 @@ import tifffile
 
 from calcimeasure.follow_up import aligned
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.authorship import Author, Authorship
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Reading, Verdict
@@ -99,7 +100,7 @@ def film(case: Path, visit: str) -> Image:
 
 def read(case: Path, visit: str, made: Path, image: Image, outlines: str) -> Reading:
     if outlines == "true":
-        labels = Labels(tifffile.imread(case / "truth" / f"{visit}.labels.tif").astype(np.int32), ("read from truth",))
+        labels = Labels(tifffile.imread(case / "truth" / f"{visit}.labels.tif").astype(np.int32))
         return Reading(image, labels, measure(image, labels))
     kept = made / f"{case.name}-{visit}.npz"
     if not kept.exists():
@@ -107,7 +108,7 @@ def read(case: Path, visit: str, made: Path, image: Image, outlines: str) -> Rea
         limb = np.zeros(image.shape, bool) if found.limb is None else found.limb
         np.savez_compressed(kept, labels=found.labels.array, limb=limb)
     with np.load(kept) as arrays:
-        labels, limb = Labels(arrays["labels"], ("learned: deposits",)), arrays["limb"]
+        labels, limb = Labels(arrays["labels"], authorship=Authorship(Author.NETWORKS)), arrays["limb"]
     return Reading(image, labels, measure(image, labels), limb if limb.any() else None)
 
 

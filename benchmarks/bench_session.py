@@ -18,7 +18,7 @@ import numpy as np
 from skimage.measure import regionprops_table
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Session
 from calcimeasure.recipe import unseen_on
@@ -70,7 +70,8 @@ def scene() -> tuple[Image, Labels]:
         number: Doubt(float(rng.uniform(0.02, 0.3)), float(rng.uniform(0, 0.4))) for number in range(1, DEPOSITS + 1)
     }
     spacing = Spacing.of(0.1, 0.1, SpacingOrigin.USER)
-    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels, doubts=doubts)
+    by = Authorship(Author.NETWORKS, doubts=doubts)
+    return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, spacing, ceiling=4095.0), Labels(labels, authorship=by)
 
 
 def strokes(session: Session) -> tuple[list[float], list[float], int]:

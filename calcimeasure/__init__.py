@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis as Analysis
     from calcimeasure.recipe import Recipe as Recipe
     from calcimeasure.recipe import analyse as analyse
+    from calcimeasure.steps.agreement.power import MeasurementError as MeasurementError
+    from calcimeasure.steps.agreement.power import TrialPlan as TrialPlan
+    from calcimeasure.steps.agreement.power import sample_size as sample_size
     from calcimeasure.steps.measure.area import measure as measure
     from calcimeasure.steps.measure.density import density as density
     from calcimeasure.steps.measure.wedge import calibrate_wedge as calibrate_wedge
@@ -48,6 +51,7 @@ _HOME = {
     "Labels": "model.labels",
     "Meaning": "model.image",
     "Measurement": "model.deposit",
+    "MeasurementError": "steps.agreement.power",
     "Polarity": "model.image",
     "Quantity": "model.quantity",
     "Reason": "model.deposit",
@@ -56,12 +60,14 @@ _HOME = {
     "Segmentation": "model.deposit",
     "Spacing": "model.image",
     "SpacingOrigin": "model.image",
+    "TrialPlan": "steps.agreement.power",
     "analyse": "recipe",
     "calibrate_wedge": "steps.measure.wedge",
     "density": "steps.measure.density",
     "find_scale": "steps.scale.find",
     "measure": "steps.measure.area",
     "read_image": "io.images.read",
+    "sample_size": "steps.agreement.power",
     "scale_from_points": "steps.scale.points",
     "segment": "steps.outline",
     "segment_photo": "steps.outline.photo",

@@ -14,6 +14,7 @@
     ├── TableError            a CSV of ours or of the user's cannot be used
     ├── EditRefused           the mask cannot be changed as asked (signed, no such deposit)
     ├── OutputError           the results folder cannot be used
+    │   └── FileInTheWay        a file cannot be written where it belongs: a person's stands there
     └── MeasurementRefused    the image is sound but the number asked for would not be honest
 
 A message says what happened, in which file or value, and what to do about it. It never holds a
@@ -67,6 +68,10 @@ class EditRefused(CalcimeasureError):
 
 class OutputError(CalcimeasureError):
     """The results folder cannot be used as asked."""
+
+
+class FileInTheWay(OutputError):
+    """One file cannot be written where it belongs; all others can."""
 
 
 class MeasurementRefused(CalcimeasureError):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.authorship import UNSAID
 from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.precision import Precision, multiplier
@@ -48,18 +49,57 @@ class Guidance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Two readings, how they lie on each other, which deposits are the same, and what changed."""
+    """Two readings, how they lie on each other, which deposits are the same, and what changed.
+
+    `recipe` and `guidance` are what it was made by.
+    """
 
     baseline: Reading
     followup: Reading
     alignment: Alignment
     links: tuple[Link, ...]
     change: Change
+    recipe: Recipe
+    guidance: Guidance
+
+    @property
+    def overrides(self) -> tuple[Link, ...]:
+        """Matches by hand."""
+        return self.guidance.overrides
+
+    def with_overrides(self, overrides: Sequence[Link]) -> Comparison:
+        """The same films with other matches by hand; they are not aligned again.
+
+        Raises
+        ------
+        MeasurementRefused
+            For an override that names a deposit that is not there.
+        """
+        guidance = replace(self.guidance, overrides=tuple(overrides))
+        return _judged((self.baseline, self.followup), self.alignment, self.recipe, guidance)
+
+    def joined(self, names: Collection[str], by: str) -> Comparison:
+        """The rows of these names are one deposit, a reader says."""
+        rows = [row for row in self.change.deposits if row.deposit in names]
+        before = tuple(sorted({n for row in rows for n in row.baseline}))
+        after = tuple(sorted({n for row in rows for n in row.followup}))
+        return self._corrected((Link(before, after, by=by),))
+
+    def parted(self, names: Collection[str], by: str) -> Comparison:
+        """What lies on the two films under each of these names is not the same deposit, a reader says."""
+        rows = [row for row in self.change.deposits if row.deposit in names]
+        sides = [side for row in rows for side in ((row.baseline, ()), ((), row.followup))]
+        return self._corrected(tuple(Link(one, two, by=by) for one, two in sides if one or two))
+
+    def _corrected(self, fresh: tuple[Link, ...]) -> Comparison:
+        """With fresh matches, and those of the overrides that name nothing that the fresh ones name."""
+        before = {number for link in fresh for number in link.baseline}
+        after = {number for link in fresh for number in link.followup}
+        kept = (one for one in self.overrides if before.isdisjoint(one.baseline) and after.isdisjoint(one.followup))
+        return self.with_overrides((*kept, *fresh))
 
 
-def reading_of(
-    image: Image, labels: Labels, recipe: Recipe, film: Film | None = None, *, by_person: bool | None = None
-) -> Reading:
+def reading_of(image: Image, labels: Labels, recipe: Recipe, film: Film | None = None) -> Reading:
     """A film with its outlines measured and the limb found.
 
     The error bars are the outlines' own geometric ones: how much two visits differ by chance says the precision
@@ -70,8 +110,8 @@ def reading_of(
     MaskError
         When the label image is not as large as the image.
     """
-    measurement = analyse_mask(image, replace(labels, doubts={}), recipe).measurement
-    return Reading(image, labels, measurement, _limb(image), film, by_person)
+    measurement = analyse_mask(image, replace(labels, authorship=UNSAID), recipe).measurement
+    return Reading(image, labels, measurement, _limb(image), film)
 
 
 def aligned(baseline: Reading, followup: Reading, guidance: Guidance | None = None) -> Alignment:
@@ -92,17 +132,32 @@ def aligned(baseline: Reading, followup: Reading, guidance: Guidance | None = No
 def compare_readings(
     baseline: Reading, followup: Reading, recipe: Recipe | None = None, guidance: Guidance | None = None
 ) -> Comparison:
-    """What changed from one film to another: measured on each film's own pixels, matched where they coincide."""
+    """What changed from one film to another: measured on each film's own pixels, matched where they coincide.
+
+    The one way to compare, for panel and command line alike. Not evaluable, with the reason, where the two are no pair.
+
+    Raises
+    ------
+    MeasurementRefused
+        For a match by hand that names a deposit that is not there, or landmarks that cannot be right.
+    """
+    from calcimeasure.steps.change.compare import not_two_films
+
+    recipe, guidance = recipe or Recipe(), guidance or Guidance()
+    if why := not_two_films(baseline, followup):
+        nowhere = Alignment.refusing(baseline.image.shape, followup.image.shape, why)
+        return Comparison(baseline, followup, nowhere, (), Change.not_evaluable(why), recipe, guidance)
+    return _judged((baseline, followup), aligned(baseline, followup, guidance), recipe, guidance)
+
+
+def _judged(films: tuple[Reading, Reading], alignment: Alignment, recipe: Recipe, guidance: Guidance) -> Comparison:
     from calcimeasure.steps.change.compare import compare
     from calcimeasure.steps.change.match import match, named
 
-    recipe, guidance = recipe or Recipe(), guidance or Guidance()
-    alignment = aligned(baseline, followup, guidance)
-    links = match(baseline, followup, alignment, recipe.match, guidance.overrides)
-    (links,) = named((links,))
+    (links,) = named((match(*films, alignment, recipe.match, guidance.overrides),))
     links = tuple(replace(link, name=guidance.names.get((link.baseline, link.followup), link.name)) for link in links)
-    change = compare(baseline, followup, alignment, links, recipe.compare, guidance.profile)
-    return Comparison(baseline, followup, alignment, links, change)
+    change = compare(*films, alignment, links, recipe.compare, guidance.profile)
+    return Comparison(*films, alignment, links, change, recipe, guidance)
 
 
 def confirmed(change: Change, names: Collection[str], settings: CompareSettings) -> Change:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from calcimeasure.errors import MaskError, MeasurementRefused, RecipeError
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.colour import Colours
 from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Mask
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import Labels
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.match import MatchSettings
 from calcimeasure.steps.measure.area import MeasureSettings, measure
@@ -71,6 +72,8 @@ class Recipe:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise RecipeError(f"the recipe is not valid TOML: {error}; correct that line") from error
+        except (ValueError, RecursionError) as error:
+            raise RecipeError("the recipe holds a number or a nesting that no recipe has: remove it") from error
         return cls.from_dict(tables)
 
     @classmethod
@@ -151,7 +154,7 @@ def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None =
 def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
     """An image measured inside outlines that exist already; nothing is segmented.
 
-    Outlines with a doubt (`Labels.doubts`) keep the wider error bar of an automatic outline.
+    Outlines of the networks (`Labels.authorship`) keep the wider error bar of an automatic outline.
 
     Raises
     ------
@@ -161,7 +164,8 @@ def analyse_mask(image: Image, labels: Labels, recipe: Recipe | None = None, *, 
     _check_shape(image, labels.array, "label image")
     _check_shape(image, region, "region of interest")
     recipe = recipe or Recipe()
-    return _measured(image, _clipped(labels, region), recipe, _Wedge.on(image, recipe.wedge))
+    seen = image.with_warning(*labels.warnings)
+    return _measured(seen, _clipped(labels, region), recipe, _Wedge.on(image, recipe.wedge))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
     numbers = measure(image, found.labels, bone=found.bone, settings=recipe.measure)
     if image.kind is Kind.RADIOGRAPH:
         rows, labels = numbers.deposits, _doubted(image, found, numbers, recipe)
-        alone = is_unread(rows, labels.doubts) or (not rows and is_automatic(image, found, recipe))
+        alone = is_unread(rows, labels.doubts) or (not rows and labels.authorship.film is Author.NETWORKS)
         found = replace(found, labels=labels)
         unseen = unseen_on(image, labels.passed_over_px) if alone else None
         numbers = with_boundary_error(numbers, labels.doubts, unseen)
@@ -218,11 +222,12 @@ def _measured(image: Image, found: Segmentation, recipe: Recipe, wedge: _Wedge) 
 
 
 def _doubted(image: Image, found: Segmentation, numbers: Measurement, recipe: Recipe) -> Labels:
-    """The labels with what the networks doubted; what stands in them already is kept."""
+    """The labels of a search with what the networks doubted; those that were given say who drew them themselves."""
     if found.labels.doubts or not is_automatic(image, found, recipe):
         return found.labels
     known = outline_doubts(image, found, numbers.deposits, recipe)
-    return replace(found.labels, doubts=known, passed_over_px=passed_over(found.excluded))
+    told = Authorship(Author.NETWORKS, doubts=known, passed_over_px=passed_over(found.excluded))
+    return replace(found.labels, authorship=told)
 
 
 def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], recipe: Recipe) -> dict[int, Doubt]:
@@ -312,7 +317,10 @@ def _with_settings(settings: Any, values: Any, table: str) -> Any:
     if not isinstance(values, Mapping):
         raise RecipeError(f"[{table}] must be a table of settings, got {values!r}")
     _check_names(values, settings, f"setting in [{table}]")
-    return replace(settings, **{name: _as_declared(value) for name, value in values.items()})
+    try:
+        return replace(settings, **{name: _as_declared(value) for name, value in values.items()})
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise RecipeError(f"a setting in [{table}] is of no use here: {type(error).__name__}") from error
 
 
 def _as_declared(value: Any) -> Any:

@@ -12,10 +12,15 @@ FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if "training" not in pat
 
 #: Each outside library that reads strangers' bytes or draws for people has one door: a file, or a folder.
 DOORS = {
-    "pydicom": {"io/images/dicom.py"},
+    "pydicom": {"io/images/dicom.py", "io/images/dicom_frame.py"},
     "jinja2": {"report/html.py", "report/trial/blocks.py"},
     "matplotlib": {"report/figures.py"},
-    "reportlab": {"io/results/marker_sheet.py", "io/results/trial_report.py", "io/results/long_pdf.py"},
+    "reportlab": {
+        "io/results/marker_sheet.py",
+        "io/results/trial_report.py",
+        "io/results/pdf_text.py",
+        "io/results/long_pdf.py",
+    },
     "typer": {"cli"},
     "rich": {"cli"},
     "onnxruntime": {"steps/outline/learned.py"},

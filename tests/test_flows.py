@@ -154,6 +154,32 @@ def _assert_same(one: Path, other: Path) -> None:
         assert (one / "masks" / name).read_bytes() == (other / "masks" / name).read_bytes(), name
 
 
+def test_no_door_leads_to_a_mask_that_a_person_corrected(films: Path, tmp_path: Path) -> None:
+    out, words = tmp_path / "out", ("--kind", "radiograph", "--spacing", "0.2")
+    _run("measure", films, "-o", out, *words)
+    mask = out / "masks" / "film1.labels.tif"
+    corrected = tifffile.imread(mask)
+    corrected[:20, :20] = 99
+    tifffile.imwrite(mask, corrected)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    _film(tmp_path / "more.png", 9)  # the film is not among these inputs any more
+    (tmp_path / "link").symlink_to(out / "masks")
+    for source, flags in {
+        films: ("--resume",),
+        tmp_path / "films": ("--overwrite",),
+        tmp_path / "more.png": ("--overwrite",),
+        films / "film1.png": ("--overwrite", "--masks", out / "masks"),
+        films / "film2.png": ("--resume", "--masks", tmp_path / "link"),
+    }.items():
+        told = _run("measure", source, "-o", out, *words, *flags, code=2).stderr
+        assert "another folder" in told
+        assert told.count("\n") == 1
+    assert "another folder" in _run("demo", "-o", out, code=2).stderr
+    _run("measure", films / "film1.png", "-o", tmp_path / "elsewhere", *words, "--masks", out / "masks")
+    assert int(_rows(tmp_path / "elsewhere" / "images.csv")[0]["area_px"]) == np.count_nonzero(corrected)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 @pytest.fixture
 def _heard() -> Iterator[None]:
     """Ctrl-C reaches the processes we start, also where the tests themselves run in the background and ignore it."""

@@ -1,20 +1,13 @@
-"""The README keeps its word: its columns, commands and picture exist."""
+"""README and documentation keep their word: commands, pictures, links and code."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from calcimeasure.io.results import columns
-
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-
-
-@pytest.mark.parametrize("table", columns.TABLES)
-def test_every_column_is_explained(table: str) -> None:
-    missing = [name for name in columns.names(table) if f"`{name}`" not in README and not name.startswith("bbox_")]
-    assert not missing
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_pictures_exist() -> None:
@@ -29,10 +22,22 @@ def test_the_two_commands_stand_in_the_makefile() -> None:
         assert f"\n{command}:" in makefile, command
 
 
-def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_python_examples_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(compile(code, "README.md", "exec"), {})
+    for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(code, page.name, "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    made = {"tables.md", "recipe.md", "commands.md", "api.md"}
+    assert [link for link in links if Path(link).name not in made and not (page.parent / link).exists()] == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 150
 
 
 def test_it_says_what_it_must_not_be_used_for() -> None:

@@ -55,6 +55,10 @@ def test_the_hash_changes_with_the_error_bars_of_the_networks(monkeypatch: pytes
         ("[measure\n", "not valid TOML"),
         ("[measure]\nboundary_sd_px = -1\n", "boundary_sd_px"),
         ("[measure]\nboundary_sd_px = 'wide'\n", "boundary_sd_px"),
+        ("x = " + "[" * 5000 + "]" * 5000, "a nesting that no recipe has"),
+        ("[segment]\nmin_area_px = " + "9" * 5000, "a number"),
+        ("[segment]\nmin_area_px = " + "9" * 4000, "min_area_px"),
+        ("[segment]\nmin_area_mm2 = [[1], {a = 2}]", "min_area_mm2|no use here"),
     ],
 )
 def test_a_bad_recipe_says_what_to_change(text: str, message: str) -> None:

@@ -171,6 +171,11 @@ def test_no_folder_of_the_machine_is_told(films: Path) -> None:
         assert "secret_name" not in (films / "out" / name).read_text()
 
 
+def test_an_area_of_nothing_is_an_area(tmp_path: Path) -> None:
+    (tmp_path / "scans.csv").write_text("subject,area_mm2\na,0\na,0.5\nb,4\nb,5\nc,0\nc,0\n")
+    assert [one.area_mm2 for one in read_repeats(tmp_path / "scans.csv")] == [0, 0.5, 4, 5, 0, 0]
+
+
 # --- what is refused ---------------------------------------------------------------------------------------
 
 BAD = {
@@ -178,7 +183,7 @@ BAD = {
     "unknown column": ("subject,area\na,1\na,2\n", "did you mean 'area_mm2'"),
     "empty subject": ("subject,area_mm2\na,1\n,2\n", "line 3: the cell 'subject' is empty"),
     "no area": ("subject,area_mm2\na,1\na,\n", "line 3: the cell 'area_mm2' is empty"),
-    "no number": ("subject,area_mm2\na,1\na,two\n", "line 3: area_mm2 must be a positive number"),
+    "no number": ("subject,area_mm2\na,1\na,two\n", "line 3: area_mm2 must be a number of at least 0"),
     "an area that is none": ("subject,area_mm2\na,1\na,-2\n", "line 3: area_mm2"),
     "bad spacing": ("subject,image,spacing_mm\na,1.png,0\na,2.png,1\n", "line 2: spacing_mm"),
     "image and area": ("subject,image,area_mm2\na,1.png,\na,2.png,4\n", "line 3: has an image and an area_mm2"),
@@ -186,6 +191,8 @@ BAD = {
     "one file twice": ("subject,image\na,1.png\na,1.png\n", "1.png twice"),
     "one repeat twice": ("subject,repeat,area_mm2\na,x,1\na,x,2\n", "repeat x of a twice"),
     "nobody twice": ("subject,site,area_mm2\na,hand,1\na,foot,2\nb,hand,3\n", "at least two repeats"),
+    "nothing pairs": ("subject,repeat,area_mm2\na,1,1\na,2,2\nb,x,1\nb,y,2\n", "nothing pairs"),
+    "some without a name": ("subject,repeat,area_mm2\na,1,1\na,,2\n", "1 of 2 rows have no repeat"),
     "too many cells": ("subject,area_mm2\na,1,2\n", "line 2: 3 cells under 2 columns"),
     "nothing": ("subject,area_mm2\n", "has no row"),
 }

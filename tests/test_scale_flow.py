@@ -21,7 +21,7 @@ from calibrate_scenes import Shot, sheet_photo
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.io.results.record import Record
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
-from calcimeasure.run.films import Job, Task, _key, analysis_of, measure_file, run_facts
+from calcimeasure.run.films import Job, Task, _key, analysis_of, given, measure_file, run_facts
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 AUTO = ScaleRequest(ScaleSource.AUTO)
@@ -141,7 +141,7 @@ def test_every_option_about_scale_makes_another_record(tmp_path: Path) -> None:
     item = Input(tmp_path / "film.png", "film.png", "film")
     item.path.write_bytes(b"x")
     jobs = [Job(tmp_path), *(replace(Job(tmp_path), **change) for change in CHANGES.values())]
-    assert len({_key(item, job) for job in jobs}) == len(jobs)
+    assert len({_key(given(item, job), item, job) for job in jobs}) == len(jobs)
     facts = [json.dumps(run_facts(job)) for job in jobs]
     assert len(set(facts)) == len(jobs)
 

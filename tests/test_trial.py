@@ -64,12 +64,13 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("b1", (8.0, 7.0, 0.0), 0.0),
         ("b2", (8.0, 7.0, 6.0), 2.0),
         ("b3", (8.0, 7.0, 6.0), -2.0),
-        ("c1", (8.0, 7.0, 6.0), 0.0),
+        ("c1", (8.0, 7.0, 6.0), 0.5),
+        ("d1", (8.0, 7.0, 6.0), 1.0),
     ):
         _film(folder / "films", name, sizes, shift)
     (folder / "films" / "c2.png").write_bytes((folder / "films" / "c1.png").read_bytes()[:400])
     _write(
-        folder / "study.csv", ["A,v1,a1", "A,v2,a2", "B,v1,b1", "B,v2,b2", "B,v3,b3", "C,v1,c1", "C,v2,c2", "D,v1,a1"]
+        folder / "study.csv", ["A,v1,a1", "A,v2,a2", "B,v1,b1", "B,v2,b2", "B,v3,b3", "C,v1,c1", "C,v2,c2", "D,v1,d1"]
     )
     return folder
 
@@ -212,7 +213,10 @@ def test_nothing_is_overwritten_or_mixed_silently(films: Path, done: Path) -> No
     recipe.write_text("[compare]\ncut_percent = 30\n")
     told = _run("study", films / "study.csv", "-o", done, "--resume", "--recipe", recipe, code=2)
     assert "made with other settings (recipe)" in told.stderr
-    assert "other settings" in _run("measure", films / "films" / "a1.png", "-o", done, "--resume", code=2).stderr
+    assert (
+        "results of `study`, not of `measure`"
+        in _run("measure", films / "films" / "a1.png", "-o", done, "--resume", code=2).stderr
+    )
 
 
 def test_a_killed_run_ends_in_the_same_tables(films: Path, done: Path) -> None:

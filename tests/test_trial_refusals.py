@@ -1,6 +1,7 @@
 """Pairs of films that must not be compared: no number, and the reason, through the command line."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,10 @@ FATES = {
 }
 
 
+# subject: NAME of the film that shows the same picture under another name, which the reason speaks of
+TWINS = {"twin": "twin_of_it/2025-01-10/L", "twin of it": "twin/2025-01-10/L"}
+
+
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("refusals")
@@ -61,14 +66,31 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for subject, (*visits, _) in PAIRS.items():
         for day, (film, side, mm) in zip(("2025-01-10", "2025-09-10"), visits, strict=True):
             mask = "" if film == "skin" else f"{film}-mask.png"
-            lines.append(f'"{subject}",{day},{day},{film}.png,{mask},{side},{mm},,')
+            lines.append(f'"{subject}",{day},{day},{_once_more(folder, film)},{mask},{side},{mm},,')
     for subject, (mask, lost, excluded) in FATES.items():
-        lines.append(f"{subject},2025-01-10,2025-01-10,left.png,left-two.png,L,{MM},,")
-        lines.append(f"{subject},2025-09-10,2025-09-10,left.png,{mask},L,{MM},{lost},{excluded}")
+        first, second = _once_more(folder, "left"), _once_more(folder, "left")
+        lines.append(f"{subject},2025-01-10,2025-01-10,{first},left-two.png,L,{MM},,")
+        lines.append(f"{subject},2025-09-10,2025-09-10,{second},{mask},L,{MM},{lost},{excluded}")
+    for subject in TWINS:
+        shutil.copy(folder / "left.png", folder / f"{subject}.png")
+        lines.append(f"{subject},2025-01-10,2025-01-10,{subject}.png,left-mask.png,L,{MM},,")
+        lines.append(f"{subject},2025-09-10,2025-09-10,{_once_more(folder, 'left')},left-mask.png,L,{MM},,")
     (folder / "study.csv").write_text("\n".join([*lines, ""]))
     told = CliRunner().invoke(app, ["study", str(folder / "study.csv"), "-o", str(folder / "out")])
     assert told.exit_code == 0, told.stderr
     return folder / "out"
+
+
+def _once_more(folder: Path, film: str) -> str:
+    """The same scene on another film: no two exposures are alike to the last grey."""
+    number = len(list(folder.glob("taken-*.png")))
+    with Picture.open(folder / f"{film}.png") as picture:
+        grey = np.array(picture)
+    rng = np.random.default_rng(number)
+    rows, columns = rng.integers(0, grey.shape[0], 50), rng.integers(0, grey.shape[1], 50)
+    grey[rows, columns] ^= 1
+    Picture.fromarray(grey).save(folder / f"taken-{number}.png")
+    return f"taken-{number}.png"
 
 
 def _by_subject(table: Path) -> dict[str, dict[str, str]]:
@@ -87,6 +109,12 @@ def test_what_must_not_be_compared_has_a_reason_and_no_number(rows: dict[str, di
     assert (row["status"], row["verdict"]) == ("not_evaluable", "not_evaluable")
     assert words in row["reason"]
     assert row["area_change_percent"] == row["area_change_mm2"] == row["area_after_mm2"] == ""
+
+
+@pytest.mark.parametrize("subject", TWINS)
+def test_one_picture_of_two_subjects_is_no_pair_under_whatever_name(rows: dict, subject: str) -> None:
+    assert rows[subject]["status"] == "not_evaluable"
+    assert f"the very same picture as {TWINS[subject]}" in rows[subject]["reason"]
 
 
 def test_calcium_that_healed_counts_and_calcium_that_was_cut_out_does_not(

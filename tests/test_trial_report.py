@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from calcimeasure.errors import OutputError
+from calcimeasure.io.results import pdf_text
 from calcimeasure.io.results.trial_report import PICTURE_BYTES, compressed, write_findings, write_reports
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import (
@@ -209,3 +210,32 @@ def test_a_browser_opens_it_offline_without_complaint(tmp_path):
     seen = subprocess.run(["chromium", *flags, page], capture_output=True, text=True, timeout=120, check=True)
     assert "CONSOLE" not in seen.stderr
     assert seen.stdout.count("<section") == 7
+
+
+#: names as they stand in trials, and the fonts that their letters need beside the embedded one
+NAMES = {
+    "Ōga Ελένη Иван İı 😀": [],
+    "大賀 はな": ["HeiseiKakuGo-W5"],
+    "王小明": ["STSong-Light"],
+    "劉德華": ["MSung-Light"],
+    "김민수": ["HYGothic-Medium"],
+    "ก": [],
+}
+
+
+@pytest.mark.parametrize(("name", "needed"), NAMES.items(), ids=map(ascii, NAMES))
+def test_every_name_is_readable_in_the_pdf(tmp_path, name, needed):
+    visits = [Visit(visit, day, ()) for visit, day in (("base", START), ("m8", START + datetime.timedelta(240)))]
+    interval = Interval(name, visits[0], visits[1], Change.not_evaluable("no film"))
+    write_reports(tmp_path, Study((Subject(name, tuple(visits)),)), [interval], lambda _: None, RUN)
+    pdf = (tmp_path / "report.pdf").read_bytes()
+    assert [font for font in ("HeiseiKakuGo-W5", "STSong-Light", "MSung-Light", "HYGothic-Medium")
+            if f"/BaseFont /{font}".encode() in pdf] == needed  # fmt: skip
+    pdf_text.register()
+    for font, piece in pdf_text.pieces(name):
+        assert font is not None or pdf_text.is_embedded(piece)
+
+
+def test_a_letter_that_no_font_has_is_told_by_its_number():
+    pdf_text.register()
+    assert pdf_text.marked("aก") == "a&lt;U+0E01&gt;"

@@ -5,14 +5,13 @@ Exit codes: 0 all measured; 1 finished, some failed; 2 bad usage; 3 nothing to m
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from calcimeasure import __version__
-from calcimeasure.cli import calibrate, demo, measure, repeatability, study
-from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED
+from calcimeasure.cli import calibrate, demo, measure, repeatability, sample_size, study
+from calcimeasure.cli.terminal import ALL_MEASURED
 
 app = typer.Typer(
     name="calcimeasure",
@@ -30,6 +29,7 @@ for _command in (
     study.compare,
     study.study,
     repeatability.repeatability,
+    sample_size.sample_size,
     demo.demo,
     measure.info,
     calibrate.calibrate,
@@ -43,11 +43,3 @@ def _front(version: Annotated[bool, typer.Option("--version", help="Print the ve
     if version:
         print(__version__)
         raise typer.Exit(ALL_MEASURED)
-
-
-def main() -> None:
-    """Run the command line (the console script's entry point)."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)

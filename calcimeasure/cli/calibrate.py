@@ -23,7 +23,7 @@ from calcimeasure.cli.terminal import (
     found_inputs,
     say,
 )
-from calcimeasure.errors import CalcimeasureError
+from calcimeasure.errors import CalcimeasureError, OutputError
 
 if TYPE_CHECKING:
     from calcimeasure.run.films import Job
@@ -57,6 +57,8 @@ def marker(
     from calcimeasure.steps.scale import marker_sheet
 
     with clear_errors():
+        if out.exists():
+            raise OutputError(f"{out.name} is there already: name another file")
         write_whole(out, sheet_pdf(marker_sheet(size)))
     say(f"{out}: print it at 100 %, then measure the line 'measure me: 100 mm' before you use it")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ def demo(
     """Measure the sample images that come with the package, run the sample study, and say where the reports lie."""
     with clear_errors():
         samples = _sample_images()
-        job = job_of(out, KindOption.AUTO, str(samples / "spacing.csv"), None, None)
+        job = replace(job_of(out, KindOption.AUTO, str(samples / "spacing.csv"), None, None), demo=True)
         request = Request((samples,), out, resume=False, overwrite=out.exists(), leave_out=f"{SAMPLE_STUDY}/")
         jobs = min(2, os.cpu_count() or 1)
         summary, interrupted = measured(request, job, Speed(jobs))

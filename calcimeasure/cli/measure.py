@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,14 +38,19 @@ from calcimeasure.cli.terminal import (
     found_inputs,
     progress,
     say,
+    say_all,
 )
 from calcimeasure.errors import CalcimeasureError
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.io.given.inputs import Inputs
     from calcimeasure.io.results.folder import Results
     from calcimeasure.io.results.record import Record
-    from calcimeasure.run.films import Crew, Job, Task
+    from calcimeasure.run.films import Job, Task
+
+
+_LONGEST_RECIPE = 2**20
 
 
 def measure(
@@ -200,9 +205,11 @@ def _recipe(path: Path | None) -> Any:
     if path is None:
         return Recipe()
     try:
+        if not path.is_file() or path.stat().st_size > _LONGEST_RECIPE:
+            raise RecipeError(f"{plain(path.name)} is no recipe: name a TOML file")
         return Recipe.from_toml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path.name}: {type(error).__name__}") from error
+        raise RecipeError(f"cannot read the recipe {plain(path.name)}: {type(error).__name__}") from error
 
 
 # --- the run ---------------------------------------------------------------------------------------
@@ -220,47 +227,46 @@ def _run(request: Request, job: Job, speed: Speed, as_json: bool) -> int:
 def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], bool]:
     """The summary of a run, and whether it was interrupted."""
     from calcimeasure.io.results.folder import open_results
+    from calcimeasure.io.results.opening import check_apart
     from calcimeasure.run.films import run_facts
 
     inputs = request.without_left_out(found_inputs(request.paths, request.out))
+    check_apart(request.out, [*job.reads, *(item.path for item in inputs.files)])
     results = open_results(
         request.out, inputs.files, run_facts(job), resume=request.resume, overwrite=request.overwrite
     )
     with results:
-        interrupted = _work_through(results, inputs, job, speed)
+        say_all(results.remarks)
+        interrupted = _work_through(results, job, speed)
         results.finish(run_facts(job))
         return _summary(results, request.out), interrupted
 
 
-def _work_through(results: Results, inputs: Inputs, job: Job, speed: Speed) -> bool:
+def _work_through(results: Results, job: Job, speed: Speed) -> bool:
     """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
-    from calcimeasure.run.films import Crew, Task
+    from calcimeasure.run.crew import Crew
+    from calcimeasure.run.films import Task, lost_file, measure_file
 
-    keys = {item.image: _done_key(results, item.image) for item in inputs.files}
-    tasks = [Task(item, keys[item.image]) for item in inputs.files]
-    size = max(1, min(speed.jobs, len(tasks)))
+    tasks = (Task(item, results.done_key(item.image)) for item in results.inputs)
+    size = max(1, min(speed.jobs, len(results.inputs)))
     try:
-        with progress(len(tasks)) as step, Crew(job, size, speed.seconds_a_file) as crew:
-            _collect(results, crew, tasks, step)
+        with (
+            progress(len(results.inputs)) as step,
+            Crew(job, measure_file, lost_file, size, speed.seconds_a_file) as crew,
+        ):
+            _collect(results, crew.run(tasks), step)
     except KeyboardInterrupt:
         return True
     return False
 
 
-def _collect(results: Results, crew: Crew, tasks: Sequence[Task], step: Any) -> None:
-    for task, record in crew.run(tasks):
-        if record is not None:
-            results.add(record)
-        if record is not None and record.failed:
-            why = str(record.row["error"]).removeprefix(f"{task.item.path.name}: ")
+def _collect(results: Results, answers: Iterable[tuple[Task, Record | None]], step: Any) -> None:
+    for task, record in answers:
+        kept = None if record is None else results.add(record)
+        if kept is not None and kept.failed:
+            why = str(kept.row["error"]).removeprefix(f"{plain(task.item.path.name)}: ")
             say(f"failed: {task.item.image}: {why}")
         step()
-
-
-def _done_key(results: Results, image: str) -> str | None:
-    """Key of an earlier record; a failed one is tried again."""
-    record: Record | None = results.record_of(image)
-    return None if record is None or record.failed else record.key
 
 
 def _summary(results: Results, out: Path) -> dict[str, Any]:
@@ -317,6 +323,16 @@ def _tell_facts(facts: dict[str, Any], as_json: bool) -> str:
     return str(facts["error"])
 
 
+def _disclosed(image: Any) -> dict[str, Any]:
+    """How the picture was taken, without what only serves to tell two films apart."""
+    told = asdict(image.acquisition).items()
+    return {name: fact for name, fact in told if fact is not None and name not in _UNTOLD}
+
+
+#: What of an acquisition serves to compare two films and is told nobody.
+_UNTOLD = ("device", "processing", "undisclosed", "patient", "born", "taken")
+
+
 def _image_facts(image: Any) -> dict[str, Any]:
     from calcimeasure.io.results.tables import spacing_cells
 
@@ -329,6 +345,6 @@ def _image_facts(image: Any) -> dict[str, Any]:
         "polarity": image.polarity.value,
         "decided": image.decided,
         **spacing_cells(image.spacing),
-        **{name: value for name, value in asdict(image.acquisition).items() if value is not None},
+        **_disclosed(image),
         "warnings": list(image.warnings),
     }

@@ -22,6 +22,7 @@ from calcimeasure.cli.terminal import (
     clear_errors,
     progress,
     say,
+    say_all,
 )
 
 if TYPE_CHECKING:
@@ -53,12 +54,15 @@ def repeatability(
 
 def _run(repeats: Repeats, pace: Pace, as_json: bool) -> int:
     """Measure, compare pairs, and write; the exit code."""
+    from calcimeasure.io.results.opening import check_apart
     from calcimeasure.io.results.trial_results import open_trial
     from calcimeasure.run.repeats import finish_repeats
 
     inputs = [one.item for one in repeats.trial.used.values()]
     out = repeats.trial.job.out
+    check_apart(out, [*repeats.trial.job.reads, *(item.path for item in inputs)])
     with open_trial(out, inputs, repeats.facts, resume=pace.resume, overwrite=pace.overwrite) as results:
+        say_all(results.remarks)
         interrupted = _work_through(repeats, results, pace)
         found = finish_repeats(repeats, results)
         failed = sum(record.failed for record in results.films.records())

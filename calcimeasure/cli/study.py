@@ -27,6 +27,7 @@ from calcimeasure.cli.terminal import (
     clear_errors,
     progress,
     say,
+    say_all,
 )
 
 if TYPE_CHECKING:
@@ -169,6 +170,10 @@ def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], li
 
 def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any]:
     """A study of one subject, its visits named by their order, and where its films lie."""
+    from calcimeasure.model.study import plain_side
+
+    if side is not None and plain_side(side) is None:
+        raise typer.BadParameter(f"--side is L, R or both, got {side!r}")
     from calcimeasure.io.given.inputs import Input
     from calcimeasure.io.given.study_file import Source, film_name
     from calcimeasure.model.study import Film, Study, Subject, Visit
@@ -186,10 +191,11 @@ def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None,
 def _guidance(profile: Path | None, mirrored: bool) -> Guidance:
     from calcimeasure.follow_up import Guidance
 
-    return replace(Guidance(mirrored=mirrored), **({"profile": _profile(profile)} if profile else {}))
+    return replace(Guidance(mirrored=mirrored), **({"profile": profile_in(profile)} if profile else {}))
 
 
-def _profile(path: Path) -> Any:
+def profile_in(path: Path) -> Any:
+    """The precision profile in a file; a file that is none is an error that names it."""
     from calcimeasure.errors import TableError
     from calcimeasure.model.precision import Precision
 
@@ -230,7 +236,7 @@ class Outcome:
 def run_sample_study(folder: Path, out: Path, jobs: int) -> Outcome:
     """Run the drawn trial that comes with the package."""
     pace = Pace(jobs, overwrite=out.exists())
-    job = paced(job_of(out, KindOption.AUTO, None, None, None), pace)
+    job = replace(paced(job_of(out, KindOption.AUTO, None, None, None), pace), demo=True)
     return _outcome(trial_in(folder / "study.csv", job, _guidance(None, False), _by_hand(None, None)), pace)
 
 
@@ -247,12 +253,15 @@ def _run(trial: Trial, pace: Pace, as_json: bool) -> int:
 
 
 def _outcome(trial: Trial, pace: Pace) -> Outcome:
+    from calcimeasure.io.results.opening import check_apart
     from calcimeasure.io.results.trial_results import open_trial
     from calcimeasure.run.trial import finish, trial_facts
 
     inputs = [one.item for one in trial.used.values()]
+    check_apart(trial.job.out, [*trial.job.reads, *(item.path for item in inputs)])
     results = open_trial(trial.job.out, inputs, trial_facts(trial), resume=pace.resume, overwrite=pace.overwrite)
     with results:
+        say_all(results.remarks)
         interrupted = _work_through(trial, results, pace)
         cohort = finish(trial, results)
         return Outcome(_summary(trial, results, cohort), cohort, interrupted)

@@ -6,7 +6,7 @@ Data go to stdout, talk goes to stderr.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calcimeasure.errors import CalcimeasureError
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.io.given.inputs import Inputs
 
 ALL_MEASURED, SOME_FAILED, BAD_USAGE, NOTHING, INTERRUPTED = 0, 1, 2, 3, 130
+_LONGEST_LINE = 600
 
 
 class KindOption(StrEnum):
@@ -46,12 +48,18 @@ MaxMegapixels = Annotated[float, typer.Option("--max-megapixels", min=0.0001, he
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Every error of ours is one line on stderr and exit code 2; a file's own error is its row's, not this."""
+    """Every error of ours is one line on stderr and exit code 2, and so is Ctrl-C, with 130.
+
+    A file's own error is its row's, not this.
+    """
     try:
         yield
     except CalcimeasureError as error:
-        say(f"error: {error}")
+        say(f"error: {_shortened(str(error))}")
         raise typer.Exit(BAD_USAGE) from None
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def found_inputs(paths: Sequence[Path], out: Path | None) -> Inputs:
@@ -59,6 +67,10 @@ def found_inputs(paths: Sequence[Path], out: Path | None) -> Inputs:
     from calcimeasure.io.given.inputs import find_inputs
 
     inputs = find_inputs(paths, out)
+    for folder in inputs.unread:
+        say(f"skipped: the folder {folder} cannot be read")
+    for link in inputs.circular:
+        say(f"skipped: the link {link} leads to a folder that holds the one given")
     if inputs.skipped:
         say(f"{inputs.skipped} other files passed over (not images, or results of ours)")
     if not inputs.files:
@@ -97,12 +109,24 @@ def progress(total: int) -> Iterator[Any]:
 
 def as_lines(facts: dict[str, Any]) -> str:
     """Facts for reading: one `name: value` a line, empty ones left out."""
-    lines = [
-        f"{name}: {'; '.join(value) if isinstance(value, list) else value}" for name, value in facts.items() if value
-    ]
-    return "\n".join([*lines, ""])
+    words = {
+        name: "; ".join(value) if isinstance(value, list) else str(value) for name, value in facts.items() if value
+    }
+    return "\n".join([*(f"{name}: {plain(text)}" for name, text in words.items()), ""])
 
 
 def say(text: str) -> None:
-    """Talk to the user, on stderr."""
-    print(text, file=sys.stderr)
+    """Talk to the user, on stderr; what a file's name or header holds does not act on the terminal."""
+    print(plain(text, keep="\n"), file=sys.stderr)
+
+
+def say_all(texts: Iterable[str]) -> None:
+    """Talk to the user, a line for each text."""
+    for text in texts:
+        say(text)
+
+
+def _shortened(text: str) -> str:
+    """One line that a person can read, whatever a file or an argument put into it."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..."

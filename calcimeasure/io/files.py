@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from calcimeasure.errors import OutputError
+from calcimeasure.errors import FileInTheWay, OutputError
+from calcimeasure.report.plain_text import plain
+
+#: Errors that speak of one name, not of the disk.
+_OF_ONE_NAME = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
@@ -16,6 +22,8 @@ def write_whole(path: Path, data: bytes | str) -> None:
     ------
     OutputError
         When the disk is full or the folder cannot be written.
+    FileInTheWay
+        When only this file cannot: its name is too long, or a folder has it.
     """
     content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -24,11 +32,21 @@ def write_whole(path: Path, data: bytes | str) -> None:
         draft.write_bytes(content)
         draft.replace(path)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path.name}: {error.strerror}; free some space or choose another folder"
+        kind = FileInTheWay if error.errno in _OF_ONE_NAME else OutputError
+        raise kind(
+            f"cannot write {plain(path.name)}: {error.strerror}; free some space or choose another folder"
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def real_path(path: Path) -> Path:
+    """The path without links; as it is where they go in a circle or cannot be followed."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
 
 
 def sha256_of(path: Path) -> str:

@@ -52,6 +52,12 @@ class Alignment:
         object.__setattr__(self, "forward", frozen_array(np.asarray(self.forward, np.float32)))
         object.__setattr__(self, "backward", frozen_array(np.asarray(self.backward, np.float32)))
 
+    @classmethod
+    def refusing(cls, baseline: tuple[int, int], followup: tuple[int, int], why: str) -> Alignment:
+        """No map at all between films of these shapes, and why."""
+        nowhere = [np.full((*shape, 2), np.nan, np.float32) for shape in (baseline, followup)]
+        return cls(nowhere[0], nowhere[1], 0.0, refused=why)
+
     def followup_of(self, points: npt.ArrayLike) -> Floats:
         """Follow-up (row, column) of baseline points, shape (n, 2); NaN where they cannot be followed."""
         return _looked_up(self.forward, points)

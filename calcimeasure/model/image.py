@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from calcimeasure.model.plane import ObjectPlane
 
 Pixels = npt.NDArray[Any]
+#: No film has more levels of grey; values spread wider are compared as they are.
+_MOST_LEVELS = 1 << 17
 Mask = npt.NDArray[np.bool_]
 
 
@@ -127,6 +130,10 @@ class Spacing:
         """Spacing whose relative errors are independent and known one by one."""
         return cls(row_mm, column_mm, origin, math.hypot(*errors.values()), tuple(errors.items()))
 
+    def shaped(self, aspect: float) -> Spacing:
+        """The same width of a pixel, as tall as `aspect` (height over width) says; one that is not square stays."""
+        return self if self.row_mm != self.column_mm else replace(self, row_mm=self.column_mm * aspect)
+
     @property
     def pixel_mm2(self) -> float:
         """Area of one pixel, in mm2."""
@@ -147,7 +154,12 @@ class Spacing:
 class Acquisition:
     """How the picture was taken, as far as the file says; kept to judge whether two visits compare.
 
-    Every field is `None` when the file does not say. Nothing here identifies a patient.
+    Every field is `None` when the file does not say, or says it in words that the standard does not know. Nothing here
+    identifies a patient: `device`, `processing`, `patient` and `born` are keyed hashes, for they are compared between
+    visits and never shown; `undisclosed` has those of modality, view and site where they are stated in other words.
+    They are equal where two files of one run say the same; another run makes others. They and `taken` (YYYYMMDD,
+    HHMMSS behind it where known) are written nowhere. `pixel_aspect` is the height of a pixel of the upright picture
+    over its width, `None` for square ones.
     """
 
     modality: str | None = None
@@ -155,8 +167,6 @@ class Acquisition:
     view: str | None = None
     body_part: str | None = None
     kvp: float | None = None
-    device: str | None = None
-    processing: str | None = None
     lossy: bool | None = None
     photometric: str | None = None
     intent: str | None = None
@@ -167,6 +177,17 @@ class Acquisition:
     bits: int | None = None
     exposure_index: float | None = None
     source_distance_mm: float | None = None
+    pixel_aspect: float | None = None
+    device: str | None = field(default=None, repr=False)
+    processing: str | None = field(default=None, repr=False)
+    undisclosed: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    patient: str | None = field(default=None, repr=False)
+    born: str | None = field(default=None, repr=False)
+    taken: str | None = field(default=None, repr=False)
+
+    def mark_of(self, fact: str) -> str | None:
+        """The hash of a fact that is compared and never shown; `None` when the file does not state it."""
+        return {"device": self.device, "processing": self.processing, **dict(self.undisclosed)}.get(fact)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +250,22 @@ class Image:
         )
 
     @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width, as the file says; 1 when it says nothing."""
+        return self.acquisition.pixel_aspect or 1.0
+
+    @property
+    def pixels_sha256(self) -> str:
+        """A hash of shape and values: the same for the same picture, whatever file or number of bits it came in.
+
+        Whole values are counted from the lowest, in the steps that occur: 8 bits saved as 16 are the same picture.
+        """
+        values = _counted(self.pixels).astype(np.float32)
+        digest = hashlib.sha256(repr(values.shape).encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return int(self.pixels.shape[0]), int(self.pixels.shape[1])
@@ -250,3 +287,14 @@ def frozen_array(array: Pixels) -> Pixels:
     mine = array.copy()
     mine.flags.writeable = False
     return mine
+
+
+def _counted(values: Pixels) -> npt.NDArray[Any]:
+    """Whole values from 0 up, divided by the step that they all are multiples of; others as they are."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return values
+    from_zero = values.astype(np.int64) - int(values.min())
+    if from_zero.max() > _MOST_LEVELS:
+        return values
+    step = int(np.gcd.reduce(np.flatnonzero(np.bincount(from_zero.ravel()))))
+    return np.asarray(from_zero // max(step, 1))

@@ -3,38 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.authorship import UNSAID, Authorship, Doubt
 from calcimeasure.model.image import frozen_array
-
-#: No outline is more doubtful than this: a single pixel that is as unsure as all around it comes to 20.
-MOST_DOUBT = 100.0
-#: No film is so large; what a file says beyond that is not believed.
-MOST_PASSED_OVER_PX = 1e10
-
-
-class Doubt(NamedTuple):
-    """How much the networks doubted an outline of theirs that no person has looked at.
-
-    Parameters
-    ----------
-    rim : float
-        Where it ends (`calcimeasure.steps.measure.error`), 0 to `MOST_DOUBT`.
-    stray : float
-        The chance that it is no calcium, 0-1: what its score lacks of 1.
-    """
-
-    rim: float
-    stray: float = 0.0
-
-    @property
-    def possible(self) -> bool:
-        """Whether both are in range; what stands in a file may not be."""
-        return 0 <= self.rim <= MOST_DOUBT and 0 <= self.stray <= 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,17 +22,16 @@ class Labels:
         Made read-only here; numbers need not be consecutive.
     history : tuple of str
         What was done to arrive here, oldest first.
-    doubts : mapping of int to Doubt
-        How much the networks doubted a deposit, by number; an outline that a person drew or accepted has none.
-    passed_over_px : float
-        How many pixels an automatic search may lack because it dropped findings by their score alone: a standard
-        deviation (`calcimeasure.steps.measure.error.passed_over`).
+    authorship : Authorship
+        Who drew the outlines; unknown when left out, as for a label image of another tool.
+    warnings : tuple of str
+        What was decided when it was read from a file.
     """
 
     array: npt.NDArray[np.int32]
     history: tuple[str, ...] = ()
-    doubts: Mapping[int, Doubt] = field(default_factory=dict)
-    passed_over_px: float = 0.0
+    authorship: Authorship = UNSAID
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
@@ -71,9 +45,24 @@ class Labels:
         return f"<Labels {self.shape[0]}x{self.shape[1]} deposits={self.count} history={self.history!r}>"
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> Labels:
-        """No deposit at all."""
-        return cls(np.zeros(shape, np.int32))
+    def empty(cls, shape: tuple[int, int], authorship: Authorship | None = None) -> Labels:
+        """No deposit at all, as somebody says."""
+        return cls(np.zeros(shape, np.int32), authorship=authorship or UNSAID)
+
+    @property
+    def doubts(self) -> Mapping[int, Doubt]:
+        """How much the networks doubted a deposit of theirs, by number."""
+        return self.authorship.doubts
+
+    @property
+    def passed_over_px(self) -> float:
+        """How many pixels an automatic search may lack."""
+        return self.authorship.passed_over_px
+
+    @property
+    def is_by_person(self) -> bool:
+        """Whether a person stands behind every outline, or behind there being none; a program alone does not."""
+        return self.authorship.is_by_person(self.numbers.tolist())
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -25,6 +25,10 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 #: No area, density or change is this large; the fourth powers of it still are numbers.
 LARGEST = 1e12
+#: Units that an area may have.
+AREA_UNITS = ("mm2", "px")
+#: No outline is repeated to a millionth of its size.
+_LEAST_ERROR = 1e-6
 _FORMAT = "calcimeasure precision profile 1"
 _BOTH = "calcimeasure precision 1"
 
@@ -78,6 +82,7 @@ class PrecisionProfile:
         if not isinstance(profile, Mapping) or profile.get("format") != _FORMAT:
             raise MeasurementRefused(f"this is no '{_FORMAT}': make one with `calcimeasure repeatability`")
         numbers = {key: _number(profile, key) for key in ("a", "b", "c", "df", "smallest", "largest", "subjects")}
+        _check_believable(numbers)
         return cls(
             **{key: value for key, value in numbers.items() if key != "subjects"},
             unit=_words(profile, "unit"),
@@ -159,17 +164,37 @@ class Precision:
         Raises
         ------
         MeasurementRefused
-            When it is neither, or a profile in it is damaged.
+            When it is neither, or a profile in it is damaged, promises no error at all, or is not of areas.
         """
         if not isinstance(precision, Mapping) or precision.get("format") != _BOTH:
-            return cls(PrecisionProfile.from_json(precision))
+            return cls(_of_areas(precision))
         parts = {name: precision.get(name) for name in ("totals", "deposits")}
-        return cls(**{name: None if one is None else PrecisionProfile.from_json(one) for name, one in parts.items()})
+        return cls(**{name: None if one is None else _of_areas(one) for name, one in parts.items()})
 
     def to_json(self) -> dict[str, object]:
         """Both profiles, ready for `json.dumps`."""
         parts = {"totals": self.totals, "deposits": self.deposits}
         return {"format": _BOTH, **{name: one.to_json() if one else None for name, one in parts.items()}}
+
+
+def _check_believable(numbers: Mapping[str, float]) -> None:
+    """Refuse an error of nothing, which would make every difference a change, and a range or repeats of nothing."""
+    largest = numbers["largest"]
+    error = numbers["a"] + numbers["b"] * math.sqrt(largest) + numbers["c"] * largest
+    if not error > _LEAST_ERROR * largest:
+        raise MeasurementRefused("the precision profile promises no error at all: make it from repeats that differ")
+    if not 0 < numbers["smallest"] <= largest or numbers["df"] <= 0 or numbers["subjects"] < 1:
+        raise MeasurementRefused("the precision profile rests on no sizes or no repeats: make the profile again")
+
+
+def _of_areas(profile: object) -> PrecisionProfile:
+    found = PrecisionProfile.from_json(profile)
+    if found.unit not in AREA_UNITS:
+        raise MeasurementRefused(
+            f"the precision profile is in {found.unit[:20]!r}, and areas are in {' or '.join(AREA_UNITS)}: make the "
+            "profile again in one of these"
+        )
+    return found
 
 
 def multiplier(level: float = 0.95) -> float:

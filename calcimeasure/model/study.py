@@ -8,9 +8,29 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from calcimeasure.model.deposit import Measurement
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image, Kind, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
+
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "both", "both": "both"}
+
+
+def plain_side(text: str) -> str | None:
+    """``left``, ``right`` or ``both``, however it was written; `None` for anything else.
+
+    >>> plain_side(" L")
+    'left'
+    """
+    return _SIDES.get(text.strip().casefold())
+
+
+class VisitOrder(StrEnum):
+    """By what the visits of a subject are in order."""
+
+    AS_GIVEN = "as_given"
+    DATED = "dated"
+    DATED_AGAINST_TABLE = "dated_against_table"
+    UNDATED_TABLE = "undated_table"
 
 
 class Fate(StrEnum):
@@ -76,11 +96,12 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A patient's visits, earliest first."""
+    """A patient's visits, earliest first; `order` tells by what."""
 
     name: str
     visits: tuple[Visit, ...]
     treatment_start: datetime.date | None = None
+    order: VisitOrder = VisitOrder.AS_GIVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +115,8 @@ class Study:
 class Reading:
     """A film as measured: image, outlines, numbers, and the limb where it was looked for.
 
-    `film` is its row of the study file, whose side and view stand over those of the image. `by_person` tells whether
-    a reader drew or accepted the outlines; `None` leaves it to the outlines themselves: those read from a file are a
-    reader's, unless the file says that nobody looked at some of them (`Labels.doubts`).
+    `film` is its row of the study file, whose side and view stand over those of the image. Who drew the outlines say
+    the labels themselves (`Labels.authorship`).
     """
 
     image: Image
@@ -104,15 +124,16 @@ class Reading:
     measurement: Measurement
     limb: Mask | None = None
     film: Film | None = None
-    by_person: bool | None = None
 
     @property
     def outlined_by_person(self) -> bool:
         """Whether a reader stands behind the outlines; a program alone does not."""
-        if self.by_person is not None:
-            return self.by_person
-        read = bool(self.labels.history) and self.labels.history[0].startswith("read from")
-        return read and not self.labels.doubts
+        return self.labels.is_by_person
+
+    @property
+    def is_proposal(self) -> bool:
+        """Whether it is a photo that nobody outlined: most of what is proposed on skin is none."""
+        return self.image.kind is Kind.PHOTO and not self.labels.is_by_person
 
     @property
     def side(self) -> str | None:
@@ -123,6 +144,15 @@ class Reading:
     def view(self) -> str | None:
         """View by the study file, else by the image."""
         return (self.film.view if self.film else None) or self.image.acquisition.view
+
+
+#: Who links deposits when no person does, and a person who did not say who.
+ITSELF, A_READER = "calcimeasure", "a reader"
+
+
+def is_by_person(by: str) -> bool:
+    """Whether a link is a person's."""
+    return by != ITSELF
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +167,7 @@ class Link:
     baseline: tuple[int, ...]
     followup: tuple[int, ...]
     in_field: bool = True
-    by: str = "calcimeasure"
+    by: str = ITSELF
     name: str = ""
     confirmed: bool = False
 
@@ -193,7 +223,7 @@ class DepositChange:
     density_before: Quantity | None = None
     density_after: Quantity | None = None
     contrast_percent: float | None = None
-    by: str = "calcimeasure"
+    by: str = ITSELF
     confirmed: bool = False
     counted: bool = True
     note: str = ""

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.io.results.masks import authorship_of_old_file
+from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import MOST_PASSED_OVER_PX, Doubt
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.reading.patch import Patch
-from calcimeasure.reading.record import Did
+from calcimeasure.reading.record import Did, Signature
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Recipe
 
@@ -25,17 +26,23 @@ Json = dict[str, Any]
 
 #: Pixels of excluded findings that a journal may hold together, as a multiple of the film's; real ones stay under 1.
 _MOST_HELD = 20
+#: Runs that one change of a mask may have: 200 MB of memory, and a thousand times what a person draws.
+_MOST_RUNS = 1 << 22
+_LISTS = ("excluded", "deleted", "cut")
 
 
 @dataclass(slots=True)
 class Codec:
     """Writes steps of one film and reads them back; findings that were written once are named by their number.
 
-    Every decoding method raises `ValueError`, `KeyError` or `TypeError` for what it cannot believe.
+    Every decoding method raises `ValueError`, `KeyError` or `TypeError` for what it cannot believe. Once `has_gaps` is
+    set, because lines before were lost, findings that they may have told are left out and counted in `missing`.
     """
 
     image: Image
-    _held: list[Held] = field(default_factory=list)
+    has_gaps: bool = False
+    missing: int = 0
+    _held: dict[int, Held] = field(default_factory=dict)
     _number: dict[int, int] = field(default_factory=dict)
     _pixels: int = 0
 
@@ -50,7 +57,7 @@ class Codec:
             told["recipe"] = after.recipe.as_dict()
         if after.region is not before.region:
             told["region"] = None if after.region is None else _pack(np.packbits(after.region))
-        for name in ("excluded", "deleted"):
+        for name in _LISTS:
             if getattr(after, name) is not getattr(before, name):
                 told[name] = [self._held_to_json(one) for one in getattr(after, name)]
         for name in ("by_hand", "accepted"):
@@ -59,6 +66,12 @@ class Codec:
             told["doubts"] = _doubts_to_json(before.doubts, after.doubts)
         if after.passed_over_px != before.passed_over_px:
             told["passed_over_px"] = after.passed_over_px
+        if after.authorship is not before.authorship:
+            told["authors"] = _authors_to_json(before.authorship, after.authorship)
+        if after.negative != before.negative:
+            told["negative"] = signature_to_json(after.negative)
+        if after.was_searched != before.was_searched:
+            told["was_searched"] = after.was_searched
         if after.wedge != before.wedge:
             told["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
@@ -69,14 +82,16 @@ class Codec:
         """Its number when it was written before, else all of it."""
         if id(held) in self._number:
             return self._number[id(held)]
-        self._know(held)
         mask = None if held.mask is None else _pack(np.packbits(held.mask))
+        was = {name: getattr(held, name) for name in ("number", "accepted", "by_hand", "doubt")}
         # Not `asdict`: it copies deeply, which a region that drops hundreds of deposits would feel.
-        return {one.name: getattr(held.finding, one.name) for one in fields(held.finding)} | {"mask": mask}
+        finding = {one.name: getattr(held.finding, one.name) for one in fields(held.finding)}
+        return finding | was | {"mask": mask, "id": self._know(held, max(self._held, default=-1) + 1)}
 
-    def _know(self, held: Held) -> None:
-        self._number[id(held)] = len(self._held)
-        self._held.append(held)
+    def _know(self, held: Held, number: int) -> int:
+        self._number[id(held)] = number
+        self._held[number] = held
+        return number
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -91,30 +106,38 @@ class Codec:
             changes["recipe"] = Recipe.from_dict(told["recipe"])
         if "region" in told:
             changes["region"] = None if told["region"] is None else _mask(told["region"], self.image.shape)
-        for name in ("excluded", "deleted"):
+        for name in _LISTS:
             if name in told:
-                changes[name] = tuple(self._held_from_json(one) for one in told[name])
+                changes[name] = tuple(one for one in map(self._held_from_json, told[name]) if one is not None)
         for name in ("by_hand", "accepted"):
             if name in told:
                 changes[name] = _set_from_json(told[name], getattr(before, name))
-        if "doubts" in told:
-            changes["doubts"] = _doubts_from_json(told["doubts"], before.doubts)
-        if "passed_over_px" in told:
-            changes["passed_over_px"] = _passed_over(told["passed_over_px"])
+        if not told.keys().isdisjoint(("authors", "doubts", "passed_over_px")):
+            changes["authorship"] = _authorship_from_json(told, before.authorship)
+        if "negative" in told:
+            changes["negative"] = signature_from_json(told["negative"])
+        if "was_searched" in told:
+            changes["was_searched"] = told["was_searched"] is True
         if "wedge" in told:
             changes["wedge"] = told["wedge"] and self._box(told["wedge"])
         if "warnings" in told:
             changes["warnings"] = tuple(str(word) for word in told["warnings"])
         return replace(before, **changes) if changes else before
 
-    def _held_from_json(self, told: int | Json) -> Held:
+    def _held_from_json(self, told: int | Json) -> Held | None:
         if isinstance(told, int):
-            if not 0 <= told < len(self._held):
-                raise ValueError("no such finding")
-            return self._held[told]
+            return self._known(told)
         held = self._new_held(told)
-        self._know(held)
+        if "id" in told or not self.has_gaps:  # what the first format wrote behind a gap has no number to be known by
+            self._know(held, int(told.get("id", len(self._held))))
         return held
+
+    def _known(self, number: int) -> Held | None:
+        if number not in self._held:
+            if not self.has_gaps:
+                raise ValueError("no such finding")
+            self.missing += 1
+        return self._held.get(number)
 
     def _new_held(self, told: Json) -> Held:
         row0, column0, row1, column1 = self._box(told["bbox"])
@@ -129,7 +152,12 @@ class Codec:
             raise ValueError("a finding lies outside its box")
         box = (row0, column0, row1, column1)
         score = None if told["score"] is None else float(told["score"])
-        return Held(Excluded(Reason(told["reason"]), row, column, box, int(told["area_px"]), score), mask)
+        finding = Excluded(Reason(told["reason"]), row, column, box, int(told["area_px"]), score)
+        doubt = _doubt(told["doubt"]) if told.get("doubt") else None
+        was = (int(told.get("number", 0)), told.get("accepted") is True, told.get("by_hand") is True)
+        if not 0 <= was[0] < 2**31:
+            raise ValueError("no deposit has such a number")
+        return Held(finding, mask, *was, doubt)
 
     def _box(self, told: Sequence[Any]) -> tuple[int, int, int, int]:
         row0, column0, row1, column1 = (int(edge) for edge in told)
@@ -153,8 +181,8 @@ def patch_to_json(patch: Patch) -> Json:
 def patch_from_json(told: Mapping[str, Any], pixels: int) -> Patch:
     """A change of a mask of so many pixels; whether it fits the mask is for `Patch.fits` to say."""
     runs = int(told["runs"])
-    if not 0 <= runs <= pixels:
-        raise ValueError("more runs than pixels")
+    if not 0 <= runs <= min(pixels, _MOST_RUNS):
+        raise ValueError("more runs than pixels, or than anybody draws")
     start, length = (_unpack(told[name], "<i8", runs) for name in ("start", "length"))
     old, new = (_unpack(told[name], "<i4", runs).astype(np.int32) for name in ("old", "new"))
     return Patch(np.cumsum(start).astype(np.int64), length.astype(np.int64), old, new)
@@ -170,6 +198,16 @@ def did_from_json(told: Mapping[str, Any]) -> Did:
     texts = {name: str(told[name])[:1000] for name in ("when", "name", "how", "why")}
     who = None if told["who"] is None else str(told["who"])[:6]
     return Did(**texts, who=who, numbers=tuple(int(n) for n in told["numbers"][:50]), pixels=int(told["pixels"]))
+
+
+def signature_to_json(signature: Signature | None) -> list[str] | None:
+    """Who signed, and when."""
+    return [signature.initials, signature.when] if signature else None
+
+
+def signature_from_json(told: Any) -> Signature | None:
+    """Who signed, and when."""
+    return Signature(str(told[0])[:6], str(told[1])[:40]) if told else None
 
 
 def _scale_to_json(image: Image) -> Json:
@@ -206,6 +244,24 @@ def _set_from_json(told: Mapping[str, Any], before: frozenset[int]) -> frozenset
     return (before | add) - drop
 
 
+def _authors_to_json(before: Authorship, after: Authorship) -> Json:
+    """The film's author, and the deposits' that are new or other ones; numbers are texts, as JSON has it."""
+    fresh = {str(n): who.value for n, who in after.deposits.items() if before.deposits.get(n) is not who}
+    return {"whole": after.film.value, "set": fresh, "drop": sorted(before.deposits.keys() - after.deposits.keys())}
+
+
+def _authorship_from_json(told: Mapping[str, Any], before: Authorship) -> Authorship:
+    doubts = _doubts_from_json(told["doubts"], before.doubts) if "doubts" in told else before.doubts
+    passed = _passed_over(told["passed_over_px"]) if "passed_over_px" in told else before.passed_over_px
+    if "authors" not in told:
+        return authorship_of_old_file(doubts, passed)
+    authors = told["authors"]
+    fresh = {int(n): Author(who) for n, who in authors["set"].items()}
+    drop = {int(n) for n in authors["drop"]}
+    deposits = {n: who for n, who in {**before.deposits, **fresh}.items() if n not in drop}
+    return Authorship(Author(authors["whole"]), deposits, doubts, passed)
+
+
 def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> Json:
     """What to set and what to drop; numbers are texts, as JSON has it."""
     fresh = {str(n): doubt for n, doubt in after.items() if before.get(n) != doubt}
@@ -213,11 +269,16 @@ def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> 
 
 
 def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, Doubt]) -> dict[int, Doubt]:
-    fresh = {int(n): Doubt(*map(float, doubt)) for n, doubt in told["set"].items()}
+    fresh = {int(n): _doubt(doubt) for n, doubt in told["set"].items()}
     drop = {int(n) for n in told["drop"]}
-    if not all(doubt.possible for doubt in fresh.values()):
-        raise ValueError("no outline is so doubtful")
     return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
+
+
+def _doubt(told: Sequence[Any]) -> Doubt:
+    doubt = Doubt(*map(float, told))
+    if not doubt.possible:
+        raise ValueError("no outline is so doubtful")
+    return doubt
 
 
 def _passed_over(told: Any) -> float:

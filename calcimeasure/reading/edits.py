@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import ndimage as ndi
 from calcimeasure.errors import EditRefused
 from calcimeasure.model.deposit import Deposit, Reason
 from calcimeasure.model.image import Mask
-from calcimeasure.reading.patch import Array, Where
+from calcimeasure.reading.patch import Array, Box, Where
 from calcimeasure.reading.state import Held
 
 Part = tuple[Where, Array]
@@ -30,14 +31,20 @@ def renumbered(labels: Array, rows: Rows, numbers: Iterable[int], to: int) -> li
 
 def window_of(row: Deposit) -> Where:
     """The bounding box of a deposit as an index into the film."""
-    row0, column0, row1, column1 = row.bbox
+    return within(row.bbox)
+
+
+def within(box: Box) -> Where:
+    """A bounding box as an index into the film."""
+    row0, column0, row1, column1 = box
     return slice(row0, row1), slice(column0, column1)
 
 
 def pixels_of(labels: Array, row: Deposit, reason: Reason) -> Held:
     """A deposit as something that is not counted, with its pixels."""
     row0, column0 = row.bbox[:2]
-    return Held.of(np.asarray(labels[window_of(row)] == row.label), row0, column0, reason)
+    held = Held.of(np.asarray(labels[window_of(row)] == row.label), row0, column0, reason)
+    return replace(held, number=row.label)
 
 
 def pieces(labels: Array, row: Deposit, first_free: int) -> list[Part]:
@@ -76,6 +83,42 @@ def cut(labels: Array, row: Deposit, line: Sequence[tuple[float, float]], first_
     return [(where, _numbered(labels[where], _joined_where_uncut(parts, whole), row.label, first_free))]
 
 
+def cut_off(labels: Array, boxes: Mapping[int, Box], inside: Mask) -> Iterator[Held]:
+    """What a region cuts off: each deposit's pixels outside it, under its number."""
+    for number, box in boxes.items():
+        where = within(box)
+        lost = (labels[where] == number) & ~inside[where]
+        if lost.any():
+            yield replace(Held.of(lost, *box[:2], Reason.OUTSIDE_REGION), number=number)
+
+
+def restored(labels: Array, rows: Rows, cut: Sequence[Held], first_free: int) -> tuple[Array, dict[int, Held]]:
+    """The mask with what a region cut off laid back where nothing is counted now, and each part by its number.
+
+    A part keeps its number unless a deposit that it does not touch has it by now.
+    """
+    whole, numbers = labels.copy(), dict[int, Held]()
+    for held in cut:
+        here = whole[held.where]
+        free = (here == 0) if held.mask is None else held.mask & (here == 0)
+        number = held.number
+        if number in rows and not _touches(labels, held):
+            number, first_free = first_free, first_free + 1
+        if free.any():
+            here[free] = number
+            numbers[number] = held
+    return whole, numbers
+
+
+def _touches(labels: Array, held: Held) -> bool:
+    """Whether what has its number lies at its edge."""
+    row0, column0, row1, column1 = held.finding.bbox
+    near = labels[max(row0 - 1, 0) : row1 + 1, max(column0 - 1, 0) : column1 + 1] == held.number
+    mask = np.ones((row1 - row0, column1 - column0), bool) if held.mask is None else held.mask
+    padded = np.pad(mask, ((min(row0, 1), 1), (min(column0, 1), 1)))[: near.shape[0], : near.shape[1]]
+    return bool((ndi.binary_dilation(padded, np.ones((3, 3), bool)) & near).any())
+
+
 def laid(labels: Array, held: Held, number: int, region: Mask | None) -> list[Part]:
     """Its pixels as a new deposit, where nothing else is counted already.
 
@@ -95,33 +138,71 @@ def laid(labels: Array, held: Held, number: int, region: Mask | None) -> list[Pa
     return [(held.where, np.where(free, np.int32(number), here))]
 
 
-def reconciled(labels: Array, rows: Rows, found: Array, kept: Collection[int], refused: Iterable[Held]) -> Array:
+Print = tuple[int, int, bytes]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """The numbers that found outlines had before, and the first that nothing ever had."""
+
+    known: Mapping[Print, int]
+    first_free: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mine:
+    """What a new segmentation is laid beside: mask and rows, what is kept of them, what stays away, all numbers."""
+
+    labels: Array
+    rows: Rows
+    kept: Collection[int]
+    refused: Sequence[Held]
+    numbers: Numbers
+
+
+def fingerprint(labels: Array, number: int, where: Where) -> Print:
+    """What tells the outline of a deposit in its bounding box from all others."""
+    rows, columns = where
+    return rows.start, columns.start, np.packbits(labels[where] == number, axis=1).tobytes()
+
+
+def reconciled(mine: Mine, found: Array) -> Array:
     """A new segmentation beside what a person did.
 
     Deposits in `kept` stay as they are. A found deposit that meets one of them, or anything in `refused`, is left
-    out. A found deposit that is in the mask already, pixel for pixel, keeps its number; the others get new ones.
+    out. A found deposit that is in the mask already, pixel for pixel, keeps its number, one that was in it before gets
+    its number back; the others get new ones.
     """
-    if not kept and not (refused := list(refused)):
+    if not mine.kept and not mine.refused:
         return found
-    result, barred = np.zeros_like(labels), {0}
-    for number in kept:
-        where = window_of(rows[number])
-        mine = labels[where] == number
-        result[where][mine] = number
-        barred.update(np.unique(found[where][mine]).tolist())
-    for held in refused:
+    result, barred = np.zeros_like(mine.labels), {0}
+    for number in mine.kept:
+        where = window_of(mine.rows[number])
+        here = mine.labels[where] == number
+        result[where][here] = number
+        barred.update(np.unique(found[where][here]).tolist())
+    for held in mine.refused:
         barred.update(np.unique(found[held.where][held.mask] if held.mask is not None else found[held.where]).tolist())
-    _lay_rest(result, labels, found, _same(labels, rows, found, set(kept)), barred)
+    windows = {n: at for n, at in enumerate(ndi.find_objects(found), 1) if at is not None and n not in barred}
+    same = _same(mine.labels, mine.rows, found, set(mine.kept))
+    given = _given(found, windows, same, mine.numbers, {*mine.kept, *same.values()})
+    for number, where in windows.items():
+        result[where][found[where] == number] = given[number]
     return result
 
 
-def _lay_rest(result: Array, labels: Array, found: Array, same: dict[int, int], barred: set[int]) -> None:
-    free = int(max(labels.max(initial=0), found.max(initial=0))) + 1
-    for number, where in enumerate(ndi.find_objects(found), 1):
-        if where is None or number in barred:
-            continue
-        result[where][found[where] == number] = same.get(number, free)
-        free += number not in same
+def _given(
+    found: Array, windows: Mapping[int, Where], same: Mapping[int, int], numbers: Numbers, taken: set[int]
+) -> dict[int, int]:
+    """The number that each found deposit gets."""
+    given, free = dict(same), max(numbers.first_free, int(found.max(initial=0)) + 1)
+    for number, where in windows.items():
+        if number not in given:
+            known = numbers.known.get(fingerprint(found, number, where), 0)
+            given[number] = known if known and known not in taken else free
+            free += given[number] == free
+            taken.add(given[number])
+    return given
 
 
 def _same(labels: Array, rows: Rows, found: Array, kept: set[int]) -> dict[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from calcimeasure.model.deposit import Deposit
-from calcimeasure.reading.patch import Patch
+from calcimeasure.reading.patch import Array, Patch
 from calcimeasure.reading.state import State
 
 Rows = Mapping[int, Deposit]
@@ -38,6 +38,11 @@ class Step:
         states = self.after.bytes_beyond(self.before) + self.before.bytes_beyond(self.after)
         return 512 + self.patch.nbytes + states + rows
 
+    def followed_by(self, later: Step, labels: Array) -> Step:
+        """The step and a later one as one, in the mask as it is after both."""
+        rows = (self.rows[0], later.rows[1]) if self.rows and later.rows else None
+        return Step(later.name, self.patch.followed_by(later.patch, labels), self.before, later.after, rows)
+
     @property
     def reverse(self) -> Step:
         """The step that takes this one back."""
@@ -61,6 +66,13 @@ class History:
         self._done.append(step)
         while self.nbytes > self.bound:
             self.nbytes -= self._done.popleft().nbytes
+
+    def join(self, step: Step, labels: Array) -> Step:
+        """A step that goes on with the newest becomes one with it, in the mask as it is after both; gives that one."""
+        last = self._done.pop()
+        self.nbytes -= last.nbytes
+        self.add(last.followed_by(step, labels))
+        return self._done[-1]
 
     def undo(self) -> Step | None:
         """The newest step, which the caller takes back; `None` when there is none."""

@@ -2,21 +2,23 @@ r"""Autosave: every finished step is a line on disk before the next one begins.
 
 Where it lies: beside the film, as ``FILM.calcimeasure-journal``; where that folder cannot be written, in the user's
 own state folder under the hash of the film. It is a text file, one line per step, ``CRC32 JSON\n``; its first line
-names the film's SHA-256, its size, the recipe and the version. It holds no name, no path and no pixel of the film. A
-line that is torn or does not fit ends the reading; what came before it counts.
+names the film's SHA-256, its size, the recipe and the version. It holds no name, no path and no pixel of the film.
+What all else rests on, the first line and the mask that a session began with, is there twice. A line that is torn or
+altered is skipped and counted; the file is then laid aside whole, and a new one begun with what could be read.
 
 A line has reached the operating system when `step` returns, so that nothing is lost when the program is killed; at the
-latest after a second it is on the disk itself, for the day the machine fails.
+latest after a second it is on the disk itself, for the day the machine fails. When a line could not be written, or the
+file is not where and what it was, nothing counts as safe until the whole state is written anew beside it: the next
+step does that, or `Journal.mend`.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import sys
 import threading
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +29,11 @@ import numpy as np
 from calcimeasure import __version__
 from calcimeasure.errors import OutputError
 from calcimeasure.model.image import Image
-from calcimeasure.reading.codec import Codec, did_to_json, patch_to_json
+from calcimeasure.reading.codec import Codec, did_to_json, patch_to_json, signature_to_json
 from calcimeasure.reading.history import Step
+from calcimeasure.reading.lines import LARGEST, append, entries, line_of, opened_to_append
 from calcimeasure.reading.patch import Array, changed
-from calcimeasure.reading.record import Did, Signature, Source
+from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source
 from calcimeasure.reading.state import State
 from calcimeasure.recipe import Recipe
 
@@ -40,16 +43,12 @@ except ImportError:  # Windows has no advisory locks: two windows on one film ar
     fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".calcimeasure-journal"
-KIND, FORMAT = "calcimeasure journal", 1
+KIND, FORMAT, READS = "calcimeasure journal", 2, (1, 2)
 #: Seconds after which a line must be on the disk itself.
 SYNC_AFTER = 1.0
-#: A journal that grows past this is written anew as one line with the mask as it is.
-COMPACT_BYTES = 64 * 2**20
-#: Lines and journals longer than this are not ours.
-_LONGEST_LINE, _LARGEST_FILE = 256 * 2**20, 2**30
-
-#: What reading a strange line may raise.
-UNBELIEVABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+#: A journal that grows past this is written anew with the mask as it is.
+COMPACT_BYTES = 16 * 2**20
+_IN_USE = "this film is being edited in another window: close it there, or edit it there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,11 @@ class Pending:
     path : Path
         The journal.
     steps : int
-        How many lines it has; restoring may end earlier, at one that does not fit.
+        How many lines of what was done come back that were not saved.
     when : str
         When the last of them was written (ISO 8601, UTC).
+    unread : int
+        How many lines cannot be read.
     other_recipe : bool
         Whether it was made with another recipe or other weights than the film is opened with now; the mask is
         restored to the pixel all the same, with its own settings.
@@ -74,14 +75,13 @@ class Pending:
     path: Path
     steps: int
     when: str
+    unread: int
     other_recipe: bool
     recipe: Mapping[str, Any]
 
-    def lines(self) -> Iterator[tuple[dict[str, Any], int]]:
-        """Every whole line after the first, and the byte where it ends."""
-        lines = _lines(self.path)
-        next(lines, None)
-        yield from lines
+    def lines(self) -> Iterator[dict[str, Any] | None]:
+        """Every line but the first ones, which name the film; `None` for one that cannot be read."""
+        return (line for line in entries(self.path) if line is None or line.get("kind") != KIND)
 
     def discard(self) -> None:
         """Throw the unsaved work away."""
@@ -119,16 +119,33 @@ class Standing:
     state: State
     did: Sequence[Did]
     signature: Signature | None
+    base: Base | None = None
 
 
 @dataclass(slots=True)
 class Journal:
-    """An open journal; one window writes it at a time. `begun` makes one."""
+    """An open journal; one window writes it at a time. `begun` and `resumed` make one.
+
+    Parameters
+    ----------
+    path : Path
+    begin : Begin
+    codec : Codec
+    here : callable
+        Gives where the session stands: what is written when all must be written anew.
+    trouble : str
+        Why what was done last is not safe; empty when it is.
+    aside : Path or None
+        Where a journal was laid that was in the way.
+    """
 
     path: Path
     begin: Begin
     codec: Codec
-    _file: IO[bytes]
+    here: Callable[[], Standing]
+    trouble: str = ""
+    aside: Path | None = None
+    _file: IO[bytes] | None = None
     _size: int = 0
     _limit: int = COMPACT_BYTES
     _timer: threading.Timer | None = None
@@ -138,56 +155,112 @@ class Journal:
         """Write a step; gives what went wrong in a sentence, or nothing."""
         return self._write(step_line(self.codec, step, how, did))
 
-    def note(self, did: Did, signature: Signature | None) -> str:
+    def note(self, did: Did, signature: Signature | None, base: Base | None) -> str:
         """Write down something that is no step: saving, signing, reopening."""
-        return self._write({"kind": "note", "did": did_to_json(did), "signature": _signed(signature)})
+        return self._write(_note_line(did, signature, base))
 
-    def standing(self, here: Standing) -> str:
-        """Write down where a session stands that has work of its own already."""
-        return self._write(snapshot_line(self.codec, here))
+    def mend(self) -> str:
+        """Write all anew where something could not be written; gives why that does not work either, or nothing."""
+        if not self.trouble and not self._is_in_place:
+            self.trouble = _trouble(OSError(errno.ENOENT, "the file was moved or changed"))
+        return self._renew() if self.trouble else ""
 
-    @property
-    def is_large(self) -> bool:
-        """Whether it should be written anew."""
-        return self._size > self._limit
-
-    def compact(self, here: Standing) -> str:
-        """Write it anew: the mask as it is, in one line; undo of earlier steps is not kept on disk."""
-        self.codec = Codec(self.codec.image)
-        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        try:
-            file = _created(draft)
-            self._size = sum(file.write(_line(entry)) for entry in (self.begin.header, snapshot_line(self.codec, here)))
-            file.flush()
-            os.fsync(file.fileno())
-            draft.replace(self.path)
-        except OSError as error:
-            return _trouble(error)
-        finally:
-            draft.unlink(missing_ok=True)
-        with self._lock:
-            self._file.close()
-            self._file = file
-        self._limit = max(COMPACT_BYTES, 2 * self._size)
-        return ""
-
-    def close(self, *, remove: bool) -> None:
-        """End it; `remove` when nothing in it is unsaved."""
+    def close(self, *, remove: bool) -> str:
+        """End it, `remove` when nothing in it is unsaved; gives what could not be kept or removed, or nothing."""
+        trouble = "" if remove else self.mend()
         if self._timer:
             self._timer.cancel()
         self._sync()
-        self._file.close()
-        if remove:
-            self.path.unlink(missing_ok=True)
+        trouble = trouble or ("" if remove else self.trouble)
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        return trouble or (_removed(self.path) if remove else "")
+
+    # --- writing ----------------------------------------------------------------------------------------
 
     def _write(self, entry: Mapping[str, Any]) -> str:
+        if self.trouble:
+            return self._renew()
+        line = line_of(entry)
         try:
-            self._size += self._file.write(_line(entry))
-            self._file.flush()
+            with self._lock:
+                append(self._open_file, line)
         except OSError as error:
-            return _trouble(error)
+            self.trouble = _trouble(error)
+            return self.trouble
+        self._size += len(line)
         self._sync_soon()
+        return self.mend() or self._compacted()
+
+    def _compacted(self) -> str:
+        """A journal that has grown is written anew; when that fails, the one that is there still holds all."""
+        if self._size <= self._limit:
+            return ""
+        trouble = self._renew()
+        if trouble and self._size <= LARGEST and self._is_in_place:
+            self._limit, self.trouble = 2 * self._size, ""
+        return self.trouble
+
+    def _renew(self) -> str:
+        """All of it anew, in a draft that takes the journal's place once it is on the disk; gives what went wrong."""
+        lines, codec = _start_lines(self.begin, self.here())
+        try:
+            self._make_way()
+            self._replace(lines)
+        except OSError as error:
+            self.trouble = _trouble(error)
+            return self.trouble
+        self.codec, self.trouble = codec, ""
+        self._limit = min(max(self._limit, 2 * self._size), LARGEST)
         return ""
+
+    def _make_way(self) -> None:
+        """A journal of others that came to lie here meanwhile keeps its work."""
+        if self._file is None or not self._is_here:
+            self.aside = _lay_aside(self.path) or self.aside
+
+    def _replace(self, lines: Sequence[bytes]) -> None:
+        draft = self.path.with_name(f"{self.path.name}.part")
+        try:
+            self._put_in_place(draft, _written(draft, lines))
+            self._size = sum(map(len, lines))
+            _sync_folder(self.path.parent)
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+    def _put_in_place(self, draft: Path, file: IO[bytes]) -> None:
+        if self._file is not None and os.name == "nt":  # Windows renames nothing onto an open file
+            _closed(self._file)
+        try:
+            draft.replace(self.path)
+        except OSError:
+            _closed(file)
+            raise
+        with self._lock:
+            before, self._file = self._file, file
+        if before is not None:
+            _closed(before)
+
+    @property
+    def _open_file(self) -> IO[bytes]:
+        if self._file is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._file
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether the file that is written is the one that lies in its place."""
+        try:
+            return os.path.samestat(self.path.stat(follow_symlinks=False), os.fstat(self._open_file.fileno()))
+        except (OSError, ValueError):
+            return False
+
+    @property
+    def _is_in_place(self) -> bool:
+        """Whether it also holds what was written, no more and no less."""
+        return self._is_here and os.fstat(self._open_file.fileno()).st_size == self._size
 
     def _sync_soon(self) -> None:
         if self._timer is None:
@@ -197,10 +270,13 @@ class Journal:
 
     def _sync(self) -> None:
         self._timer = None  # first, so that a line written from here on asks for a sync of its own
-        # A full or vanished disk is told by the next write.
-        with self._lock, suppress(OSError, ValueError):
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        try:
+            with self._lock:
+                os.fsync(self._open_file.fileno())
+        except ValueError:  # closed meanwhile
+            return
+        except OSError as error:
+            self.trouble = self.trouble or _trouble(error)
 
 
 def journal_file(source: Source) -> Path:
@@ -210,8 +286,8 @@ def journal_file(source: Source) -> Path:
     return _at_home(source.sha256)
 
 
-def begun(begin: Begin, here: Standing | None) -> Journal:
-    """A new journal of a film; one with unsaved work that lies there already is laid aside under another name.
+def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
+    """A new journal of a film; one that lies there already is laid aside under another name, `Journal.aside`.
 
     Raises
     ------
@@ -219,21 +295,18 @@ def begun(begin: Begin, here: Standing | None) -> Journal:
         When the film is being edited in another window, or nothing can be written.
     """
     path = journal_file(begin.source)
-    _lay_aside(path, begin)
+    journal = Journal(path, begin, Codec(begin.image), here)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        journal = Journal(path, begin, Codec(begin.image), _created(path))
-        trouble = journal._write(begin.header)
     except OSError as error:
         raise OutputError(_trouble(error)) from error
-    trouble = trouble or (journal.standing(here) if here else "")
-    if trouble:
-        raise OutputError(trouble)
+    if journal._renew():
+        raise OutputError(journal.trouble)
     return journal
 
 
-def resumed(begin: Begin, waiting: Pending, codec: Codec, end: int) -> Journal:
-    """A restored journal, written on from the byte where its last believed line ends.
+def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Standing]) -> Journal:
+    """A restored journal, written on at its end.
 
     Raises
     ------
@@ -241,17 +314,34 @@ def resumed(begin: Begin, waiting: Pending, codec: Codec, end: int) -> Journal:
         When the film is being edited in another window, or nothing can be written.
     """
     try:
-        file = waiting.path.open("r+b")
+        file = opened_to_append(waiting.path)
         _claim(file)
-        file.truncate(end)
-        file.seek(end)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        if file.read(1) != b"\n":
+            append(file, b"\n")
+            size += 1
     except OSError as error:
         raise OutputError(_trouble(error)) from error
-    return Journal(waiting.path, begin, codec, file, end)
+    return Journal(waiting.path, begin, codec, here, "", None, file, size, max(COMPACT_BYTES, 2 * size))
+
+
+def laid_aside(waiting: Pending) -> Path | None:
+    """Put a journal aside whole, under the next free number; gives where it is then.
+
+    Raises
+    ------
+    OutputError
+        When that cannot be done.
+    """
+    try:
+        return _lay_aside(waiting.path)
+    except OSError as error:
+        raise OutputError(_trouble(error)) from error
 
 
 def pending(begin: Begin) -> Pending | None:
-    """Unsaved work on this very film, wherever its journal lies; `None` when there is none.
+    """The newest unsaved work on this very film, wherever its journal lies; `None` when there is none.
 
     A journal that another window is writing, that belongs to another film, or whose last line says that all was
     saved, is none.
@@ -261,7 +351,7 @@ def pending(begin: Begin) -> Pending | None:
     places = [_at_home(begin.source.sha256)]
     if begin.source.path is not None:
         places.insert(0, _beside(begin.source.path))
-    return next((found for place in places if (found := _pending_in(place, begin))), None)
+    return max((found for place in places if (found := _pending_in(place, begin))), key=_when, default=None)
 
 
 def step_line(codec: Codec, step: Step, how: str, did: Did) -> dict[str, Any]:
@@ -283,103 +373,165 @@ def snapshot_line(codec: Codec, here: Standing) -> dict[str, Any]:
         "patch": patch_to_json(patch),
         "state": codec.state_to_json(here.blank, here.state),
         "log": [did_to_json(did) for did in here.did],
-        "signature": _signed(here.signature),
+        "signature": signature_to_json(here.signature),
+        "base": base_to_json(here.base),
     }
 
 
-def _signed(signature: Signature | None) -> list[str] | None:
-    return [signature.initials, signature.when] if signature else None
+def base_to_json(base: Base | None) -> list[Any] | None:
+    """The saved mask that a session goes on from."""
+    return [base.mask_sha256, signature_to_json(base.signature)] if base else None
+
+
+def _note_line(did: Did, signature: Signature | None, base: Base | None) -> dict[str, Any]:
+    signed = signature_to_json(signature)
+    return {"kind": "note", "did": did_to_json(did), "signature": signed, "base": base_to_json(base)}
+
+
+def _start_lines(begin: Begin, here: Standing) -> tuple[list[bytes], Codec]:
+    """The film and where its session stands, each twice: one damaged byte must not cost all that rests on them."""
+    codec = Codec(begin.image)
+    told = [begin.header, *([snapshot_line(codec, here)] if here.did else [])]
+    return [line_of(entry) for entry in told] * 2, codec
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a journal says of itself: its film, how much of it is not saved, and how much cannot be read."""
+
+    header: dict[str, Any] | None = None
+    steps: int = 0
+    unread: int = 0
+    unread_since: int = 0
+    when: str = ""
+    last_log: Any = None
+
+    @classmethod
+    def by(cls, path: Path) -> _Told:
+        told = cls()
+        for line in entries(path):
+            told._hear(line)
+        return told
+
+    @property
+    def holds_work(self) -> bool:
+        """Whether anything in it may be lost with it; what cannot be read is not ours to lose."""
+        return self.header is None or self.steps > 0 or self.unread_since > 0
+
+    def _hear(self, line: dict[str, Any] | None) -> None:
+        if line is None:
+            self.unread += 1
+            self.unread_since += 1
+        elif line.get("kind") == KIND:
+            self.header = self.header or line
+        else:
+            self._count(line)
+
+    def _count(self, line: Mapping[str, Any]) -> None:
+        log = line.get("log")
+        if isinstance(log, list):  # a snapshot begins anew
+            self.steps = 0
+        for did in log if isinstance(log, list) else [line.get("did")]:
+            if isinstance(did, dict):
+                saved = did.get("name") == SAVE
+                self.steps = 0 if saved else self.steps + (line.get("how") != "join")
+                self.unread_since = 0 if saved else self.unread_since
+                self.when = str(did.get("when", ""))
 
 
 def _pending_in(path: Path, begin: Begin) -> Pending | None:
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_FILE or _is_claimed(path):
+        if not path.is_file() or _is_claimed(path):
             return None
-        lines = [line for line, _ in _summaries(path)]
+        told = _Told.by(path)
     except OSError:
         return None
-    if len(lines) < 2 or not _is_of(lines[0], begin) or lines[-1].get("name") == "save":
+    if told.header is None or not told.steps or not _is_of(told.header, begin):
         return None
-    other = lines[0].get("recipe_hash") != begin.recipe.hash
-    return Pending(path, len(lines) - 1, lines[-1].get("when", ""), other, lines[0].get("recipe") or {})
+    other = told.header.get("recipe_hash") != begin.recipe.hash
+    return Pending(path, told.steps, told.when, told.unread, other, told.header.get("recipe") or {})
+
+
+def _when(waiting: Pending) -> str:
+    return waiting.when
 
 
 def _is_of(header: Mapping[str, Any], begin: Begin) -> bool:
     facts = begin.header
-    return all(header.get(name) == facts[name] for name in ("kind", "format", "sha256", "shape"))
+    return header.get("format") in READS and all(header.get(name) == facts[name] for name in ("sha256", "shape"))
 
 
-def _summaries(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """The first line, and of every other its name and time."""
-    for number, (line, end) in enumerate(_lines(path)):
-        yield (line if number == 0 else _summary(line)), end
-
-
-def _summary(line: Mapping[str, Any]) -> dict[str, Any]:
-    log = line.get("log")
-    did = log[-1] if isinstance(log, list) and log else line.get("did")
-    return {name: str(did.get(name, "")) for name in ("name", "when")} if isinstance(did, dict) else {}
-
-
-def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
-    """Every whole line and the byte where it ends; reading stops at the first that is torn or altered."""
-    with path.open("rb") as file:
-        while line := file.readline(_LONGEST_LINE):
-            content = _content(line)
-            if content is None:
-                return
-            yield content, file.tell()
-
-
-def _content(line: bytes) -> dict[str, Any] | None:
-    if not line.endswith(b"\n") or line[:9] != b"%08x " % zlib.crc32(line[9:-1]):
+def _lay_aside(path: Path) -> Path | None:
+    """A journal in the way keeps its unsaved work under the next free number; `None` when it holds none."""
+    if not os.path.lexists(path):
         return None
-    try:
-        content = json.loads(line[9:])
-    except UNBELIEVABLE:
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _line(entry: Mapping[str, Any]) -> bytes:
-    text = json.dumps(entry, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def _lay_aside(path: Path, begin: Begin) -> None:
-    """A journal in the way keeps its unsaved work under the next free number."""
-    if not path.exists():
-        return
     if _is_claimed(path):
-        raise OutputError("this film is being edited in another window: close it there, or edit it there")
+        raise OSError(errno.EBUSY, _IN_USE)
     if not _holds_work(path):
-        return
-    number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.name}.{n}").exists())
-    path.rename(path.with_name(f"{path.name}.{number}"))
+        return None
+    number = next(n for n in range(1, 10_000) if not os.path.lexists(path.with_name(f"{path.name}.{n}")))
+    return path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 def _holds_work(path: Path) -> bool:
-    """Whether anything may be lost by writing over it; what cannot be read is not ours to lose."""
-    lines = [line for line, _ in _summaries(path)]
-    if not lines or lines[0].get("kind") != KIND:
-        return path.stat().st_size > 0
-    return len(lines) > 1 and lines[-1].get("name") != "save"
+    if not path.is_file() or path.is_symlink():
+        return True
+    return path.stat().st_size > 0 and _Told.by(path).holds_work
 
 
-def _created(path: Path) -> IO[bytes]:
-    file = path.open("wb")
-    _claim(file)
+def _written(path: Path, lines: Sequence[bytes]) -> IO[bytes]:
+    """A new file with these lines, on the disk itself, and ours."""
+    if sum(map(len, lines)) > LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    path.unlink(missing_ok=True)
+    file = opened_to_append(path, os.O_CREAT | os.O_EXCL)
+    try:
+        _claim(file)
+        for line in lines:
+            append(file, line)
+        os.fsync(file.fileno())
+    except OSError:
+        _closed(file)
+        raise
     return file
+
+
+def _closed(file: IO[bytes]) -> None:
+    with suppress(OSError):  # it is not written any more
+        file.close()
+
+
+def _removed(path: Path) -> str:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return f"{path.name} cannot be removed ({error.strerror}): what is in it will be offered again"
+    return ""
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name itself on the disk, where the system can do that."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _claim(file: IO[bytes]) -> None:
     """An advisory lock that the system gives back when the process dies, however it dies."""
     if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(errno.EBUSY, _IN_USE) from error
+        except OSError:  # a file system without locks
+            return
 
 
 def _is_claimed(path: Path) -> bool:
-    if fcntl is None:
+    if fcntl is None or not path.is_file():
         return False
     with path.open("rb") as file:
         try:
@@ -404,4 +556,8 @@ def _at_home(sha256: str) -> Path:
 
 
 def _trouble(error: OSError) -> str:
-    return f"the work cannot be saved as you go ({error.strerror}): free some space, then save"
+    if error.errno == errno.EBUSY:
+        return _IN_USE
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    then = "free some space, then save" if full else "save, to another folder if need be"
+    return f"the work cannot be saved as you go ({error.strerror}): {then}"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.authorship import Doubt
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import Labels
 from calcimeasure.reading.patch import Array, Box, Patch
 from calcimeasure.steps.measure.area import MeasureSettings, Window, measure, measure_some, reach_px
 from calcimeasure.steps.measure.error import widened
@@ -51,7 +52,7 @@ class Live:
         """
         reach, touched = reach_px(image.spacing, settings), patch.boxes(labels.shape[1])
         near = self._neighbours(labels, touched, reach) | touched.keys()
-        boxes = {number: _joined(self._box(number), touched.get(number)) for number in near}
+        boxes = {number: joined(self._box(number), touched.get(number)) for number in near}
         fresh = [row for part in _parts(boxes, reach, image.shape) for row in _measured(labels, image, settings, part)]
         for number in near:
             self.rows.pop(number, None)
@@ -120,7 +121,8 @@ def _parts(boxes: dict[int, Box], reach: tuple[int, int], shape: tuple[int, ...]
     return [together] if _size(together.box) <= sum(_size(part.box) + _CALL_PX for part in alone) else alone
 
 
-def _joined(one: Box | None, other: Box | None) -> Box:
+def joined(one: Box | None, other: Box | None) -> Box:
+    """Bounding box of two, or of the one that there is."""
     return _hull(box for box in (one, other) if box is not None)
 
 

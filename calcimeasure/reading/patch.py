@@ -98,6 +98,33 @@ class Patch:
             for part in self._batches()
         )
 
+    def rebased(self, labels: Array) -> Patch:
+        """The change that leaves the same new numbers in an image that was another before.
+
+        Raises
+        ------
+        ValueError
+            When its runs do not lie in the image.
+        """
+        if not _is_sound(self, labels.size):
+            raise ValueError("a step lies outside the mask")
+        index = _indices(self.start, self.length)
+        return _in_runs(index, labels.reshape(-1)[index], np.repeat(self.new, self.length))
+
+    def followed_by(self, later: Patch, labels: Array) -> Patch:
+        """The change and a later one as one, in the image as it is after both."""
+        earlier, index = self._indices, np.union1d(self._indices, later._indices)
+        new = labels.reshape(-1)[index]
+        old = new.copy()
+        old[np.searchsorted(index, later._indices)] = np.repeat(later.old, later.length)
+        old[np.searchsorted(index, earlier)] = np.repeat(self.old, self.length)
+        differs = old != new
+        return _in_runs(index[differs], old[differs], new[differs])
+
+    @property
+    def _indices(self) -> npt.NDArray[np.int64]:
+        return _indices(self.start, self.length)
+
     def _batches(self) -> Iterator[slice]:
         ends = np.cumsum(self.length)
         begin = 0

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calcimeasure.errors import EditRefused
 from calcimeasure.io.files import sha256_of
-from calcimeasure.io.given.inputs import choose_names
+from calcimeasure.io.given.inputs import Input, name_of
+from calcimeasure.report.plain_text import plain_name
+
+#: Name of the line that says that all before it is saved.
+SAVE = "save"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,14 @@ class Source:
     sha256: str = ""
 
     @classmethod
-    def of(cls, path: Path, image: str = "", name: str = "") -> Source:
-        """The source that a file is; names from a worklist, or from the file's own."""
-        image = image or path.name
-        return cls(path, image, name or choose_names([image])[image], sha256_of(path))
+    def of(cls, path: Path, sha256: str = "") -> Source:
+        """The source that a file is, named by itself; `sha256` is of its bytes where they were read already."""
+        return cls(path, plain_name(path.name), name_of(plain_name(path.name)), sha256 or sha256_of(path))
+
+    @classmethod
+    def of_input(cls, item: Input) -> Source:
+        """The source that a film of a folder is, named as the folder's tables name it."""
+        return cls(item.path, item.image, item.name, sha256_of(item.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,22 @@ class Signature:
 
     initials: str
     when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The saved mask that a session goes on from: the one it saved last, or opened.
+
+    Parameters
+    ----------
+    mask_sha256 : str
+        Of the mask file as it was then; empty when there was none.
+    signature : Signature or None
+        Who had signed it then.
+    """
+
+    mask_sha256: str
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,11 @@ class Did:
     numbers: tuple[int, ...] = ()
     pixels: int = 0
     why: str = ""
+
+
+def unsaved_in(did: Sequence[Did]) -> int:
+    """How many lines of what was done came after the newest saving."""
+    return next((at for at, one in enumerate(reversed(did)) if one.name == SAVE), len(did))
 
 
 def initials_of(text: str) -> str:

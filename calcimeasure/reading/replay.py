@@ -1,4 +1,4 @@
-"""The steps of a journal done again, to the very same mask."""
+"""The steps of a journal done again: to the very same mask, or to all that can still be read of it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from calcimeasure.errors import CalcimeasureError, EditRefused
-from calcimeasure.reading.codec import Codec, did_from_json, patch_from_json
+from calcimeasure.reading.codec import Codec, did_from_json, patch_from_json, signature_from_json
 from calcimeasure.reading.history import History, Step
-from calcimeasure.reading.journal import UNBELIEVABLE, Pending
+from calcimeasure.reading.journal import Pending
+from calcimeasure.reading.lines import UNBELIEVABLE
 from calcimeasure.reading.patch import Array, Patch, changed
-from calcimeasure.reading.record import Did, Signature
+from calcimeasure.reading.record import Base, Did, Signature
 from calcimeasure.reading.state import State
 from calcimeasure.recipe import Recipe
+
+#: Bytes that the lines of a journal may unpack and move together; a day's work stays under a tenth of it.
+_MOST_WORK = 4 * 2**30
 
 
 class Replay:
     """Where a journal leads.
+
+    A line that cannot be read or believed is skipped and counted in `unread`. What comes after it is taken for what
+    it left behind, whatever was there before; undo then ends with the restoring, since the way back is not whole.
 
     Parameters
     ----------
@@ -30,73 +39,109 @@ class Replay:
     """
 
     def __init__(self, labels: Array, blank: State, history: History) -> None:
-        self.labels, self.state, self.history = labels, blank, history
+        self.labels, self.history = labels, history
+        self._blank = self.state = blank
         self.codec = Codec(blank.image)
         self.did: list[Did] = []
         self.signature: Signature | None = None
-        self.steps = 0
+        self.base: Base | None = None
+        self.unread = 0
+        self._work = 0
 
-    def run(self, waiting: Pending) -> int:
-        """Do every line until one cannot be believed; gives the byte where the last believed one ends.
+    def run(self, waiting: Pending) -> None:
+        """Do every line that can be believed.
 
         Raises
         ------
         EditRefused
-            When not even the first can be.
+            When none can be.
         """
-        end = None
         try:
-            self.state = _with_recipe(self.state, waiting.recipe)
-            for line, place in waiting.lines():
-                self._line(line)
-                end = place
-        except (CalcimeasureError, *UNBELIEVABLE) as error:
-            if end is None:
-                raise EditRefused("the journal of the earlier work is damaged: nothing can be restored") from error
-        if end is None:
+            self._blank = self.state = _with_recipe(self._blank, waiting.recipe)
+            for line in waiting.lines():
+                self._try(line)
+        except (OSError, CalcimeasureError, *UNBELIEVABLE) as error:
+            raise EditRefused("the journal of the earlier work is damaged: nothing can be restored") from error
+        self.unread += self.codec.missing
+        if not self.did:
             raise EditRefused("the journal of the earlier work is empty: nothing can be restored")
-        return end
 
-    def _line(self, line: Mapping[str, Any]) -> None:
-        act = {"step": self._step, "snapshot": self._snapshot, "note": self._note}[line["kind"]]
-        act(line)
+    @property
+    def has_gaps(self) -> bool:
+        """Whether anything before the line in hand was lost."""
+        return self.codec.has_gaps
+
+    def _try(self, line: Mapping[str, Any] | None) -> None:
+        try:
+            if line is None:
+                raise ValueError("a damaged line")
+            act = {"step": self._step, "snapshot": self._snapshot, "note": self._note}[line["kind"]]
+            act(line)
+        except (CalcimeasureError, *UNBELIEVABLE):
+            self.unread += 1
+            self.codec.has_gaps = True
+            self.history.clear()
 
     def _step(self, line: Mapping[str, Any]) -> None:
-        did, patch = did_from_json(line["did"]), self._patch(line)
-        after = self.codec.state_from_json(line.get("state", {}), self.state)
+        told = line.get("state", {})
+        self._afford(sum(len(getattr(self.state, name)) for name in ("by_hand", "accepted", "doubts") if name in told))
+        self._afford(self.labels.size if "region" in told else 0)
+        did, patch, how = did_from_json(line["did"]), self._patch(line), line["how"]
+        after = self.codec.state_from_json(told, self.state)
         step = Step(str(line["name"])[:100], patch, self.state, after)
         patch.apply(self.labels)
-        self._remember(step, line["how"])
+        joined = self._remember(step, how)
         self.state = after
-        self.did.append(did)
-        self.steps += 1
+        self.did[len(self.did) - joined :] = [did]
 
-    def _remember(self, step: Step, how: str) -> None:
-        """The history as it was: undo moves back in it, redo forward."""
+    def _afford(self, values: int) -> None:
+        """A short line of a stranger can ask for the work of hours."""
+        self._work += 8 * max(values, 0)
+        if self._work > _MOST_WORK:
+            raise ValueError("more work than anybody does by hand")
+
+    def _remember(self, step: Step, how: str) -> bool:
+        """The history as it was: undo moves back in it, redo forward; gives whether the step went into the last."""
+        joins = how == "join" and bool(self.did) and self.did[-1].name == step.name
+        if self.has_gaps:
+            return joins
         if how == "undo":
-            self.history.undo()
+            if self.history.undo() is None:  # of a step from before a snapshot: the way back ends there
+                self.history.clear()
         elif how == "redo":
             self.history.redo()
+        elif joins:
+            self.history.join(step, self.labels)
         else:
             self.history.add(step)
+        return joins
 
     def _snapshot(self, line: Mapping[str, Any]) -> None:
-        patch, did = self._patch(line), [did_from_json(told) for told in line["log"]]
-        self.state = self.codec.state_from_json(line["state"], self.state)
+        """All anew: what was lost before it is in it."""
+        codec = Codec(self._blank.image)
+        self._afford(self.labels.size)
+        patch, did = patch_from_json(line["patch"], self.labels.size), [did_from_json(told) for told in line["log"]]
+        state, signature, base = codec.state_from_json(line["state"], self._blank), _signature(line), _base(line)
+        patch = patch.rebased(np.zeros_like(self.labels))
+        self.labels[:] = 0
         patch.apply(self.labels)
-        self.did, self.signature = did, _signature(line)
-        self.steps += 1
+        self.codec, self.state, self.did, self.signature, self.base = codec, state, did, signature, base
+        self.history.clear()
 
     def _note(self, line: Mapping[str, Any]) -> None:
-        did, signature = did_from_json(line["did"]), _signature(line)
+        did, signature, base = did_from_json(line["did"]), _signature(line), _base(line)
         self.did.append(did)
-        self.signature = signature
+        self.signature, self.base = signature, base
 
     def _patch(self, line: Mapping[str, Any]) -> Patch:
-        """The line's change of the mask, which must fit the mask as it is now."""
+        """The line's change of the mask, which must fit the mask as it is now, where nothing before was lost."""
         if "patch" not in line:
             return changed(self.labels, [])
+        self._afford(3 * int(line["patch"]["runs"]))
         patch = patch_from_json(line["patch"], self.labels.size)
+        self._afford(patch.pixels if 0 <= patch.pixels <= self.labels.size else self.labels.size)
+        if self.has_gaps:
+            return patch.rebased(self.labels)
         if not patch.fits(self.labels):
             raise ValueError("a step does not fit the mask")
         return patch
@@ -108,5 +153,10 @@ def _with_recipe(state: State, told: Mapping[str, Any]) -> State:
 
 
 def _signature(line: Mapping[str, Any]) -> Signature | None:
-    said = line["signature"]
-    return Signature(str(said[0])[:6], str(said[1])[:40]) if said else None
+    return signature_from_json(line["signature"])
+
+
+def _base(line: Mapping[str, Any]) -> Base | None:
+    """The saved mask that the work goes on from; the first format did not tell."""
+    told = line.get("base")
+    return Base(str(told[0])[:64], signature_from_json(told[1])) if told else None

@@ -7,9 +7,11 @@ How the window uses it
     session = Session.open(path)                    # reads the film; or Session(image, Recipe(), Source(...))
     session.on_change(panel.refresh)                # called with an Event after everything below
 
-    if waiting := session.unfinished():             # a journal of work that was never saved
+    session.resume(folder)                          # what is saved of it there; locked when that is signed
+    if waiting := session.offered_work():           # a journal of work that was never saved: edits wait for a decision
         session.restore(waiting)                    # or waiting.discard(); neither: it is laid aside, never lost
     session.keep_journal()                          # from now on every step is on disk before the next begins
+    session.trouble; session.keep_up()              # why it is not, and another try; every second or two
 
     job = session.segmenting()                      # call job() in a worker thread; it touches nothing
     result = job()
@@ -30,6 +32,7 @@ How the window uses it
     job = session.scaling(scale); session.scaled(job())         # the same with job() in a worker thread
     job = session.loading(path); session.loaded(job())
     session.set_wedge((1, 2, 3, 4, 5), region)      # densities by the step wedge are saved with the rest
+    session.deny("AB")                              # there is no calcium on this film; an empty mask alone says nothing
     session.prompted(segment_photo(image, box=...))     # or session.prompt(box=..., lasso=..., clicks=...)
     session.undo(); session.redo()                  # session.undo_name, session.redo_name: for the buttons
 
@@ -54,30 +57,44 @@ region of interest erases what lies outside it (undo brings it back), and bone p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused
+from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, OutputError
 from calcimeasure.io.files import sha256_of
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.read import read_image
 from calcimeasure.io.results.masks import read_labels
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentation
-from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.image import Image, Kind, Mask, Spacing, SpacingOrigin
+from calcimeasure.model.labels import Labels
 from calcimeasure.model.scale import Scale
 from calcimeasure.reading import edits
 from calcimeasure.reading.codec import Codec, did_from_json
 from calcimeasure.reading.history import BOUND, History, Step
-from calcimeasure.reading.journal import UNBELIEVABLE, Begin, Journal, Pending, Standing, begun, pending, resumed
-from calcimeasure.reading.live import Live
+from calcimeasure.reading.journal import Begin, Journal, Pending, Standing, begun, laid_aside, pending, resumed
+from calcimeasure.reading.lines import UNBELIEVABLE
+from calcimeasure.reading.live import Live, joined
 from calcimeasure.reading.patch import Array, Box, Patch, Where, changed
-from calcimeasure.reading.record import Did, Signature, Source, initials_of, now
+from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source, initials_of, now, unsaved_in
 from calcimeasure.reading.replay import Replay
-from calcimeasure.reading.saving import Saved, Work, check_of, mask_file, outlines, save, saved_in
+from calcimeasure.reading.saving import (
+    Saved,
+    Work,
+    check_of,
+    check_readable,
+    mask_file,
+    name_in,
+    outlines,
+    save,
+    saved_in,
+)
 from calcimeasure.reading.scale import rescaled
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
@@ -129,10 +146,11 @@ class Asked:
     """
 
     state: State
-    steps: int
+    changes: int
     labels: Array
     rows: Mapping[int, Deposit]
     rejected: tuple[Held, ...]
+    numbers: edits.Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,20 +175,20 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rescaled:
-    """The film at another scale, measured after so many steps."""
+    """The film at another scale, measured after so many changes."""
 
     image: Image
     measurement: Measurement
-    steps: int
+    changes: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limited:
-    """A region of interest, and the numbers of what lies in it after so many steps."""
+    """A region of interest, and the numbers of what lies in it after so many changes."""
 
     inside: Mask
     measurement: Measurement
-    steps: int
+    changes: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,12 +201,21 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """What was saved: the mask's SHA-256, the line of the log, and how many lines there were before."""
+class How:
+    """What is known of a step beside its change: the numbers after it, and whether it was clipped or goes on."""
 
-    mask_sha256: str
+    measured: Measurement | None = None
+    clipped: bool = False
+    joins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was saved: the mask as the next saving may replace it, the line of the log, and after how many changes."""
+
+    base: Base
     did: Did
-    steps: int
+    changes: int
 
 
 class Session:
@@ -204,6 +231,15 @@ class Session:
         Where the film comes from; without it nothing is journalled and saving needs a name.
     history_bytes : int
         Memory that undo may hold.
+
+    Attributes
+    ----------
+    offered : Pending or None
+        Unsaved work that nobody has decided about; until then nothing can be edited.
+    unread : int
+        How many lines of a restored journal could not be read.
+    aside : Path or None
+        Where a journal was laid that was in the way, or that could not be read whole.
     """
 
     def __init__(
@@ -226,10 +262,16 @@ class Session:
         self._rows: Mapping[int, Deposit] | None = None
         self._total: Measurement | None = None
         self._findings: Findings | Proposed | None = None
+        self.offered: Pending | None = None
+        self.unread = 0
+        self.aside: Path | None = None
         self._journal: Journal | None = None
+        self._unkept = ""
         self._listeners: list[Listener] = []
-        self._saved_at = 0
-        self._saved_sha256: str | None = None
+        self._numbers: dict[edits.Print, int] = {}
+        self._joinable: Did | None = None
+        self._changes = self._saved_at = 0
+        self._base: Base | None = None
 
     @classmethod
     def open(cls, path: Path, recipe: Recipe | None = None, **reading: Any) -> Session:
@@ -240,7 +282,8 @@ class Session:
         ReadError
             When the file is no film.
         """
-        return cls(read_image(path, **reading), recipe, Source.of(path))
+        film = FileBytes.of(Path(path))
+        return cls(read_image(film, **reading), recipe, Source.of(Path(path), film.sha256))
 
     # --- what it knows ----------------------------------------------------------------------------------
 
@@ -253,6 +296,11 @@ class Session:
     def recipe(self) -> Recipe:
         """All settings, with the present threshold and smallest size."""
         return self._state.recipe
+
+    @property
+    def first_recipe(self) -> Recipe:
+        """The settings that the film was opened with."""
+        return self._blank.recipe
 
     @property
     def region(self) -> Mask | None:
@@ -296,8 +344,17 @@ class Session:
         """Whether the networks alone speak for an outline, or for there being none."""
         if self.rows:
             return is_unread(self.rows.values(), self._state.doubts)
-        searched = isinstance(self._findings, Findings) and self._findings.probability is not None
-        return searched and self.recipe.segment.method == "learned" and not self._state.deleted
+        return self.image.kind is Kind.RADIOGRAPH and self._state.authorship.film is Author.NETWORKS
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the total says anything of the film: it was searched, somebody outlined or denied calcium."""
+        return bool(self.rows) or self._state.was_searched or self._state.negative is not None
+
+    @property
+    def negative(self) -> Signature | None:
+        """Who said that there is no calcium on this film, and when."""
+        return self._state.negative
 
     @property
     def excluded(self) -> tuple[Held, ...]:
@@ -327,7 +384,7 @@ class Session:
     @property
     def next_label(self) -> int:
         """A number that no deposit has."""
-        return max(self._live.rows, default=0) + 1
+        return max((*self._live.rows, *self._state.numbers_held, *self._numbers.values()), default=0) + 1
 
     def at(self, row: float, column: float) -> int:
         """Number of the deposit at a place; 0 for background and outside the film."""
@@ -343,7 +400,7 @@ class Session:
     @property
     def is_saved(self) -> bool:
         """Whether closing would lose nothing."""
-        return self._saved_at == len(self.did)
+        return self._saved_at == self._changes
 
     @property
     def is_signed(self) -> bool:
@@ -352,8 +409,9 @@ class Session:
 
     @property
     def status(self) -> str:
-        """``open``, ``corrected`` or ``signed``, as the worklist shows it."""
-        return "signed" if self.is_signed else "corrected" if self.did else "open"
+        """``open``, ``corrected`` or ``signed``, as the worklist shows it; nothing outlined says nothing by itself."""
+        said = bool(self._live.rows) or self._state.negative is not None
+        return "signed" if self.is_signed else "corrected" if self.did and said else "open"
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with an `Event` after every change; gives a function that ends this."""
@@ -388,35 +446,37 @@ class Session:
 
     def is_stale(self, result: Proposal) -> bool:
         """Whether something was done since a proposal was asked for: `found` would work it out anew, here and now."""
-        return result.asked.steps != len(self.did) or result.asked.state is not self._state
+        return result.asked.changes != self._changes or result.asked.state is not self._state
 
     def again(self, result: Proposal) -> Callable[[], Proposal]:
         """Work for another thread: a stale proposal worked out anew for the mask as it is; nothing is searched."""
         asked, recipe = self._asked, self._recipe_of(result)
         return lambda: _proposal(result.findings.under(recipe.segment), asked, recipe)
 
-    def found(self, result: Proposal | Segmentation, name: str = "segment") -> Event:
-        """Lay what was found beside what a person did; that stays, and what a person refused stays away."""
+    def found(self, result: Proposal | Segmentation, name: str = "segment", *, joins: bool = False) -> Event:
+        """Lay what was found beside what a person did; that stays, and what a person refused stays away.
+
+        With `joins` it becomes one step with the one before, where that has the same name: one drag of a slider.
+        """
         if isinstance(result, Segmentation):
             return self._lay(result, None, name)
         self._check_open()
         self._findings, recipe = result.findings, self._recipe_of(result)
         if not self.is_stale(result):
-            return self._lay(result.segmentation, result.laid, name, recipe)
-        self._findings = self._findings.under(recipe.segment)
-        return self._lay(self._findings.segmentation(recipe.segment, self._state.searched), None, name, recipe)
+            return self._lay(result.segmentation, result.laid, name, recipe, joins=joins)
+        return self._sift(recipe.segment, name, joins)
 
-    def set_threshold(self, threshold: float) -> Event:
+    def set_threshold(self, threshold: float, *, joins: bool = False) -> Event:
         """Keep findings whose score reaches the threshold (0-1); at once, where something was segmented."""
-        return self._sift(replace(self.recipe.segment, threshold=float(threshold)), "threshold")
+        return self._sift(replace(self.recipe.segment, threshold=float(threshold)), "threshold", joins)
 
-    def set_min_area_mm2(self, mm2: float) -> Event:
+    def set_min_area_mm2(self, mm2: float, *, joins: bool = False) -> Event:
         """Keep findings of at least so many mm2; at once, where something was segmented."""
-        return self._sift(replace(self.recipe.segment, min_area_mm2=float(mm2)), "smallest size")
+        return self._sift(replace(self.recipe.segment, min_area_mm2=float(mm2)), "smallest size", joins)
 
-    def set_min_area_px(self, px: int) -> Event:
+    def set_min_area_px(self, px: int, *, joins: bool = False) -> Event:
         """Keep findings of at least so many pixels; at once, where something was segmented."""
-        return self._sift(replace(self.recipe.segment, min_area_px=int(px)), "smallest size")
+        return self._sift(replace(self.recipe.segment, min_area_px=int(px)), "smallest size", joins)
 
     def prompt(self, **prompt: Any) -> Event:
         """The deposits a person points at on a photo (`segment_photo` with box, lasso or clicks), added to the mask."""
@@ -479,7 +539,9 @@ class Session:
     def accept(self, numbers: Collection[int]) -> Event:
         """A person looked at these deposits and agrees: no slider moves them, and their error bars are a reader's."""
         seen = frozenset(self._known(numbers))
-        state = replace(self._state.seen_by_person(seen), accepted=self.accepted | seen)
+        drawn = {n for n in seen if not self._state.authorship.of(n).is_program}
+        told = self._state.seen_by_person(drawn).seen_by_person(seen - drawn, Author.ACCEPTED)
+        state = replace(told, accepted=self.accepted | seen)
         return self._do("accept", state=state)
 
     def split(self, number: int, line: Sequence[tuple[float, float]] | None = None) -> Event:
@@ -509,8 +571,20 @@ class Session:
             raise EditRefused("choose two deposits or more to merge")
         return self._draw(edits.renumbered(self._labels, self._live.rows, known[1:], known[0]), "merge")
 
+    def deny(self, initials: str) -> Event:
+        """A person says that there is no calcium on this film; what is outlined is refused."""
+        self._check_open()
+        self.initials = initials_of(initials)
+        numbers = sorted(self._live.rows)
+        refused = [self._held(number, Reason.REJECTED) for number in numbers]
+        said = Signature(self.initials, now())
+        excluded = _sorted((*self.excluded, *refused))
+        looked_over = replace(self._state.authorship, film=Author.PERSON, passed_over_px=0.0)
+        state = replace(self._state, excluded=excluded, negative=said, authorship=looked_over)
+        return self._do("no calcium", edits.renumbered(self._labels, self._live.rows, numbers, 0), state)
+
     def bring_back(self, held: Held) -> Event:
-        """Count an excluded finding after all, as a new deposit, where nothing else is counted.
+        """Count an excluded finding after all, where nothing else is counted; as what it was before, if it was one.
 
         Raises
         ------
@@ -519,8 +593,9 @@ class Session:
         """
         if held not in self.excluded:
             raise EditRefused("this finding is not among the excluded ones any more: choose it from the list")
-        parts = edits.laid(self._labels, held, self.next_label, self.region)
-        return self._draw(parts, "bring back", self._state.without(held))
+        number = held.number if held.number and held.number not in self._live.rows else self.next_label
+        parts = edits.laid(self._labels, held, number, self.region)
+        return self._draw(parts, "bring back", self._state.without(held, number))
 
     def load_mask(self, path: Path) -> Event:
         """Take a mask made elsewhere (label TIFF or PNG) in place of the present one.
@@ -557,33 +632,44 @@ class Session:
         return self._replace(labels, name)
 
     def _replace(self, labels: Labels, name: str, measured: Measurement | None = None) -> Event:
-        """Other outlines for all; the sliders leave them alone, the doubtful ones keep their doubt."""
-        doubts = {n: doubt for n, doubt in labels.doubts.items() if n not in self.accepted}
+        """Other outlines for all; the sliders leave them alone, and they are still theirs who drew them."""
         parts = [(_everywhere(self._labels), labels.array)]
-        told = replace(labels, doubts=doubts)
-        return self._draw(parts, name, told=told, measured=measured)
+        return self._draw(parts, name, told=self._authorship_of(labels), measured=measured)
+
+    def _authorship_of(self, labels: Labels) -> Authorship:
+        """Who drew outlines that come from outside; a person's who gives them where they do not say."""
+        by = labels.authorship
+        by = by.named(labels.numbers.tolist(), Author.PERSON if by.film is Author.UNKNOWN else by.film)
+        seen = self.accepted.intersection(by.deposits)
+        return by.seen_by_person(seen, Author.ACCEPTED) if seen else by
 
     def set_region(self, region: Mask | None) -> Event:
-        """Limit segmenting and measuring to a region; what lies outside is erased, and undo brings it back.
+        """Limit segmenting and measuring to a region: what lies outside is cut off; `None` brings it back.
 
         Raises
         ------
         MaskError
             When it is not as large as the film.
         """
-        if region is None:
-            return self._do("region", state=replace(self._state, region=None))
-        return self._limit(self._inside(region), None)
+        if region is not None:
+            return self._limit(self._inside(region), None)
+        unsearched = any(one.finding.reason is Reason.OUTSIDE_REGION and not one.number for one in self.excluded)
+        labels, state, _ = self._uncut
+        event = self._do("region", [(_everywhere(self._labels), labels)] if self._state.cut else [], state)
+        if unsearched and self._findings is not None:  # what the search left out because of the region
+            return self._sift(self.recipe.segment, "region", joins=True)
+        return event
 
     def limiting(self, region: Mask) -> Callable[[], Limited]:
         """As `set_region`, for another thread, with its refusals; give its result to `limited`."""
         self._check_open()
-        inside, image, settings, steps = self._inside(region), self.image, self.recipe.measure, len(self.did)
-        return lambda: Limited(inside, measure(image, Labels(self._within(inside)), settings=settings), steps)
+        inside, image, settings, changes = self._inside(region), self.image, self.recipe.measure, self._changes
+        labels, _, _ = self._uncut
+        return lambda: Limited(inside, measure(image, _within(labels, inside), settings=settings), changes)
 
     def limited(self, result: Limited) -> Event:
         """Take a region that was measured in another thread; what was edited meanwhile is measured again."""
-        return self._limit(result.inside, result.measurement if len(self.did) == result.steps else None)
+        return self._limit(result.inside, result.measurement if self._changes == result.changes else None)
 
     def _inside(self, region: Mask) -> Mask:
         self._check_shape(region, "region of interest")
@@ -591,16 +677,27 @@ class Session:
         inside.flags.writeable = False
         return inside
 
-    def _within(self, inside: Mask) -> Array:
-        """The mask without what lies outside."""
-        return np.where(inside, self._labels, np.int32(0))
+    @property
+    def _uncut(self) -> tuple[Array, State, Mapping[int, Held]]:
+        """Mask and state without the region of interest: what it cut off is back, as it was, and listed by number."""
+        state = self._state
+        if not state.cut:
+            return self._labels, state if state.region is None else replace(state, region=None), {}
+        refused = {held.number for held in (*state.deleted, *self._rejected)}
+        cut = [held for held in state.cut if held.number not in refused]
+        labels, back = edits.restored(self._labels, self._live.rows, cut, self.next_label)
+        return labels, state.uncut({n: held for n, held in back.items() if n not in self._live.rows}), back
 
     def _limit(self, inside: Mask, measured: Measurement | None) -> Event:
-        lost = tuple(self._held(n, Reason.OUTSIDE_REGION) for n in self._live.rows if not self._meets(n, inside))
-        state = replace(
-            self._state, region=inside, excluded=_sorted((*self.excluded, *lost)) if lost else self.excluded
-        )
-        return self._do("region", [(_everywhere(self._labels), self._within(inside))], state, measured=measured)
+        labels, state, back = self._uncut
+        boxes = {number: row.bbox for number, row in self._live.rows.items()}
+        boxes |= {number: joined(held.finding.bbox, boxes.get(number)) for number, held in back.items()}
+        cut = tuple(state.known_of(held) for held in edits.cut_off(labels, boxes, inside))
+        left = _within(labels, inside).array
+        gone = [held for held in cut if not (left[edits.within(boxes[held.number])] == held.number).any()]
+        excluded = _sorted((*state.excluded, *gone)) if gone else state.excluded
+        state = replace(state, region=inside, excluded=excluded, cut=cut)
+        return self._do("region", [(_everywhere(self._labels), left)], state, measured=measured)
 
     # --- scale ------------------------------------------------------------------------------------------
 
@@ -627,12 +724,12 @@ class Session:
     def scaling(self, scale: Scale | Spacing | float | None) -> Callable[[], Rescaled]:
         """As `set_scale` and `set_spacing`, for another thread, with their refusals; give its result to `scaled`."""
         self._check_open()
-        image, labels, settings, steps = self._at_scale(scale), self._labels, self.recipe.measure, len(self.did)
-        return lambda: Rescaled(image, measure(image, Labels(labels), settings=settings), steps)
+        image, labels, settings, changes = self._at_scale(scale), self._labels, self.recipe.measure, self._changes
+        return lambda: Rescaled(image, measure(image, Labels(labels), settings=settings), changes)
 
     def scaled(self, result: Rescaled) -> Event:
         """Take a scale that was measured with in another thread; what was edited meanwhile is measured again."""
-        return self._rescale(result.image, result.measurement if len(self.did) == result.steps else None)
+        return self._rescale(result.image, result.measurement if self._changes == result.changes else None)
 
     def set_wedge(self, steps_mm: Sequence[float], region: Box | None = None, found: Box | None = None) -> Event:
         """The step wedge on the film: what is saved has densities, as ``calcimeasure measure`` with this recipe.
@@ -662,7 +759,8 @@ class Session:
             if scale.spacing is None:
                 raise MeasurementRefused(scale.reason)
             return rescaled(self.stated, self.image, scale.spacing, scale.plane)
-        return rescaled(self.stated, self.image, _spacing(scale))
+        given = _spacing(scale)
+        return rescaled(self.stated, self.image, None if given is None else given.shaped(self.image.aspect))
 
     def _rescale(self, image: Image, measured: Measurement | None = None) -> Event:
         state = self._state if image is self.image else replace(self._state, image=image)
@@ -698,8 +796,16 @@ class Session:
         """Work on this very film that was journalled and never saved; `None` when there is none."""
         return pending(self._begin)
 
+    def offered_work(self) -> Pending | None:
+        """As `unfinished`; until it is restored, discarded or left aside (`keep_journal`), nothing can be edited."""
+        self.offered = self.unfinished()
+        return self.offered
+
     def restore(self, waiting: Pending) -> int:
-        """Do the journalled steps again, to the very same mask, and go on with that journal; gives how many.
+        """Do the journalled steps again, to the very same mask, and go on with them; gives how many were not saved.
+
+        They take the place of a saved mask that was opened. A journal that cannot be read whole is laid `aside`, and
+        `unread` says how many of its lines were not read; a new one is begun with what could be.
 
         Raises
         ------
@@ -708,27 +814,71 @@ class Session:
         OutputError
             When the film is being edited in another window.
         """
-        if self.did or self._journal:
+        if not self.is_saved or self._journal:
             raise EditRefused("this film was edited already: close it and open it again to restore the earlier work")
-        told = Replay(self._labels, self._blank, self.history)
-        end = told.run(waiting)
-        self._state, self.did, self.signature = told.state, told.did, told.signature
-        self._rows = self._total = None
-        self._live.renew(self._labels, self.image, self.recipe.measure)
-        self._journal = resumed(self._begin, waiting, told.codec, end)
+        told = Replay(np.zeros_like(self._labels), self._blank, History(self.history.bound))
+        told.run(waiting)
+        self._journal = self._gone_on(waiting, told)
+        self.offered, self.unread, self.history = None, told.unread, told.history
+        self.did, self.signature, self._base = told.did, told.signature, told.base
+        self._stand(told.labels, told.state)
+        self._changes += 1
+        if self.unread:
+            self._begin_anew()
         self._tell(Event("restore", "restore", _everywhere(self._labels), frozenset(self._live.rows)))
-        return told.steps
+        return unsaved_in(self.did)
+
+    def _gone_on(self, waiting: Pending, told: Replay) -> Journal | None:
+        """The journal itself, where it is whole."""
+        if not told.unread:
+            return resumed(self._begin, waiting, told.codec, lambda: self._standing)
+        self.aside = laid_aside(waiting)
+        return None
+
+    def _begin_anew(self) -> None:
+        """A journal in place of one that could not be read whole; why there is none is in `trouble`."""
+        with suppress(OutputError):
+            self.keep_journal()
+
+    def _stand(self, labels: Array, state: State) -> None:
+        """Take another mask and all that is known beside it, outside of undo."""
+        self._labels[:] = labels
+        self._rows = self._total = None
+        self._live.renew(self._labels, state.image, state.recipe.measure)
+        self._state = state.only(self._live.rows.keys())
 
     def keep_journal(self) -> None:
-        """Write every step to disk from now on; unsaved work that was not restored is laid aside, not lost.
+        """Write every step to disk from now on; unsaved work that was not restored is laid `aside`, not lost.
 
         Raises
         ------
         OutputError
             When the film is being edited in another window, or nothing can be written.
         """
-        if self._journal is None and self.source.sha256:
-            self._journal = begun(self._begin, self._standing if self.did else None)
+        if self._journal is not None or not self.source.sha256:
+            return
+        offered, self.offered = self.offered, None
+        try:
+            self.aside = laid_aside(offered) if offered else self.aside
+            self._journal = begun(self._begin, lambda: self._standing)
+        except OutputError as error:
+            self._unkept = str(error)
+            raise
+        self._unkept = ""
+        self.aside = self._journal.aside or self.aside
+
+    @property
+    def trouble(self) -> str:
+        """Why what was done last would not survive a crash; empty when it would, and where nothing is journalled."""
+        return self._journal.trouble if self._journal else self._unkept
+
+    def keep_up(self) -> str:
+        """Try again to write what could not be written; gives why it is still not safe, or nothing."""
+        if self._journal is not None:
+            return self._journal.mend()
+        if self._unkept:
+            self._begin_anew()
+        return self._unkept
 
     @property
     def _begin(self) -> Begin:
@@ -736,7 +886,7 @@ class Session:
 
     @property
     def _standing(self) -> Standing:
-        return Standing(self._labels, self._blank, self._state, self.did, self.signature)
+        return Standing(self._labels, self._blank, self._state, self.did, self.signature, self._base)
 
     # --- saving and signing -----------------------------------------------------------------------------
 
@@ -763,26 +913,27 @@ class Session:
             When another mask is there, or the folder cannot be used.
         """
         self.saved(self.saving(folder, overwrite=overwrite)())
-        return mask_file(folder, self.source.name)
+        return mask_file(folder, name_in(folder, self.source))
 
     def saving(self, folder: Path, *, overwrite: bool = False) -> Callable[[], Receipt]:
         """As `save`, for another thread: the work takes the mask as it is now; give its result to `saved`."""
+        self._check_decided()
         if self.initials is None:
             raise EditRefused("give your initials first: they are written into every saved record")
-        did = self._did("save")
+        did = self._did(SAVE)
         here = replace(self._standing, labels=self._labels.copy(), did=(*self.did, did))
-        work = Work(self.source, here, self.initials)
-        own, steps = self._saved_sha256, len(self.did)
-        return lambda: Receipt(save(work, folder, overwrite=overwrite, own=own), did, steps)
+        work = Work(self.source, here, self.initials, self.status)
+        changes, signature = self._changes, self.signature
+        return lambda: Receipt(Base(save(work, folder, overwrite=overwrite), signature), did, changes)
 
     def saved(self, receipt: Receipt) -> Event:
         """Take note that saving succeeded; what was edited meanwhile is not saved."""
-        self._saved_sha256 = receipt.mask_sha256
-        nothing_since = len(self.did) == receipt.steps
+        self._base = receipt.base
+        nothing_since = self._changes == receipt.changes
         # A journal that ends in "save" holds nothing unsaved.
-        event = self._noted(receipt.did if nothing_since else replace(receipt.did, name="save of earlier steps"))
-        self._saved_at = len(self.did) if nothing_since else -1
-        return event
+        did = receipt.did if nothing_since else replace(receipt.did, name="save of earlier steps")
+        self._saved_at = self._changes + 1 if nothing_since else -1
+        return self._noted(did)
 
     def analysing(self) -> Callable[[], Analysis]:
         """Work for another thread: every number of the mask as it is now, densities too, as the command line has it."""
@@ -799,15 +950,16 @@ class Session:
         EditRefused
             When this session has work of its own already.
         MaskError
-            When the saved mask cannot be read, or was made on another file.
+            When the saved mask or its record cannot be read, or was made on another file.
         """
-        if self.did:
+        if self.did or not self.is_saved:
             raise EditRefused("this film was edited already: close it and open it again to go on with the saved mask")
-        saved = saved_in(folder, self.source.name)
+        saved = saved_in(folder, name_in(folder, self.source))
         if saved is None:
+            check_readable(folder, self.source.name)
             return False
         check_of(saved, self.source, self.image.shape)
-        labels = read_labels(saved.mask, self.image.shape)
+        labels = read_labels(saved.mask, self.image.shape) if saved.has_mask else Labels.empty(self.image.shape)
         self._take(saved, labels)
         return True
 
@@ -816,21 +968,27 @@ class Session:
         untouched = saved.is_untouched
         try:
             state = Codec(self.stated).state_from_json(saved.facts["state"], self._blank)
-            self._state = replace(state, doubts=labels.doubts, passed_over_px=labels.passed_over_px)
-            self.did = [did_from_json(told) for told in saved.facts["steps"]]
-            self.signature = saved.signature if untouched else None
+            state = replace(state, authorship=labels.authorship)
+            did = [did_from_json(told) for told in saved.facts["steps"]]
+            signature = saved.signature
         except UNBELIEVABLE as error:
             raise MaskError(f"the record beside {saved.mask.name} is damaged: load it as a mask instead") from error
-        self._labels[:] = labels.array
-        self._live.renew(self._labels, self.image, self.recipe.measure)
-        self._rows = self._total = None
-        self._saved_at = len(self.did)
-        self._saved_sha256 = sha256_of(saved.mask)
+        self.did, self.signature = did, signature if untouched else None
+        self._base = Base(sha256_of(saved.mask) if saved.has_mask else "", signature)
+        self._stand(labels.array, state)
         self._tell(Event("open", "restore", _everywhere(self._labels), frozenset(self._live.rows)))
 
     def sign(self, initials: str) -> Event:
-        """Lock the mask under a reader's initials until it is reopened."""
+        """Lock the mask under a reader's initials until it is reopened.
+
+        Raises
+        ------
+        EditRefused
+            When nothing is outlined and nobody said that there is nothing (`deny`).
+        """
         self._check_open()
+        if not self._live.rows and self.negative is None:
+            raise EditRefused("nothing is outlined: say No calcium on this film, if that is what you saw")
         self.initials = initials_of(initials)
         self.signature = Signature(self.initials, now())
         return self._noted(self._did("sign"))
@@ -843,6 +1001,7 @@ class Session:
         EditRefused
             When it is not signed, or no reason is given.
         """
+        self._check_decided()
         if self.signature is None:
             raise EditRefused("this mask is not signed: it can be edited")
         if not (why := " ".join(reason.split())[:500]):
@@ -851,33 +1010,39 @@ class Session:
         self.signature = None
         return self._noted(self._did("reopen", why=why))
 
-    def close(self, *, discard: bool = False) -> None:
-        """Give the journal back; unsaved work stays in it, unless it shall be thrown away."""
-        if self._journal:
-            self._journal.close(remove=self.is_saved or discard)
-            self._journal = None
+    def close(self, *, discard: bool = False) -> str:
+        """Give the journal back; unsaved work stays in it, unless it shall be thrown away.
+
+        Gives why it could not be kept, or not be thrown away; nothing when all went well.
+        """
+        journal, self._journal = self._journal, None
+        return journal.close(remove=self.is_saved or discard) if journal else ""
 
     # --- one step ---------------------------------------------------------------------------------------
 
     def _do(self, name: str, parts: Sequence[edits.Part] = (), state: State | None = None, **how: Any) -> Event:
         """One named step: the windows are laid into the mask and the state is exchanged."""
         self._check_open()
-        return self._done(name, changed(self._labels, parts), state or self._state, **how)
+        return self._done(name, changed(self._labels, parts), state or self._state, How(**how))
 
-    def _done(
-        self, name: str, patch: Patch, after: State, *, measured: Measurement | None = None, clipped: bool = False
-    ) -> Event:
+    def _done(self, name: str, patch: Patch, after: State, how: How) -> Event:
         before = self._state
         if not patch.pixels and after is before:
-            return self._tell(Event(name, clipped=clipped))
+            return self._tell(Event(name, clipped=how.clipped))
         rows = dict(self._live.rows)
-        numbers = self._put(patch, after, None if measured is None else _rows(measured))
+        numbers = self._put(patch, after, None if how.measured is None else _rows(how.measured))
         if patch.pixels:
             self._state = self._tidied(after)
         both = (rows, dict(self._live.rows)) if len(numbers) > _MANY else None
         step = Step(name, patch, before, self._state, both)
+        if how.joins and self._may_join(name):
+            return self._finish(step, "join", numbers, how.clipped, self.history.join(step, self._labels))
         self.history.add(step)
-        return self._finish(step, "do", numbers, clipped)
+        return self._finish(step, "do", numbers, how.clipped)
+
+    def _may_join(self, name: str) -> bool:
+        """Whether the newest line of what was done is a step of this name that undo would take back."""
+        return bool(self.did) and self.did[-1] is self._joinable and self.history.undo_name == name
 
     def _go(self, step: Step, how: str) -> Event:
         """A step of the history, there or back."""
@@ -900,16 +1065,19 @@ class Session:
             return self._live.renew(self._labels, after.image, settings)
         return self._live.update(self._labels, after.image, settings, patch)
 
-    def _finish(self, step: Step, how: str, numbers: frozenset[int], clipped: bool = False) -> Event:
-        """Log the step, write it down before the next begins, and tell everybody."""
-        did = self._did(step.name, how, step.patch)
-        self.did.append(did)
-        trouble = self._journal.step(step, how, did) if self._journal else ""
-        if self._journal and self._journal.is_large:
-            trouble = self._journal.compact(self._standing)
+    def _finish(
+        self, step: Step, how: str, numbers: frozenset[int], clipped: bool = False, whole: Step | None = None
+    ) -> Event:
+        """Log the step, write it down before the next begins, and tell everybody; `whole` is what it went into."""
+        told = "do" if whole else how
+        did = self._did(step.name, told, (whole or step).patch)
+        self.did[len(self.did) - bool(whole) :] = [did]
+        self._joinable = did if told == "do" else None
+        self._changes += 1
+        trouble = self._journal.step(step, how, did) if self._journal else self._unkept
         box = step.patch.box(self._labels.shape[1])
         where = None if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
-        return self._tell(Event(step.name, how, where, numbers, clipped, trouble))
+        return self._tell(Event(step.name, told, where, numbers, clipped, trouble))
 
     def _did(self, name: str, how: str = "do", patch: Patch | None = None, why: str = "") -> Did:
         numbers = tuple(sorted(patch.numbers)[:50]) if patch else ()
@@ -917,12 +1085,7 @@ class Session:
 
     def _tidied(self, state: State) -> State:
         """The state without numbers that are no longer in use."""
-        used = self._live.rows.keys()
-        by_hand = state.by_hand if state.by_hand <= used else state.by_hand & used
-        accepted = state.accepted if state.accepted <= used else state.accepted & used
-        if by_hand is state.by_hand and accepted is state.accepted:
-            return state
-        return replace(state, by_hand=frozenset(by_hand), accepted=frozenset(accepted))
+        return state.only(self._live.rows.keys())
 
     def _draw(
         self,
@@ -930,7 +1093,7 @@ class Session:
         name: str,
         state: State | None = None,
         *,
-        told: Labels | None = None,
+        told: Authorship | None = None,
         measured: Measurement | None = None,
     ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""
@@ -938,9 +1101,9 @@ class Session:
         patch = changed(self._labels, [(where, self._clipped(where, values)) for where, values in parts])
         state = (state or self._state).seen_by_person(patch.numbers)
         if told is not None:
-            state = replace(state, doubts=told.doubts, passed_over_px=told.passed_over_px)
+            state = replace(state, authorship=told)
         clipped = self.region is not None and changed(self._labels, parts).pixels > patch.pixels
-        return self._done(name, patch, state if patch.pixels else self._state, measured=measured, clipped=clipped)
+        return self._done(name, patch, state if patch.pixels else self._state, How(measured, clipped))
 
     def _erase(self, numbers: Collection[int], name: str, state: State) -> Event:
         return self._do(name, edits.renumbered(self._labels, self._live.rows, self._known(numbers), 0), state)
@@ -951,7 +1114,8 @@ class Session:
     def _noted(self, did: Did) -> Event:
         """Something that is no step: saving, signing, reopening."""
         self.did.append(did)
-        trouble = self._journal.note(did, self.signature) if self._journal else ""
+        self._changes += 1
+        trouble = self._journal.note(did, self.signature, self._base) if self._journal else self._unkept
         return self._tell(Event(did.name, trouble=trouble))
 
     def _tell(self, event: Event) -> Event:
@@ -975,20 +1139,23 @@ class Session:
         """What a thread that works out a new mask must know."""
         touched = self._is_touched
         labels = self._labels.copy() if touched else self._labels[:0]
-        return Asked(self._state, len(self.did), labels, dict(self._live.rows) if touched else {}, self._rejected)
+        rows = dict(self._live.rows) if touched else {}
+        numbers = edits.Numbers(dict(self._numbers), self.next_label)
+        return Asked(self._state, self._changes, labels, rows, self._rejected, numbers)
 
     def _recipe_of(self, result: Proposal) -> Recipe:
         """The present settings, but those that a proposal was made for to try."""
         return self.recipe if result.recipe is result.asked.state.recipe else result.recipe
 
-    def _sift(self, settings: SegmentSettings, name: str) -> Event:
+    def _sift(self, settings: SegmentSettings, name: str, joins: bool = False) -> Event:
         """Other settings for findings that are there already; the networks do not run."""
         self._check_open()
-        recipe = replace(self.recipe, segment=settings)
+        recipe = self.recipe if settings == self.recipe.segment else replace(self.recipe, segment=settings)
         if self._findings is None:
-            return self._do(name, state=replace(self._state, recipe=recipe))
+            return self._do(name, state=replace(self._state, recipe=recipe), joins=joins)
         self._findings = self._findings.under(settings)
-        return self._lay(self._findings.segmentation(settings, self._state.searched), None, name, recipe)
+        found = self._findings.segmentation(settings, self._state.searched)
+        return self._lay(found, None, name, recipe, joins=joins)
 
     def _lay(
         self,
@@ -996,6 +1163,8 @@ class Session:
         laid: Laid | None,
         name: str,
         recipe: Recipe | None = None,
+        *,
+        joins: bool = False,
     ) -> Event:
         """What was found into the mask; `laid` is what this makes of it, where a thread worked it out."""
         self._check_shape(found.labels.array, "segmentation")
@@ -1007,10 +1176,28 @@ class Session:
             recipe=recipe,
             excluded=_sorted((*dropped, *self._rejected)),
             warnings=found.warnings,
-            doubts=laid.doubts,
-            passed_over_px=passed_over(held.finding for held in dropped) if alone else 0.0,
+            authorship=self._searched_by(laid, dropped, Author.NETWORKS if alone else Author.PROGRAM),
+            was_searched=True,
         )
-        return self._do(name, [(_everywhere(self._labels), laid.mask)], state, measured=laid.measurement)
+        parts = [(_everywhere(self._labels), laid.mask)]
+        event = self._do(name, parts, state, measured=laid.measurement, joins=joins)
+        self._remember_numbers()
+        return event
+
+    def _remember_numbers(self) -> None:
+        """What the sliders drop and bring back has the number that it had."""
+        for number, row in self._live.rows.items():
+            if number not in self._state.by_hand:
+                self._numbers[edits.fingerprint(self._labels, number, edits.window_of(row))] = number
+
+    def _searched_by(self, laid: Laid, dropped: Iterable[Held], program: Author) -> Authorship:
+        """Who drew the outlines after a search: what a person made is still theirs, who has looked the film over."""
+        before, mine = self._state.authorship, self._state.by_hand
+        numbers = [row.label for row in laid.measurement.deposits]
+        authors = {n: before.of(n) if n in mine else program for n in numbers}
+        film = before.film if before.film is Author.PERSON else program
+        passed = passed_over(held.finding for held in dropped) if program is Author.NETWORKS else 0.0
+        return Authorship(film, authors, laid.doubts, passed)
 
     def _dropped(self, found: Segmentation) -> tuple[Held, ...]:
         """What was found and is not counted, with its pixels; not what a person made a deposit of."""
@@ -1020,7 +1207,12 @@ class Session:
 
     # --- checks -----------------------------------------------------------------------------------------
 
+    def _check_decided(self) -> None:
+        if self.offered:
+            raise EditRefused("unsaved work of this film waits: restore it, or start afresh, before you go on")
+
     def _check_open(self) -> None:
+        self._check_decided()
         if self.signature:
             raise EditRefused(f"this mask is signed by {self.signature.initials}: reopen it with a reason to edit it")
 
@@ -1049,11 +1241,7 @@ class Session:
         return known
 
     def _held(self, number: int, reason: Reason) -> Held:
-        return edits.pixels_of(self._labels, self._live.rows[number], reason)
-
-    def _meets(self, number: int, region: Mask) -> bool:
-        where = edits.window_of(self._live.rows[number])
-        return bool((region[where] & (self._labels[where] == number)).any())
+        return self._state.known_of(edits.pixels_of(self._labels, self._live.rows[number], reason))
 
 
 def _proposal(findings: Findings | Proposed, asked: Asked, recipe: Recipe) -> Proposal:
@@ -1074,7 +1262,8 @@ def _beside(found: Segmentation, asked: Asked) -> Array:
     """The mask that a segmentation makes beside what a person did."""
     state = asked.state
     refused = (*state.deleted, *asked.rejected)
-    return edits.reconciled(asked.labels, asked.rows, found.labels.array, state.by_hand, refused)
+    mine = edits.Mine(asked.labels, asked.rows, state.by_hand, refused, asked.numbers)
+    return edits.reconciled(mine, found.labels.array)
 
 
 def _loaded(path: Path, asked: State) -> Loaded:
@@ -1093,6 +1282,11 @@ def _spacing(given: Spacing | float | None) -> Spacing | None:
 
 def _rows(measured: Measurement) -> dict[int, Deposit]:
     return {row.label: row for row in measured.deposits}
+
+
+def _within(labels: Array, inside: Mask) -> Labels:
+    """The mask without what lies outside."""
+    return Labels(np.where(inside, labels, np.int32(0)))
 
 
 def _everywhere(labels: Array) -> Where:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from calcimeasure.model.authorship import UNSAID, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
-from calcimeasure.model.labels import Doubt
+from calcimeasure.reading.record import Signature
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.measure.error import passed_over
 
@@ -24,10 +25,20 @@ class Held:
         As the tables list it.
     mask : bool array, shape of its bounding box, or None
         Which pixels of the box belong to it; `None` when the method did not tell.
+    number : int
+        The number that it had as a deposit and gets back; 0 when it never was one.
+    accepted, by_hand : bool
+        Whether a person had accepted it, or made or changed it, while it was one.
+    doubt : Doubt or None
+        How much the networks doubted its outline.
     """
 
     finding: Excluded
     mask: Mask | None = None
+    number: int = 0
+    accepted: bool = False
+    by_hand: bool = False
+    doubt: Doubt | None = None
 
     @classmethod
     def of(cls, mask: Mask, row: int, column: int, reason: Reason) -> Held:
@@ -36,6 +47,13 @@ class Held:
         box = (row, column, row + mask.shape[0], column + mask.shape[1])
         found = Excluded(reason, row + int(rows[0]), column + int(columns[0]), box, len(rows))
         return cls(found, mask)
+
+    @property
+    def author(self) -> Author:
+        """Who drew it, by what is known of it."""
+        if self.by_hand:
+            return Author.PERSON
+        return Author.ACCEPTED if self.accepted else Author.NETWORKS if self.doubt else Author.PROGRAM
 
     @property
     def where(self) -> tuple[slice, slice]:
@@ -73,10 +91,14 @@ class State:
         What the segmentation said of itself.
     wedge : tuple of int or None
         (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
-    doubts : mapping of int to Doubt
-        How much the networks doubted each outline that no person drew or accepted.
-    passed_over_px : float
-        How many pixels the search may lack because it dropped findings by their score alone.
+    authorship : Authorship
+        Who drew the outlines; every deposit is named.
+    cut : tuple of Held
+        What the region of interest cut off, whole deposits and parts of them.
+    negative : Signature or None
+        Who said that there is no calcium on this film, and when.
+    was_searched : bool
+        Whether the mask is what a search made of the film, and what persons did to that.
     """
 
     image: Image
@@ -88,15 +110,27 @@ class State:
     accepted: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
-    doubts: Mapping[int, Doubt] = field(default_factory=dict)
-    passed_over_px: float = 0.0
+    authorship: Authorship = UNSAID
+    cut: tuple[Held, ...] = ()
+    negative: Signature | None = None
+    was_searched: bool = False
 
-    def seen_by_person(self, numbers: Collection[int]) -> State:
+    @property
+    def doubts(self) -> Mapping[int, Doubt]:
+        """How much the networks doubted each outline that no person drew or accepted."""
+        return self.authorship.doubts
+
+    @property
+    def passed_over_px(self) -> float:
+        """How many pixels the search may lack because it dropped findings by their score alone."""
+        return self.authorship.passed_over_px
+
+    def seen_by_person(self, numbers: Collection[int], how: Author = Author.PERSON) -> State:
         """The state once a person made, changed or accepted these deposits: they are no longer the networks'."""
-        doubts = self.doubts if self.doubts.keys().isdisjoint(numbers) else _without(self.doubts, numbers)
-        if doubts is self.doubts and self.by_hand.issuperset(numbers):
+        authorship = self.authorship.seen_by_person(numbers, how)
+        if authorship is self.authorship and self.by_hand.issuperset(numbers):
             return self
-        return replace(self, by_hand=self.by_hand.union(numbers), doubts=doubts)
+        return replace(self, by_hand=self.by_hand.union(numbers), authorship=authorship)
 
     @property
     def searched(self) -> Mask | None:
@@ -108,15 +142,58 @@ class State:
         inside[row0:row1, column0:column1] = False
         return inside
 
-    def without(self, held: Held) -> State:
-        """The state once a finding is counted after all."""
+    @property
+    def numbers_held(self) -> frozenset[int]:
+        """Numbers of what is not counted and may come back under them."""
+        return frozenset(held.number for held in (*self.excluded, *self.deleted, *self.cut))
+
+    def only(self, numbers: Set[int]) -> State:
+        """The state without what it says of deposits that are not there; where there is one, nobody denies calcium."""
+        negative = None if numbers else self.negative
+        if self.by_hand <= numbers and self.accepted <= numbers and negative is self.negative:
+            return self
+        by_hand, accepted = self.by_hand.intersection(numbers), self.accepted.intersection(numbers)
+        return replace(self, by_hand=by_hand, accepted=accepted, negative=negative)
+
+    def known_of(self, held: Held) -> Held:
+        """A deposit that is no longer counted, with what is known of it beside its pixels."""
+        n = held.number
+        return replace(held, accepted=n in self.accepted, by_hand=n in self.by_hand, doubt=self.doubts.get(n))
+
+    def uncut(self, back: Mapping[int, Held]) -> State:
+        """The state without the region of interest, with these deposits counted again, as what they were."""
+        cut = {id(held) for held in self.cut}
+        return replace(
+            self,
+            region=None,
+            cut=(),
+            excluded=tuple(held for held in self.excluded if id(held) not in cut),
+            accepted=self.accepted.union(n for n, held in back.items() if held.accepted),
+            by_hand=self.by_hand.union(n for n, held in back.items() if held.by_hand),
+            authorship=self._authors_with(back),
+        )
+
+    def _authors_with(self, back: Mapping[int, Held]) -> Authorship:
+        """Who drew the outlines, with these deposits counted again."""
+        authors = {n: held.author for n, held in back.items()} | dict(self.authorship.deposits)
+        doubts = {**self.doubts, **{n: held.doubt for n, held in back.items() if held.doubt}}
+        return replace(self.authorship, deposits=authors, doubts=doubts)
+
+    def without(self, held: Held, number: int = 0) -> State:
+        """The state once a finding is counted after all; what a person had accepted is so again."""
+        state = self._without(held)
+        return replace(state, accepted=state.accepted | {number}) if held.accepted else state
+
+    def _without(self, held: Held) -> State:
         rest = tuple(one for one in self.excluded if one is not held)
-        passed = passed_over(one.finding for one in rest) if passed_over([held.finding]) else self.passed_over_px
-        return replace(self, excluded=rest, passed_over_px=passed)
+        if not passed_over([held.finding]):
+            return replace(self, excluded=rest)
+        passed = passed_over(one.finding for one in rest)
+        return replace(self, excluded=rest, authorship=replace(self.authorship, passed_over_px=passed))
 
     def bytes_beyond(self, other: State) -> int:
         """Memory that this state holds and the other does not."""
-        held = {id(one) for one in (*other.excluded, *other.deleted)} if self._lists(other) else set()
+        held = {id(one) for one in (*other.excluded, *other.deleted, *other.cut)} if self._lists(other) else set()
         lists = sum(one.nbytes for one in self._lists(other) if id(one) not in held)
         sets = sum(
             64 * len(mine)
@@ -124,15 +201,14 @@ class State:
             if mine is not its
         )
         region = self.region.nbytes if self.region is not None and self.region is not other.region else 0
-        doubts = 128 * len(self.doubts) if self.doubts is not other.doubts else 0
-        return lists + sets + region + doubts
+        mine, its = self.authorship, other.authorship
+        named = 64 * len(mine.deposits) if mine.deposits is not its.deposits else 0
+        doubts = 128 * len(mine.doubts) if mine.doubts is not its.doubts else 0
+        return lists + sets + region + named + doubts
 
     def _lists(self, other: State) -> tuple[Held, ...]:
         """The lists that differ from the other's."""
         excluded = self.excluded if self.excluded is not other.excluded else ()
         deleted = self.deleted if self.deleted is not other.deleted else ()
-        return (*excluded, *deleted)
-
-
-def _without(doubts: Mapping[int, Doubt], numbers: Collection[int]) -> dict[int, Doubt]:
-    return {number: doubt for number, doubt in doubts.items() if number not in numbers}
+        cut = self.cut if self.cut is not other.cut else ()
+        return (*excluded, *deleted, *cut)

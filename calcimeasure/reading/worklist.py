@@ -7,7 +7,7 @@ from pathlib import Path
 
 from calcimeasure.io.given.inputs import Input, find_inputs
 from calcimeasure.reading.record import Source
-from calcimeasure.reading.saving import saved_in
+from calcimeasure.reading.saving import name_in, saved_in
 
 #: Where corrected masks go when nothing else is chosen: a folder of this name in the folder of the films.
 SAVED = "calcimeasure-corrected"
@@ -37,8 +37,8 @@ class Item:
 
     @property
     def source(self) -> Source:
-        """For a session; reads the file once for its hash."""
-        return Source.of(self.path, self.image, self.name)
+        """For a session, which adds the hash of the bytes that it read."""
+        return Source(self.path, self.image, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +84,6 @@ class Worklist:
 
 
 def _item(one: Input, saved: Path) -> Item:
-    there = saved_in(saved, one.name)
-    return Item(one.path, one.image, one.name, *((there.status, there.initials) if there else ()))
+    name = name_in(saved, Source(one.path, one.image, one.name))
+    there = saved_in(saved, name)
+    return Item(one.path, one.image, name, *((there.status, there.initials) if there else ()))

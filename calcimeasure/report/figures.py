@@ -149,6 +149,36 @@ def profile_plot(groups: Sequence[Sequence[float]], profile: PrecisionProfile, a
     return _png(figure)
 
 
+@dataclass(frozen=True, slots=True)
+class PowerCurve:
+    """Power by the number of patients in an arm, for one effect."""
+
+    words: str
+    patients: tuple[int, ...]
+    power: tuple[float, ...]
+
+
+def power_plot(curves: Sequence[PowerCurve], asked: float, needed: int | None) -> bytes:
+    """Power over the number of patients in an arm; dashed what was asked for, a dot where it is reached."""
+    figure, axes = _figure(4.6, 3.1)
+    looks = (("#0072B2", "-", "o"), ("#D55E00", (0, (4, 2)), "s"), ("#009E73", (0, (1, 1.5)), "^"))
+    for curve, (colour, dashes, marker) in zip(curves, looks, strict=False):
+        every = max(1, len(curve.patients) // 8)
+        axes.plot(
+            curve.patients, np.multiply(curve.power, 100), color=colour, ls=dashes, marker=marker, markevery=every,
+            ms=3.5, lw=1.4, label=curve.words,
+        )  # fmt: skip
+    axes.axhline(100 * asked, color=_QUIET, lw=0.9, ls=(0, (4, 3)))
+    if needed is not None:
+        axes.plot([needed], [100 * asked], "o", mfc="white", mec=_INK, ms=6, zorder=3)
+        axes.annotate(f"{needed}", (needed, 100 * asked), (5, -11), textcoords="offset points", fontsize=7, color=_INK)
+    axes.set_ylim(0, 102)
+    axes.set_xlabel("patients in each arm, with a usable follow-up")
+    axes.set_ylabel("power, %")
+    axes.legend(fontsize=6.5, frameon=False, loc="lower right")
+    return _png(figure)
+
+
 def fonts() -> tuple[Path, Path]:
     """The regular and the bold font that come with matplotlib (DejaVu Sans): Latin, Greek, Cyrillic, signs."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.report.plain_text import drawn
 
 #: Rows of the plain table that a browser without JavaScript shows.
 PLAIN_ROWS = 200
@@ -139,6 +140,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("calcimeasure.report", ""),
         autoescape=True,
+        finalize=drawn,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -154,7 +156,8 @@ def _csp_hash(text: str) -> str:
 
 def _script_json(rows: Sequence[Mapping[str, object]]) -> Markup:
     """JSON that can stand inside a script element: no character of it can end the element or open a comment."""
-    text = json.dumps(rows, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    shown = [{name: drawn(cell) for name, cell in row.items()} for row in rows]
+    text = json.dumps(shown, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return Markup(safe)
 

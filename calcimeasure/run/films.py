@@ -1,37 +1,31 @@
-"""A folder at once: worker processes that take paths and return rows, never arrays.
+"""One film of a run: what is to be done with it, and the record that comes of it.
 
-A worker that crashes or hangs on one file costs that file's row and nothing else: it is replaced and
-the run goes on.
+A worker takes a path and gives a record, which carries the mask and the picture as bytes; it writes nothing.
 """
 
 from __future__ import annotations
 
 import base64
-import multiprocessing
-import os
 import platform
-import signal
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from calcimeasure import __version__
-from calcimeasure.errors import CalcimeasureError, MaskError, OutputError
-from calcimeasure.io.files import sha256_of, write_whole
+from calcimeasure.errors import CalcimeasureError, OutputError, ReadError
 from calcimeasure.io.given.inputs import Input
-from calcimeasure.io.images.untrusted import check_file
-from calcimeasure.io.results.masks import SUFFIX, find_region, read_labels, read_region, write_labels
-from calcimeasure.io.results.record import Record
+from calcimeasure.io.given.mask_folder import mask_of_film
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.results.mask_pixels import mask_bytes
+from calcimeasure.io.results.masks import find_region, label_bytes, read_labels, read_region
+from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest
 from calcimeasure.recipe import Recipe
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis
@@ -67,6 +61,8 @@ class Job:
         Larger images are refused.
     threads : int
         Threads each worker may use.
+    demo : bool
+        Whether this is the demonstration, which nothing but another one may begin over.
     """
 
     out: Path
@@ -83,6 +79,12 @@ class Job:
     spacing_sd_percent: float | None = None
     spacing_sds_percent: Mapping[str, float] = field(default_factory=dict)
     scale: ScaleRequest = field(default_factory=ScaleRequest)
+    demo: bool = False
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Files and folders that are read beside the films; none may lie in the results folder."""
+        return tuple(path for path in (self.masks, self.regions, *self.mask_files.values()) if path is not None)
 
     def spacing_of(self, image: str) -> float | None:
         """The user's millimetres per pixel for an image: its row of the table, else the one number."""
@@ -95,10 +97,17 @@ class Job:
             return None if mm is None else Spacing.of(mm, mm, SpacingOrigin.USER)
         return Spacing.with_errors(mm, mm, SpacingOrigin.USER, user=percent / 100)
 
-    def mask_of(self, item: Input) -> Path | None:
-        """The label image that the user wants measured; `None` is to segment."""
-        folder = self.masks / f"{item.name}{SUFFIX}" if self.masks else None
-        return self.mask_files.get(item.image, folder)
+    def mask_of(self, item: Input, sha256: str) -> Path | None:
+        """The label image that the user wants measured; `None` is to segment.
+
+        Raises
+        ------
+        MaskError
+            When the folder of masks has one that could be another film's as well.
+        """
+        if item.image in self.mask_files:
+            return self.mask_files[item.image]
+        return mask_of_film(self.masks, item, sha256) if self.masks else None
 
 
 def _by_image(table: Mapping[str, float], image: str, otherwise: float | None) -> float | None:
@@ -127,6 +136,7 @@ def run_facts(job: Job) -> dict[str, Any]:
     """
     return {
         "tool": "calcimeasure",
+        **({"demo": True} if job.demo else {}),
         "version": __version__,
         "recipe_hash": job.recipe.hash,
         "settings": {
@@ -146,7 +156,20 @@ def run_facts(job: Job) -> dict[str, Any]:
         "scale": asdict(job.scale),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _MATTERS},
+        "arithmetic": arithmetic(),
     }
+
+
+def arithmetic() -> dict[str, str | None]:
+    """What else the last digits depend on: the build of Intel IPP that OpenCV calculates with, `None` without it.
+
+    Resizing by lines or cubes, chamfer distances and template matching round otherwise with IPP than without; on the
+    sample images areas of films stay equal, one photo differs by 1 of 2176 px, and standard deviations differ in the
+    sixth digit. ``OPENCV_IPP=disabled`` takes IPP away.
+    """
+    import cv2
+
+    return {"opencv_ipp": cv2.ipp.getIppVersion() if cv2.ipp.useIPP() else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,64 +180,83 @@ class Task:
     done_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The bytes that a film is measured from, each file read once: what is hashed is what is decoded."""
+
+    film: FileBytes
+    mask: FileBytes | None = None
+    region: FileBytes | None = None
+
+
+def given(item: Input, job: Job) -> Given:
+    """The bytes of an input's file, and of the mask and region that go with it.
+
+    Raises
+    ------
+    ReadError, MaskError
+        When one of them is missing or cannot be read.
+    """
+    film = FileBytes.of(item.path)
+    mask = job.mask_of(item, film.sha256)
+    region = find_region(job.regions, item.name, item.path, item.stem) if job.regions else None
+    return Given(film, *(None if path is None else mask_bytes(path) for path in (mask, region)))
+
+
 def measure_file(task: Task, job: Job) -> Record | None:
     """The record of one file; `None` when an earlier record still holds.
 
     Every error of ours becomes a failed row; so does one we did not foresee, named by its type alone.
     """
-    item = task.item
+    item, name = task.item, plain(task.item.path.name)
     key = ""
     try:
-        check_file(item.path)
-        key = _key(item, job)
-        if key == task.done_key and _mask_path(item, job).exists():
-            return None
-        return _measured(item, job, key)
+        its = given(item, job)
+        key = _key(its, item, job)
+        return None if key == task.done_key else _measured(key, its, item, job)
     except OutputError:
         raise
     except CalcimeasureError as error:
-        return failed(item, key, job, str(error))
+        return failed(item, key or _hash_alone(item), job, str(error))
     except OSError as error:
-        return failed(item, key, job, f"{item.path.name} cannot be read: {error.strerror or type(error).__name__}")
+        return failed(item, key, job, f"{name} cannot be read: {error.strerror or type(error).__name__}")
     except MemoryError:
-        return failed(
-            item, key, job, f"{item.path.name} needs more memory than there is; measure it on a larger machine"
-        )
+        return failed(item, key, job, f"{name} needs more memory than there is; measure it on a larger machine")
     except Exception as bug:  # noqa: BLE001 - the last fence: one strange file must not stop a folder of thousands
-        return failed(
-            item, key, job, f"{item.path.name}: unforeseen {type(bug).__name__}; please report it with the file"
-        )
+        return failed(item, key, job, f"{name}: unforeseen {type(bug).__name__}; please report it with the file")
 
 
 def failed(item: Input, key: str, job: Job, error: str) -> Record:
-    """The record of a file that could not be measured; what an earlier run left of it is removed."""
-    _mask_path(item, job).unlink(missing_ok=True)
-    _overlay_path(item, job).unlink(missing_ok=True)
+    """The record of a file that could not be measured."""
     facts = _identity(item, key) | {"status": "failed", "error": " ".join(error.split()), "recipe": job.recipe.hash}
     return Record(key, facts)
 
 
-def _measured(item: Input, job: Job, key: str) -> Record:
+def _measured(key: str, its: Given, item: Input, job: Job) -> Record:
     from calcimeasure.io.results import tables
 
-    analysis = analysis_of(item, job)
-    write_labels(_mask_path(item, job), analysis.segmentation.labels, analysis.image.spacing)
-    thumbnail = _draw(analysis, _overlay_path(item, job))
-    proposed = analysis.image.kind is Kind.PHOTO and job.mask_of(item) is None
+    analysis = _analysed(its, item, job)
+    picture, thumbnail = _drawn(analysis)
+    proposed = analysis.image.kind is Kind.PHOTO and not analysis.segmentation.labels.is_by_person
     facts = _identity(item, key) | {"status": "proposed" if proposed else "measured"}
     deposits = tuple(tables.deposit_row(item.image, deposit) for deposit in analysis.measurement.deposits)
     excluded = tuple(tables.excluded_row(item.image, finding) for finding in analysis.segmentation.excluded)
-    picture = base64.b64encode(thumbnail).decode()
-    parts = tables.sd_components(analysis)
-    return Record(key, facts | tables.image_row(analysis), deposits, excluded, picture, parts)
+    row, parts = facts | tables.image_row(analysis), tables.sd_components(analysis)
+    mask = label_bytes(analysis.segmentation.labels, analysis.image.spacing)
+    files = dict(zip(files_of(item.name), (mask, picture), strict=True))
+    pixels = analysis.image.pixels_sha256
+    return Record(key, row, deposits, excluded, base64.b64encode(thumbnail).decode(), parts, pixels, files)
 
 
-def read_film(item: Input, job: Job) -> Image:
-    """The picture of an input, read as the job says, with the scale that the job asks for."""
+def read_film(item: Input, job: Job, film: FileBytes | None = None) -> Image:
+    """The picture of an input, read as the job says, with the scale that the job asks for.
+
+    `film` are the bytes of its file, where they are read already.
+    """
     from calcimeasure.io.images.read import read_image
 
     image = read_image(
-        item.path,
+        film or item.path,
         kind=Kind(job.kind) if job.kind else None,
         spacing=job.user_spacing(item.image),
         frame=job.frame,
@@ -243,209 +285,46 @@ def analysis_of(item: Input, job: Job) -> Analysis:
     CalcimeasureError
         What reading, the mask, the region or the recipe raise.
     """
+    return _analysed(given(item, job), item, job)
+
+
+def _analysed(its: Given, item: Input, job: Job) -> Analysis:
     from calcimeasure.recipe import analyse, analyse_mask
 
-    image, mask = read_film(item, job), job.mask_of(item)
-    region = read_region(find_region(job.regions, item.name), image.shape) if job.regions else None
-    if mask is None:
+    image = read_film(item, job, its.film)
+    region = read_region(its.region, image.shape) if its.region else None
+    if its.mask is None:
         return analyse(image, job.recipe, region=region)
-    return analyse_mask(image, read_labels(mask, image.shape), job.recipe, region=region)
+    return analyse_mask(image, read_labels(its.mask, image.shape), job.recipe, region=region)
 
 
-def _draw(analysis: Any, path: Path) -> bytes:
-    """Write the overlay picture and return its thumbnail."""
+def _drawn(analysis: Any) -> tuple[bytes, bytes]:
+    """The overlay picture and its thumbnail."""
     from calcimeasure.io.results.pictures import png
     from calcimeasure.report.film_picture import overlay, thumbnail
 
     picture = overlay(analysis.image, analysis.segmentation.labels, analysis.segmentation.excluded)
-    write_whole(path, png(picture))
-    return thumbnail(picture)
+    return png(picture), thumbnail(picture)
 
 
 def _identity(item: Input, key: str) -> dict[str, Any]:
     return {"image": item.image, "name": item.name, "sha256": key.partition(":")[0], "version": __version__}
 
 
-def _key(item: Input, job: Job) -> str:
+def _key(its: Given, item: Input, job: Job) -> str:
     """Everything a record depends on: the bytes read, the recipe, the version, and what the user said of this image."""
     said = (job.user_spacing(item.image), job.scale, job.frame, job.kind)
-    mask = job.mask_of(item)
-    mask_hash = sha256_of(mask) if mask and mask.is_file() else "-"
-    parts = (sha256_of(item.path), job.recipe.hash, __version__, *said, mask_hash, _region_hash(item, job))
-    return ":".join(map(str, parts))
+    mask, region = (one.sha256 if one else "-" for one in (its.mask, its.region))
+    return ":".join(map(str, (its.film.sha256, job.recipe.hash, __version__, *said, mask, region)))
 
 
-def _region_hash(item: Input, job: Job) -> str:
-    """Hash of the region of interest; a missing one is reported when it is read, not here."""
-    with suppress(MaskError):
-        return sha256_of(find_region(job.regions, item.name)) if job.regions else "-"
-    return "-"
-
-
-def _mask_path(item: Input, job: Job) -> Path:
-    return job.out / "masks" / f"{item.name}{SUFFIX}"
-
-
-def _overlay_path(item: Input, job: Job) -> Path:
-    return job.out / "overlays" / f"{item.name}.png"
+def _hash_alone(item: Input) -> str:
+    """What is known of a film whose mask or region cannot be read; empty when not even it can."""
+    with suppress(ReadError):
+        return f"{FileBytes.of(item.path).sha256}:"
+    return ""
 
 
 def lost_file(task: Task, job: Job, why: str) -> Record:
     """The record of a file whose worker died or took too long."""
-    return failed(task.item, _known_key(task.item, job), job, f"{task.item.path.name} {why}")
-
-
-# --- worker processes ---------------------------------------------------------------------------
-
-Asked = TypeVar("Asked")
-
-_READY = "ready"  # a worker's first word
-_START_SECONDS = 120.0  # for a process to come up and import what it needs; a file's time begins after that
-
-
-@dataclass(slots=True)
-class _Worker:
-    """A process, the pipe to it, what it is busy with and until when it may be; `ready` once it has come up."""
-
-    process: SpawnProcess
-    pipe: Connection
-    task: Any = None
-    deadline: float = 0.0
-    ready: bool = False
-
-    def give(self, task: Any, seconds: float) -> None:
-        self.task, self.deadline = task, time.monotonic() + (seconds if self.ready else _START_SECONDS)
-        self.pipe.send(task)
-
-    def come_up(self, seconds: float) -> None:
-        """From now on its task is timed."""
-        self.ready, self.deadline = True, time.monotonic() + seconds
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-
-@dataclass(slots=True)
-class Crew:
-    """Worker processes; use as a context manager, so that none outlives the run.
-
-    Parameters
-    ----------
-    job : Job
-        What to do with every file (or any other orders, with an `act` and a `lost` that know them).
-    size : int
-        How many processes.
-    seconds_a_file : float
-        A file that takes longer is given up.
-    act : function, optional
-        What a worker does with a task; importable by name, since it travels to other processes.
-    lost : function, optional
-        The answer to a task whose worker died or took too long, and why.
-    """
-
-    job: Any
-    size: int = 1
-    seconds_a_file: float = 300.0
-    act: Callable[[Any, Any], Any] = measure_file
-    lost: Callable[[Any, Any, str], Any] = lost_file
-    _workers: list[_Worker] = field(default_factory=list)
-
-    def __enter__(self) -> Crew:
-        self._workers = [self._hire() for _ in range(self.size)]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for worker in self._workers:
-            worker.stop()
-
-    def run(self, tasks: Iterable[Asked]) -> Iterator[tuple[Asked, Any]]:
-        """Each task with its record, in the order they are finished; memory does not grow with their number."""
-        waiting = iter(tasks)
-        while True:
-            for worker in self._workers:
-                if worker.task is None and (task := next(waiting, None)) is not None:
-                    worker.give(task, self.seconds_a_file)
-            if not any(worker.task for worker in self._workers):
-                return
-            yield from self._finished()
-
-    def _finished(self) -> Iterator[tuple[Asked, Any]]:
-        """Wait for the next answer or deadline and take what is there."""
-        busy = [worker for worker in self._workers if worker.task]
-        patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-        ready = wait([worker.pipe for worker in busy], patience)
-        for worker in busy:
-            if worker.pipe in ready:
-                answer: tuple[Asked, Any] | None = self._answer(worker)
-                if answer is not None:
-                    yield answer
-            elif time.monotonic() >= worker.deadline:
-                yield self._replace(worker, f"took longer than {self.seconds_a_file:g} s and was given up")
-
-    def _answer(self, worker: _Worker) -> tuple[Asked, Any] | None:
-        """A task and its answer; `None` when the worker only says that it has come up."""
-        task = worker.task
-        assert task is not None
-        try:
-            answer = worker.pipe.recv()
-        except EOFError:
-            return self._replace(worker, "made its reader process die; the file is probably damaged")
-        if not worker.ready:
-            worker.come_up(self.seconds_a_file)
-            return None
-        worker.task = None
-        if isinstance(answer, OutputError):
-            raise answer
-        return task, answer
-
-    def _replace(self, worker: _Worker, why: str) -> tuple[Asked, Any]:
-        task = worker.task
-        assert task is not None
-        worker.stop()
-        self._workers[self._workers.index(worker)] = self._hire()
-        return task, self.lost(task, self.job, why)
-
-    def _hire(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self.job, self.act), daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
-
-
-def _known_key(item: Input, job: Job) -> str:
-    try:
-        return _key(item, job)
-    except (OSError, CalcimeasureError):
-        return ""
-
-
-def _work(pipe: Connection, job: Any, act: Callable[[Any, Any], Any]) -> None:
-    """A worker's life: take a task, give its record, until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _limit_threads(job.threads)
-    with suppress(BrokenPipeError):
-        pipe.send(_READY)
-    while True:
-        try:
-            task = pipe.recv()
-            answer: object = act(task, job)
-        except EOFError:
-            return
-        except OutputError as error:
-            answer = error
-        with suppress(BrokenPipeError):  # the parent was killed: the next recv ends this loop
-            pipe.send(answer)
-
-
-def _limit_threads(count: int) -> None:
-    import cv2
-
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(count)
-    cv2.setNumThreads(count)
+    return failed(task.item, _hash_alone(task.item), job, f"{plain(task.item.path.name)} {why}")

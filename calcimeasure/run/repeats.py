@@ -1,7 +1,7 @@
 """A repeatability study: every picture measured as `measure` does, pairs of them compared as `compare` does.
 
-The pictures of one place are its repeats. First and second, third and fourth and so on are laid on each other, so that
-every picture is in one pair at most and the pairs are independent.
+The pictures of one place are its repeats, told apart by their names. The first and the second of these, the third and
+the fourth and so on are laid on each other, so that every picture is in one pair at most and the pairs are independent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
 from calcimeasure.run.films import Job, run_facts
-from calcimeasure.run.trial import Trial, trial_facts, trial_of
+from calcimeasure.run.trial import Trial, trial_facts, trial_of, twins_among
+from calcimeasure.steps.agreement.design import natural_order
 from calcimeasure.steps.agreement.repeats import Of, RepeatSet, RepeatStudy, repeat_study
 
 
@@ -73,7 +74,7 @@ def finish_repeats(repeats: Repeats, results: TrialResults) -> RepeatStudy:
     changes = list(_changes(repeats, results))
     unit = "mm2" if any(row["area_mm2"] is not None for row in rows) else "px"
     found = repeat_study(_sets(rows, changes, unit), _origin(repeats, run))
-    write_repeats(results.films.folder, found, rows, run, [*_left_out(rows), *_not_compared(changes)])
+    write_repeats(results.written, found, rows, run, [*_left_out(rows), *_not_compared(changes)])
     return found
 
 
@@ -96,11 +97,16 @@ def _grouped(given: Iterable[Given]) -> dict[tuple[str, str], list[Film]]:
 
 
 def _pairs(given: Iterable[Given]) -> Iterator[Subject]:
-    """First and second picture of every place, third and fourth, ... each as a subject with two visits."""
-    for (subject, place), films in _grouped(given).items():
-        for one, two in zip(films[::2], films[1::2], strict=False):
-            name = " ".join(filter(None, (subject, place)))
-            yield Subject(name, (Visit(one.visit, None, (one,)), Visit(two.visit, None, (two,))))
+    """Repeats of every place by their names, first and second, third and fourth ..., as subjects with two visits."""
+    groups = _grouped(given)
+    names = natural_order(film.visit for films in groups.values() for film in films)
+    for (subject, place), films in groups.items():
+        by_name = {film.visit: film for film in films}
+        for first, second in zip(names[::2], names[1::2], strict=False):
+            if first in by_name and second in by_name:
+                name = " ".join(filter(None, (subject, place)))
+                visits = (Visit(one, None, (by_name[one],)) for one in (first, second))
+                yield Subject(name, tuple(visits))
 
 
 def _changes(repeats: Repeats, results: TrialResults) -> Iterator[tuple[str, Change]]:
@@ -120,23 +126,31 @@ def _changes(repeats: Repeats, results: TrialResults) -> Iterator[tuple[str, Cha
 
 def _rows(repeats: Repeats, results: TrialResults) -> list[Row]:
     names = {source.film: name for name, source in repeats.trial.sources.items()}
+    twins = twins_among(repeats.trial, results)
     rows = []
     for one in repeats.given:
         subject, place = one.group
         told = {"subject": subject, "place": place, "repeat": one.film.visit}
         name = names.get(one.film)
         record = results.films.record_of(name) if name else None
-        rows.append({**told, "name": name, **_cells(one, record)})
+        rows.append({**told, "name": name, **_cells(one, record, twins.get(name or "", ""))})
     return rows
 
 
-def _cells(one: Given, record: Record | None) -> Row:
+def _cells(one: Given, record: Record | None, twin: str) -> Row:
     if one.area_mm2 is not None:
         return {"status": "given", "area_mm2": one.area_mm2, "area_px": None, "deposits": None, "note": None}
     if record is None or record.failed:
         why = record.row["error"] if record else "not measured"
         return {"status": "failed", "area_mm2": None, "area_px": None, "deposits": None, "note": why}
-    return {**{name: record.row[name] for name in ("status", "area_mm2", "area_px", "deposits")}, "note": None}
+    return {
+        **{name: record.row[name] for name in ("status", "area_mm2", "area_px", "deposits")},
+        "note": _of_twin(twin),
+    }
+
+
+def _of_twin(name: str) -> str | None:
+    return f"the very same picture as {name}: a repeat is another picture" if name else None
 
 
 def _used(rows: list[Row]) -> list[Row]:
@@ -159,17 +173,18 @@ def _used(rows: list[Row]) -> list[Row]:
 
 def _sets(rows: list[Row], changes: list[tuple[str, Change]], unit: str) -> list[RepeatSet]:
     column = f"area_{unit}"
-    by_place: dict[tuple[str, str], list[float]] = {}
+    by_place: dict[tuple[str, str], dict[str, float]] = {}
     for row in rows:
         if row["used"] == "yes":
-            by_place.setdefault((row["subject"], row["place"]), []).append(float(row[column]))
-    totals = tuple(tuple(areas) for areas in by_place.values())
+            by_place.setdefault((row["subject"], row["place"]), {})[row["repeat"]] = float(row[column])
+    totals = tuple(tuple(areas.values()) for areas in by_place.values())
+    names = tuple(tuple(areas) for areas in by_place.values())
     compared = [change for _, change in changes if _is_in(change, unit)]
     every = [one for change in compared for one in change.deposits if one.fate is not Fate.OUT_OF_FIELD]
     both = [areas for one in every if (areas := _both(one.area_before, one.area_after))]
     pairs = [areas for change in compared if (areas := _both(change.before, change.after))]
     return [
-        RepeatSet(Of.TOTALS, unit, totals),
+        RepeatSet(Of.TOTALS, unit, totals, names=names),
         RepeatSet(Of.COMPARED, unit, tuple(pairs)),
         RepeatSet(Of.DEPOSITS, unit, tuple(both), (len(both), len(every))),
     ]

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from calcimeasure.errors import CalcimeasureError, MeasurementRefused, OutputError, TableError
+from calcimeasure.errors import CalcimeasureError, MeasurementRefused, OutputError, ReadError, TableError
 from calcimeasure.follow_up import (
     Comparison,
     Guidance,
@@ -24,13 +24,14 @@ from calcimeasure.follow_up import (
     names_over_visits,
     reading_of,
 )
-from calcimeasure.io.files import write_whole
 from calcimeasure.io.given.by_hand import ByHand
 from calcimeasure.io.given.study_file import Source, place_of
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
+from calcimeasure.io.results.mask_pixels import mask_bytes
 from calcimeasure.io.results.masks import SUFFIX, read_labels
-from calcimeasure.io.results.record import Record
+from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.io.results.trial_report import write_findings
 from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.study import (
@@ -45,17 +46,24 @@ from calcimeasure.model.study import (
     Subject,
     Verdict,
     Visit,
+    VisitOrder,
 )
+from calcimeasure.report.plain_text import plain
 from calcimeasure.report.trial import Findings
-from calcimeasure.run.films import Crew, Job, Task, read_film, run_facts
+from calcimeasure.run.crew import Crew
+from calcimeasure.run.films import Job, Task, lost_file, measure_file, read_film, run_facts
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
 from calcimeasure.steps.agreement.readers import Read, ReaderAgreement, ReaderPair, outlines_agree, readers_agree
 from calcimeasure.steps.change.compare.burden import burden, film_pairs
+from calcimeasure.steps.change.compare.contradictions import PROPOSED
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.schedule import Span, spans_of
 
-#: Why a photo that nobody outlined is not compared: most of what is proposed on skin is none.
-PROPOSED = "a photo that nobody outlined: accept or correct its proposals in the panel and give the saved mask"
+#: What a reader ought to know of how a study file's visits came to be in order.
+_ORDERS = {
+    VisitOrder.DATED_AGAINST_TABLE: ("visits are in the order of their dates, which is not that of the table",),
+    VisitOrder.UNDATED_TABLE: ("no dates: visits are in the order of the table",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +141,9 @@ def trial_facts(trial: Trial) -> dict[str, Any]:
 def measure_films(trial: Trial, results: TrialResults, crew_size: int, seconds: float) -> Iterator[Record | None]:
     """Measure every film that is not excluded; its record once it is kept, `None` where an earlier one holds."""
     tasks = [Task(one.item, results.films.done_key(name)) for name, one in trial.used.items()]
-    with Crew(trial.job, max(1, min(crew_size, len(tasks))), seconds) as crew:
+    with Crew(trial.job, measure_file, lost_file, max(1, min(crew_size, len(tasks))), seconds) as crew:
         for _, record in crew.run(tasks):
-            if record is not None:
-                results.films.add(record)
-            yield record
+            yield None if record is None else results.films.add(record)
 
 
 def compare_visits(
@@ -148,13 +154,26 @@ def compare_visits(
     With more than two visits, intervals whose deposits turn out to have other names over all visits are then drawn
     again, so that pictures and tables speak of the same deposit by one name.
     """
-    planner = _Planner(trial, results, trial_facts(trial)["settings"])
-    with Crew(trial.job, crew_size, seconds, act=compare_span, lost=lost_span) as crew:
+    planner = _Planner(trial, results, trial_facts(trial)["settings"], twins_among(trial, results))
+    with Crew(trial.job, compare_span, lost_span, crew_size, seconds) as crew:
         for tasks in (planner.tasks(), planner.renamed()):
             for _, record in crew.run(tasks):
-                if record is not None:
-                    results.intervals.add(record)
-                yield record
+                yield None if record is None else results.add_interval(record)
+
+
+def twins_among(trial: Trial, results: TrialResults) -> dict[str, str]:
+    """Films whose pixels are those of a film of another visit or subject, each with the NAME of one such film."""
+    by_pixels: dict[str, list[tuple[str, Film]]] = {}
+    for name, source in trial.used.items():
+        record = results.films.record_of(name)
+        if record is not None and not record.failed and record.pixels:
+            by_pixels.setdefault(record.pixels, []).append((name, source.film))
+    found = {}
+    for same in by_pixels.values():
+        for name, film in same:
+            others = [other for other, its in same if (its.subject, its.visit) != (film.subject, film.visit)]
+            found.update({name: others[0]} if others else {})
+    return found
 
 
 def finish(trial: Trial, results: TrialResults) -> Cohort:
@@ -167,7 +186,7 @@ def finish(trial: Trial, results: TrialResults) -> Cohort:
     )
     results.write_changes(zip(trial.study.subjects, found.members, strict=True), trial.job.recipe.hash)
     findings = Findings(trial.study, found, run | run["settings"], readers_of(trial, results))
-    write_findings(trial.job.out, findings, results.picture_of)
+    write_findings(trial.job.out, findings, results.picture_of, results.written.place)
     return found
 
 
@@ -204,18 +223,27 @@ def intervals_of(trial: Trial, subject: Subject, results: TrialResults) -> list[
     Every deposit gets its name over all visits.
     """
     found = [one for one in _records_of(trial, subject, results) if one[0].reported]
-    return [_interval(trial, span, record, pairs) for span, record, pairs in found]
+    return [_interval(trial, (subject, span), record, pairs) for span, record, pairs in found]
 
 
 # --- what a worker is told --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredFilm:
+    """A film of a study, and the hashes of the bytes that it and its mask in the results folder consist of."""
+
+    source: Source
+    sha256: str
+    mask_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PairTask:
     """Two films to compare, and what a person says of them."""
 
-    baseline: Source
-    followup: Source
+    baseline: MeasuredFilm
+    followup: MeasuredFilm
     guidance: Guidance
 
 
@@ -235,11 +263,15 @@ class SpanTask:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Tasks from what the films left behind; `rests_on` is what every comparison depends on."""
+    """Tasks from what the films left behind; `rests_on` is what every comparison depends on.
+
+    `twins` names, for a film that shows the same picture as one of another visit or subject, that one.
+    """
 
     trial: Trial
     results: TrialResults
     rests_on: Mapping[str, Any]
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[SpanTask]:
         """A task for every span, in the order of the study."""
@@ -270,28 +302,34 @@ class _Planner:
         return SpanTask(key, span.name, tasks, tuple(told), self._done_key(span))
 
     def _pair(self, names: tuple[str, str]) -> PairTask:
-        one, two = (self.trial.sources[name] for name in names)
+        one, two = (self._measured(name) for name in names)
         return PairTask(one, two, self.trial.guidance_for(names))
+
+    def _measured(self, name: str) -> MeasuredFilm:
+        source, record = self.trial.sources[name], self.results.films.record_of(name)
+        assert record is not None, "a pair is of films that were measured"
+        mask = self.results.written.hash_of(files_of(record.name)[0])
+        return MeasuredFilm(source, str(record.row["sha256"]), mask)
 
     def _done_key(self, span: Span) -> str | None:
         """Key of an earlier record that may still hold; a failed one is tried again."""
         before = self.results.intervals.get(span.name)
-        return before.key if before and not before.error and self._has_pictures(before) else None
+        return before.key if before and not before.error and self.results.has_pictures(before) else None
 
     def _measured_key(self, name: str) -> str:
         """Key of a film's record; empty when it could not be measured, or nobody stands behind its outlines."""
         record = self.results.films.record_of(name)
-        return "" if record is None or record.failed or _is_proposed(record) else record.key
+        if record is None or record.failed or _is_proposed(record) or name in self.twins:
+            return ""
+        return record.key
 
     def _error(self, name: str) -> str:
         record = self.results.films.record_of(name)
         if record is None:
             return "not measured"
+        if name in self.twins:
+            return f"the very same picture as {self.twins[name]}: a film belongs to one visit of one subject"
         return PROPOSED if _is_proposed(record) else str(record.row["error"])
-
-    def _has_pictures(self, record: IntervalRecord) -> bool:
-        folder = self.trial.job.out / "pairs"
-        return all((folder / f"{pair.picture}.png").exists() for pair in record.pairs if pair.picture)
 
 
 def _is_proposed(record: Record) -> bool:
@@ -318,8 +356,9 @@ def compare_span(task: SpanTask, job: Job) -> IntervalRecord | None:
     if task.key == task.done_key:
         return None
     try:
-        pairs = tuple(_compared(pair, job) for pair in task.pairs)
-        return IntervalRecord(task.key, task.name, pairs, task.alone)
+        done = [_compared(pair, job) for pair in task.pairs]
+        pictures = {f"pairs/{pair.picture}.png": picture for pair, picture in done}
+        return IntervalRecord(task.key, task.name, tuple(pair for pair, _ in done), task.alone, files=pictures)
     except OutputError:
         raise
     except CalcimeasureError as error:
@@ -341,41 +380,40 @@ def _failed(task: SpanTask, error: str) -> IntervalRecord:
     return IntervalRecord(task.key, task.name, (), task.alone, " ".join(error.split()))
 
 
-def _compared(task: PairTask, job: Job) -> FilmPair:
-    one, two = task.baseline, task.followup
-    found = compare_readings(_reading(one, job), _reading(two, job), job.recipe, task.guidance)
-    picture = f"{two.item.name}_since_{one.item.name.split('/')[1]}"
-    _draw(found, job.out / "pairs" / f"{picture}.png")
+def _compared(task: PairTask, job: Job) -> tuple[FilmPair, bytes]:
+    """The pair, and its picture as PNG."""
+    one, two = task.baseline.source, task.followup.source
+    found = compare_readings(_reading(task.baseline, job), _reading(task.followup, job), job.recipe, task.guidance)
     alignment = found.alignment
-    return FilmPair(
+    pair = FilmPair(
         one.item.name,
         two.item.name,
         place_of(one.film),
         found.change,
         found.links,
-        picture,
+        f"{two.item.name}_since_{one.item.name.split('/')[1]}",
         None if alignment.refused else alignment.overlap,
         alignment.residual_mm,
     )
+    return pair, _drawn(found)
 
 
-def _reading(source: Source, job: Job) -> Reading:
-    """A film as it was measured, from its file and the label image in the results folder.
+def _reading(measured: MeasuredFilm, job: Job) -> Reading:
+    """A film as it was measured, from the very bytes, and its label image, which says who drew it."""
+    source, item = measured.source, measured.source.item
+    film, mask = FileBytes.of(item.path), mask_bytes(job.out / files_of(item.name)[0])
+    for file, sha256 in ((film, measured.sha256), (mask, measured.mask_sha256)):
+        if file.sha256 != sha256:
+            raise ReadError(f"{plain(file.name)} was changed after it was measured: run again with --resume")
+    image = read_film(item, job, film)
+    return reading_of(image, read_labels(mask, image.shape), job.recipe, source.film)
 
-    A mask that was given is a person's, unless it says that nobody looked at some of its outlines.
-    """
-    item = source.item
-    image = read_film(item, job)
-    labels = read_labels(job.out / "masks" / f"{item.name}{SUFFIX}", image.shape)
-    by_person = job.mask_of(item) is not None and not labels.doubts
-    return reading_of(image, labels, job.recipe, source.film, by_person=by_person)
 
-
-def _draw(found: Comparison, path: Any) -> None:
+def _drawn(found: Comparison) -> bytes:
     from calcimeasure.io.results.pictures import png
     from calcimeasure.report.pair_picture import pair_picture
 
-    write_whole(path, png(pair_picture(found.baseline, found.followup, found.alignment, found.change)))
+    return png(pair_picture(found.baseline, found.followup, found.alignment, found.change))
 
 
 # --- from records to a patient ----------------------------------------------------------------------
@@ -427,7 +465,7 @@ def _with_names(task: SpanTask, pairs: Sequence[FilmPair]) -> SpanTask:
     """The task once more, its deposits named as over all visits."""
     its = {(pair.baseline, pair.followup): pair for pair in pairs}
     named = [
-        replace(one.guidance, names=_by_labels(its[one.baseline.item.name, one.followup.item.name]))
+        replace(one.guidance, names=_by_labels(its[one.baseline.source.item.name, one.followup.source.item.name]))
         for one in task.pairs
     ]
     told = tuple(replace(one, guidance=guidance) for one, guidance in zip(task.pairs, named, strict=True))
@@ -449,9 +487,11 @@ def _with_deposits(pair: FilmPair, deposits: Sequence[DepositChange]) -> FilmPai
     return replace(pair, change=replace(pair.change, deposits=tuple(deposits)))
 
 
-def _interval(trial: Trial, span: Span, record: IntervalRecord, pairs: Sequence[FilmPair]) -> Interval:
+def _interval(trial: Trial, of: tuple[Subject, Span], record: IntervalRecord, pairs: Sequence[FilmPair]) -> Interval:
     """The interval with the change of the whole patient; its pairs' deposits as that names them."""
+    subject, span = of
     whole = _whole(trial, record, pairs)
+    whole = replace(whole, warnings=(*whole.warnings, *_ORDERS.get(subject.order, ())))
     deposits = iter(whole.deposits)
     if len(whole.deposits) == sum(len(pair.change.deposits) for pair in pairs):
         pairs = [_with_deposits(pair, list(islice(deposits, len(pair.change.deposits)))) for pair in pairs]

@@ -32,6 +32,7 @@ class Buttons:
             if doing.key:
                 shortcut = QShortcut(QKeySequence(doing.key), panel)
                 shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                shortcut.setAutoRepeat(False)
                 shortcut.activated.connect(self[doing.name].click)
 
     def __getitem__(self, name: str) -> QPushButton:
@@ -48,22 +49,17 @@ class Buttons:
         for name, enabled in which.items():
             self._buttons[name].setEnabled(bool(enabled))
 
-    def on_canvas(self, viewer: Any) -> None:
-        """Let the keys work while the picture has the focus, too.
+    def on_canvas(self, owner: Any) -> None:
+        """Let the keys work while the picture has the focus, too: of a viewer, or of a layer with keys of its own.
 
-        A key presses the button, so that one that is disabled does nothing. Keys that a layer uses itself (P, E, Z
-        of the mask) stay the layer's.
+        A key presses the button, so that one that is disabled does nothing, and nothing happens when it goes up.
         """
         for doing in self._doings:
-            if doing.key and doing.key not in _LAYERS_OWN:
-                viewer.bind_key(_napari_key(doing.key), self._pressing(doing.name), overwrite=True)
+            if doing.key:
+                owner.bind_key(_napari_key(doing.key), self._pressing(doing.name), overwrite=True)
 
     def _pressing(self, name: str) -> Callable[[Any], None]:
-        return lambda viewer: self._buttons[name].click()
-
-
-#: Keys that napari's mask layer has for the same things.
-_LAYERS_OWN = {"P", "E", "Z", "Ctrl+Z", "Ctrl+Shift+Z", "1", "2", "3"}
+        return lambda owner: self._buttons[name].click()
 
 
 def divided(*parts: QWidget) -> QWidget:

@@ -112,7 +112,8 @@ class CalibratePanel(QWidget):
         from calcimeasure.steps.scale import scale_from_points
 
         first, second = ((float(row), float(column)) for row, column in (corners[0], corners[-1]))
-        scale = self.desk.attempt(lambda: scale_from_points(first, second, self.length.value()))
+        aspect = self._session.image.aspect if self._session is not None else 1.0
+        scale = self.desk.attempt(lambda: scale_from_points(first, second, self.length.value(), aspect=aspect))
         if scale is not None:
             self._found(scale)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from calcimeasure.follow_up import Comparison
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange
-from calcimeasure.reading.pair import Pair
+from calcimeasure.reading.matches import Films, Kept, keep
+from calcimeasure.reading.pair import compared, export
+from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Proposal, Session
 from calcimeasure.recipe import Recipe
 from calcimeasure.report.words import FATES, bare, in_words, verdict_in_words
@@ -52,7 +54,8 @@ class ComparePanel(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.desk: Desk = desk_of(napari_viewer)
-        self.pair: Pair | None = None
+        self.pair: Comparison | None = None
+        self._sources: Films = (Source(), Source())
         self.layers: PairLayers | None = None
         self._names = ("baseline", "follow-up")
         self._flicker = QTimer(self, interval=_FLICKER_MS)
@@ -76,6 +79,7 @@ class ComparePanel(QWidget):
             return
         self.stop()
         sessions = [sheet.session for sheet in sheets]
+        self._sources = sessions[0].source, sessions[1].source
         self._names = sheets[0].picture.name, sheets[1].picture.name
         jobs = [None if session.rows or session.did else session.segmenting() for session in sessions]
         now = [session.outlines for session in sessions]
@@ -94,19 +98,20 @@ class ComparePanel(QWidget):
 
     def part(self) -> None:
         """The chosen match is wrong: what lies on the two films is not the same."""
-        for name in self.table.selected():
-            self._correct(partial(_parted, name, self._reader()))
+        names = self.table.selected()
+        if names:
+            self._correct(lambda pair: pair.parted(names, self._reader()))
 
     def automatic(self) -> None:
         """Forget all matches by hand."""
-        self._correct(lambda pair: pair.automatic())
+        self._correct(lambda pair: pair.with_overrides(()))
 
     def export(self) -> None:
         """Write the report into a folder."""
         folder = self.ask_folder()
         if folder and self.pair is not None:
             pair, names = self.pair, self._names
-            self.desk.in_background("writing the report", lambda: pair.report(Path(folder), names), self._exported)
+            self.desk.in_background("writing the report", lambda: export(pair, Path(folder), names), self._exported)
 
     def show_way(self, way: str) -> None:
         """Side by side, curtain or flicker."""
@@ -145,7 +150,7 @@ class ComparePanel(QWidget):
         sheets = [self.desk.take_up(picture) for picture in chosen]
         return (sheets[0], sheets[1]) if sheets[0] is not None and sheets[1] is not None else None
 
-    def _compared(self, sessions: list[Session], proposals: list[Proposal | None], pair: Pair) -> None:
+    def _compared(self, sessions: list[Session], proposals: list[Proposal | None], pair: Comparison, old: Kept) -> None:
         for session, proposal in zip(sessions, proposals, strict=True):
             if proposal is not None:
                 session.found(proposal)
@@ -153,14 +158,26 @@ class ComparePanel(QWidget):
         self.pair, self.layers = pair, PairLayers(self.viewer, pair)
         self._show()
         self.show_way(self.ways.checkedButton().text())
+        if old.links or old.lost:
+            self._tell_kept(old)
 
-    def _correct(self, change: Callable[[Pair], Pair]) -> None:
+    def _tell_kept(self, old: Kept) -> None:
+        """That matches by hand of an earlier day are in force, or do not fit these outlines."""
+        from napari.utils.notifications import show_info, show_warning
+
+        if old.lost:
+            show_warning(f"{old.lost} matches made by hand do not fit these outlines: make them again")
+        if old.links:
+            show_info(f"{len(old.links)} matches made by hand before are in force; Automatic forgets them")
+
+    def _correct(self, change: Callable[[Comparison], Comparison]) -> None:
         pair = self.pair
         if pair is None:
             return
         fresh = self.desk.attempt(lambda: change(pair))
         if fresh is not None and self.layers is not None:
             self.pair = fresh
+            self.desk.attempt(lambda: keep(fresh, self._sources))
             self.layers.take(fresh)
             self._show()
             if self.ways.checkedButton().text() == "Curtain":
@@ -201,7 +218,7 @@ class ComparePanel(QWidget):
 
     def _show(self) -> None:
         change = self.pair.change if self.pair else None
-        rows = self.pair.rows if self.pair else ()
+        rows = self.pair.change.deposits if self.pair else ()
         self.table.show_things((row.deposit, row) for row in rows)
         if change is None:
             self.verdict.setText(_HINT)
@@ -236,7 +253,9 @@ class ComparePanel(QWidget):
 
     def _chosen(self, names: list[str]) -> None:
         self._enable()
-        row = next((row for row in (self.pair.rows if self.pair else ()) if names and row.deposit == names[0]), None)
+        row = next(
+            (row for row in (self.pair.change.deposits if self.pair else ()) if names and row.deposit == names[0]), None
+        )
         if row is not None and self.layers is not None:
             self.layers.look_at(row)
 
@@ -262,7 +281,13 @@ class ComparePanel(QWidget):
             ),
             Doing("part", "Not the same", "", "The chosen match is wrong", self.part),
             Doing("auto", "Automatic", "", "Forget all matches by hand", self.automatic),
-            Doing("export", "Export the report", "", "The report that calcimeasure compare writes", self.export),
+            Doing(
+                "export",
+                "Export the report",
+                "",
+                "The report of calcimeasure compare, and what it makes it from",
+                self.export,
+            ),
         )
 
     def _join(self) -> None:
@@ -299,18 +324,16 @@ class ComparePanel(QWidget):
         return divided(self.table, line_of(b["join"], b["part"], b["auto"]), b["export"])
 
 
-def _compared(sessions: list[Session], jobs: list[Any], now: list[Labels]) -> tuple[list[Proposal | None], Pair]:
+def _compared(
+    sessions: list[Session], jobs: list[Any], now: list[Labels]
+) -> tuple[list[Proposal | None], Comparison, Kept]:
     """What the thread does: search the films that were not, then compare. Nothing of a session is changed."""
     proposals = [job() if job is not None else None for job in jobs]
     labels = [p.segmentation.labels if p is not None else kept for p, kept in zip(proposals, now, strict=True)]
     first, second = ((session.image, one) for session, one in zip(sessions, labels, strict=True))
     recipe: Recipe = sessions[0].recipe
-    return proposals, Pair.of(first, second, recipe)
-
-
-def _parted(name: str, by: str, pair: Pair) -> Pair:
-    """A row taken apart; the same pair where another correction took the row away."""
-    return pair.parted(name, by) if name in {row.deposit for row in pair.rows} else pair
+    pair, old = compared(first, second, recipe, (sessions[0].source, sessions[1].source))
+    return proposals, pair, old
 
 
 def _sorting(name: str) -> Callable[[DepositChange], float]:

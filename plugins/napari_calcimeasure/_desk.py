@@ -17,7 +17,9 @@ from qtpy.QtCore import QEvent, QObject, QSettings, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QWidget
 
 from calcimeasure.errors import CalcimeasureError, OutputError
+from calcimeasure.io.given.inputs import find_inputs
 from calcimeasure.reading.journal import Pending
+from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Event, Session
 from calcimeasure.reading.worklist import SAVED
 from napari_calcimeasure import _layers
@@ -27,6 +29,8 @@ from napari_calcimeasure._sheet import Sheet
 
 #: Features and numbers on the picture follow this long after the last stroke, in ms.
 _SETTLE_MS = 120
+#: What could not be written is tried again so often, in ms.
+_KEEP_MS = 1500
 _DESKS: dict[int, Desk] = {}
 
 
@@ -59,29 +63,38 @@ class Desk(QObject):
         Another sheet is in work, or none.
     busy(str)
         Words for what runs in the background; empty when nothing does.
+    kept()
+        What is done is no longer safe on the disk, or is again; `Session.trouble` says why.
     """
 
     changed = Signal(object)
     turned = Signal()
     busy = Signal(str)
+    kept = Signal()
 
     def __init__(self, viewer: Any, key: int) -> None:
         super().__init__()
         self.viewer, self._key = viewer, key
         self.sheets: list[Sheet] = []
         self.sheet: Sheet | None = None
-        self.waiting: Pending | None = None
         self.pencil = Pencil(viewer, self)
         self.ask: Callable[[QWidget, str], str] = ask_to_save
         self.naming: dict[Path, Any] = {}
         self._work: _Work | None = None
         self._aside: dict[str, Errand] = {}
         self._window: QMainWindow | None = None
+        self._discarded: list[Sheet] = []
+        self._keeping = QTimer(self, interval=_KEEP_MS)
+        self._keeping.timeout.connect(self.keep_up)
+        self._keeping.start()
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self._show_rows)
         viewer.layers.events.inserted.connect(self._inserted)
         viewer.layers.events.removed.connect(self._removed)
         viewer.layers.selection.events.active.connect(self._attend)
+        if (app := QApplication.instance()) is not None:
+            app.aboutToQuit.connect(self._leave)
+            app.focusChanged.connect(self._end_holds)
 
     # --- sheets -----------------------------------------------------------------------------------------
 
@@ -89,6 +102,11 @@ class Desk(QObject):
     def session(self) -> Session | None:
         """The session in work."""
         return self.sheet.session if self.sheet else None
+
+    @property
+    def waiting(self) -> Pending | None:
+        """Unsaved work of an earlier session on this film that nobody has decided about."""
+        return self.session.offered if self.session else None
 
     def start(self) -> None:
         """Take up the picture that is active, or the topmost."""
@@ -105,45 +123,80 @@ class Desk(QObject):
         sheet = known or self.attempt(lambda: self._opened(picture))
         if sheet is not None and sheet is not self.sheet:
             self.sheet = sheet
-            self.waiting = sheet.session.unfinished() if known is None else None
-            if self.waiting is None and known is None:
-                self._begin(sheet.session)
+            if known is None:
+                self._begin(sheet)
             self.turned.emit()
         return sheet
 
     def restore(self) -> None:
         """Do the unsaved work of an earlier session again."""
-        if self.session and self.waiting:
-            waiting, self.waiting = self.waiting, None
-            session = self.session
+        session, waiting = self.session, self.waiting
+        if session and waiting:
             steps = self.attempt(lambda: session.restore(waiting))
-            if steps:
-                show_info(f"{steps} unsaved steps are back")
+            if steps is not None:
+                show_info(f"{steps_in_words(steps)} back")
+                self._tell_unread(session)
             self.turned.emit()
 
     def start_afresh(self) -> None:
         """Leave earlier unsaved work aside (it is kept on disk) and journal this session."""
         if self.session and self.waiting:
-            self.waiting = None
-            self._begin(self.session)
+            self._keep_journal(self.session)
             self.turned.emit()
 
-    def put_away(self, sheet: Sheet, *, picture: bool = False) -> None:
-        """Take a sheet off the desk, or its picture as well."""
+    def put_away(self, sheet: Sheet, *, picture: bool = False, discard: bool = False) -> None:
+        """Take a sheet off the desk, or its picture as well; with `discard` its unsaved work is thrown away."""
         self.sheets.remove(sheet)
         if self.sheet is sheet:
-            self.sheet, self.waiting = None, None
+            self.sheet = None
             self.pencil.put_away()
-        sheet.lift(picture=picture)
+        if trouble := sheet.lift(picture=picture, discard=discard):
+            show_warning(trouble)
 
-    def _begin(self, session: Session) -> None:
-        """Go on with what is saved of the film, and journal from now on."""
-        self.attempt(lambda: session.resume(results_folder(session)))
+    def folder_of(self, sheet: Sheet) -> Path:
+        """Where the results of a sheet go: beside the folder that was opened, or beside the film."""
+        opened = _layers.opened_of(sheet.picture)
+        return opened.folder / SAVED if opened and opened.folder else results_folder(sheet.session)
+
+    def keep_up(self) -> None:
+        """Try again to write what could not be written, and say when that changes."""
+        for sheet in self.sheets:
+            self._tell_trouble(sheet, sheet.session.keep_up())
+
+    def _begin(self, sheet: Sheet) -> None:
+        """Go on with what is saved of the film; journal from now on, unless unsaved work waits for a decision."""
+        session = sheet.session
+        self.attempt(lambda: session.resume(self.folder_of(sheet)))
+        if session.offered_work() is None:
+            self._keep_journal(session)
+
+    def _keep_journal(self, session: Session) -> None:
         self.attempt(session.keep_journal)
+        if session.aside:
+            show_info(f"earlier work that was not restored is kept as {session.aside.name}")
+
+    def _tell_unread(self, session: Session) -> None:
+        if session.unread and session.aside:
+            show_warning(
+                f"{lines_in_words(session.unread)} of the journal could not be read: look whether an outline is "
+                f"missing; the whole journal is kept as {session.aside.name}"
+            )
+
+    def _tell_trouble(self, sheet: Sheet, trouble: str) -> None:
+        if trouble == sheet.trouble:
+            return
+        sheet.trouble = trouble
+        show_warning(trouble) if trouble else show_info("what you do is kept on disk again")
+        self.kept.emit()
+
+    def _end_holds(self, *_: Any) -> None:
+        """A key that is held goes up unseen once the focus is elsewhere."""
+        for sheet in self.sheets:
+            sheet.end_hold()
 
     def _opened(self, picture: Any) -> Sheet:
         path = _layers.path_of(picture)
-        source = self.naming.get(path) if path else None
+        source = (self.naming.get(path) or _named_in(_layers.opened_of(picture))) if path else None
         sheet = Sheet(self.viewer, picture, source, later=lambda action: QTimer.singleShot(0, action))
         sheet.refused = self.tell
         sheet.session.initials = initials()
@@ -178,8 +231,6 @@ class Desk(QObject):
 
         What is refused is told in a notification, and to `refused` in the same words.
         """
-        if self.waiting:
-            self.start_afresh()
         self._work = running = _Work(Errand(work), time.monotonic(), words, may_stop)
         self.busy.emit(words)
         _start(
@@ -258,8 +309,9 @@ class Desk(QObject):
         self._show_rows()
 
     def _heard(self, sheet: Sheet, event: Event) -> None:
-        if event.trouble:
-            show_warning(event.trouble)
+        self._tell_trouble(sheet, event.trouble)
+        if sheet in self._discarded:
+            self._discarded.remove(sheet)
         if event.clipped:
             show_info("part of the stroke lay outside your region and was not taken")
         self._settle.start()
@@ -316,11 +368,16 @@ class Desk(QObject):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Qt's hook: `True` keeps the window open."""
-        if event is not None and event.type() == QEvent.Type.Close and self._unsaved() and self._window is not None:
-            answer = self.ask(self._window, ", ".join(sheet.picture.name for sheet in self._unsaved()))
-            if answer == "cancel" or (answer == "save" and not all(map(self.save_now, self._unsaved()))):
+        if event is None or event.type() != QEvent.Type.Close or self._window is None:
+            return False
+        self._discarded = []
+        if unsaved := self._unsaved():
+            answer = self.ask(self._window, ", ".join(sheet.picture.name for sheet in unsaved))
+            if answer == "cancel" or (answer == "save" and not all(map(self.save_now, unsaved))):
                 event.ignore()
                 return True
+            self._discarded = unsaved if answer == "discard" else []
+        QTimer.singleShot(0, self._leave_if_closed)
         return False
 
     def save(
@@ -334,11 +391,12 @@ class Desk(QObject):
 
         `overwrite` is asked, with the reason, whether a mask that is there already is replaced.
         """
-        where, session = folder or results_folder(sheet.session), sheet.session
+        where, session = folder or self.folder_of(sheet), sheet.session
 
         def written(receipt: Any) -> None:
             session.saved(receipt)
-            show_info(f"saved {session.source.name} in {where.name}")
+            still = "; it stays open until you outline calcium or say that there is none"
+            show_info(f"saved {session.source.name} in {where.name}{still if session.status == 'open' else ''}")
             then()
 
         def work(on_purpose: bool) -> None:
@@ -366,9 +424,15 @@ class Desk(QObject):
     def _unsaved(self) -> list[Sheet]:
         return [sheet for sheet in self.sheets if not sheet.session.is_saved]
 
+    def _leave_if_closed(self) -> None:
+        """The window may stay open after all: others are asked, too."""
+        if self._window is not None and not self._window.isVisible():
+            self._leave()
+
     def _leave(self) -> None:
+        self._keeping.stop()
         for sheet in self.sheets:
-            sheet.session.close()
+            sheet.session.close(discard=sheet in self._discarded)
         _DESKS.pop(self._key, None)
 
 
@@ -451,6 +515,24 @@ def settings() -> QSettings:
 def initials() -> str | None:
     """The reader's initials, asked once."""
     return str(settings().value("initials", "") or "") or None
+
+
+def _named_in(opened: _layers.Opened | None) -> Source | None:
+    """How the folder that was opened names a film; `None` for a film opened by itself."""
+    if opened is None or opened.folder is None:
+        return None
+    files = find_inputs([opened.folder], opened.folder / SAVED).files
+    return next((Source.of_input(one) for one in files if one.path == opened.path), None)
+
+
+def steps_in_words(steps: int) -> str:
+    """How many steps come back."""
+    return "1 unsaved step is" if steps == 1 else f"{steps} unsaved steps are"
+
+
+def lines_in_words(lines: int) -> str:
+    """How many lines of a journal."""
+    return "1 line" if lines == 1 else f"{lines} lines"
 
 
 def results_folder(session: Session) -> Path:

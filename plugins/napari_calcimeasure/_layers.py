@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from calcimeasure.errors import MaskError, UnsupportedFile
+from calcimeasure.model.authorship import UNSAID, Authorship
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
@@ -24,11 +25,9 @@ from calcimeasure.model.labels import Labels
 LayerData = tuple[Any, dict[str, Any], str]
 Corners = npt.NDArray[np.float64]
 
-#: Keys of a layer's metadata under which we keep what we know of it, and of our outlines how doubtful each is,
-#: and how many pixels the search may have passed over.
+#: Keys of a layer's metadata under which we keep what we know of it, and of our outlines who drew them.
 KEY = "calcimeasure"
-DOUBTS = "calcimeasure doubts"
-PASSED_OVER = "calcimeasure passed over"
+AUTHORSHIP = "calcimeasure authorship"
 #: What stands there on the pictures of a comparison, which are not measured.
 COMPARED = "compared"
 #: Values between these percentiles are shown when the file names no window.
@@ -38,11 +37,15 @@ _MOST_SAMPLES = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """What our reader knows of an image layer: the picture, its file, and the folder it was opened from."""
+    """What our reader knows of an image layer: the picture, its file, and the folder it was opened from.
+
+    `sha256` is of the very bytes that the picture was made of; empty when they are not known.
+    """
 
     image: Image
     path: Path | None = None
     folder: Path | None = None
+    sha256: str = ""
 
 
 def image_layer(source: Opened, name: str) -> LayerData:
@@ -56,7 +59,8 @@ def image_layer(source: Opened, name: str) -> LayerData:
 
 def labels_layer(labels: Labels, spacing: Spacing | None, measurement: Measurement | None, name: str) -> LayerData:
     """Deposits as napari's labels layer, a row of features for each."""
-    facts: dict[str, Any] = {"name": name, **placed(spacing), "metadata": {KEY: spacing}}
+    known = {KEY: spacing, AUTHORSHIP: labels.authorship}
+    facts: dict[str, Any] = {"name": name, **placed(spacing), "metadata": known}
     if measurement is not None:
         facts["features"] = features_of(measurement.deposits)
     return labels.array.copy(), facts, "labels"
@@ -149,7 +153,9 @@ def labels_of(layer: Any, shape: tuple[int, int]) -> Labels:
     array = np.asarray(layer.data)
     if array.shape != shape:
         raise MaskError(f"{layer.name} is {array.shape} pixels and the picture {shape}: use the mask made for it")
-    return Labels(array, (f"taken from layer {layer.name}",))
+    told = layer.metadata.get(AUTHORSHIP)
+    authorship = told if isinstance(told, Authorship) else UNSAID
+    return Labels(array, (f"taken from layer {layer.name}",), authorship)
 
 
 def spacing_of(layer: Any) -> Spacing | None:

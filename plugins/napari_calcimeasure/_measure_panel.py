@@ -25,14 +25,16 @@ from qtpy.QtWidgets import (
 
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.model.deposit import Deposit
-from calcimeasure.model.image import Kind
-from calcimeasure.reading.session import Event, Proposal, Session
+from calcimeasure.model.image import Kind, Mask
+from calcimeasure.reading.journal import Pending
+from calcimeasure.reading.session import Event, Loaded, Proposal, Session
 from calcimeasure.reading.state import Held
 from calcimeasure.reading.worklist import Item, Worklist
 from calcimeasure.report.words import area, bare, in_words, reason_in_words, scale_in_words
+from calcimeasure.steps.outline.settings import SegmentSettings
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
-from napari_calcimeasure._desk import Desk, desk_of, results_folder, settings
+from napari_calcimeasure._desk import Desk, desk_of, lines_in_words, settings, steps_in_words
 from napari_calcimeasure._pencil import box_of
 from napari_calcimeasure._table import Column, ThingsTable
 
@@ -63,6 +65,9 @@ class MeasurePanel(QWidget):
         self.worklist: Worklist | None = None
         self._still_accepted: Collection[int] = ()
         self._wanted: dict[str, float] = {}
+        self._drag = self._taken = 0
+        self._sizes: tuple[float, ...] = ()
+        self._sure: dict[int, float] = {}
         self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
         self._rest.timeout.connect(self._sift)
         self._build()
@@ -71,6 +76,7 @@ class MeasurePanel(QWidget):
         self.desk.changed.connect(self._changed)
         self.desk.turned.connect(self._turned)
         self.desk.busy.connect(self._busy)
+        self.desk.kept.connect(self._show_kept)
         self.buttons.on_canvas(napari_viewer)
         napari_viewer.mouse_drag_callbacks.append(self._clicked)
         self.desk.start()
@@ -99,7 +105,7 @@ class MeasurePanel(QWidget):
     def set_threshold(self, value: int) -> None:
         """Keep findings that are at least so sure."""
         self.threshold_text.setText(f"{value} %")
-        self._want("threshold", value / 100)
+        self._want("threshold", self._sure.get(value, value / 100), self.threshold)
 
     def set_smallest(self, at: int) -> None:
         """Keep findings that are at least so large."""
@@ -107,8 +113,9 @@ class MeasurePanel(QWidget):
         if session is None:
             return
         known = session.image.spacing is not None
-        self.smallest_text.setText(f"{_SIZES_MM2[at]:g} mm²" if known else f"{_SIZES_PX[at]} px")
-        self._want(*(("min_area_mm2", _SIZES_MM2[at]) if known else ("min_area_px", _SIZES_PX[at])))
+        size = self._sizes[min(at, len(self._sizes) - 1)]
+        self.smallest_text.setText(f"{size:g} {'mm²' if known else 'px'}")
+        self._want("min_area_mm2" if known else "min_area_px", size if known else int(size), self.smallest)
 
     def brush(self) -> None:
         """Paint on the chosen deposit, or a new one when none is chosen."""
@@ -158,6 +165,15 @@ class MeasurePanel(QWidget):
         except CalcimeasureError:
             self._say(f"draw a line right across deposit {number}")
             self._draw("line", "line to split along", lambda line: self._do(lambda s: s.split(number, line.tolist())))
+
+    def deny(self) -> None:
+        """Say that there is no calcium on this film; what is outlined moves to what is not counted."""
+        session = self._session
+        if session is None or not self._has_initials(session):
+            return
+        outlined = len(session.rows)
+        if self._do(lambda session: session.deny(session.initials or "")) and outlined:
+            self._say(f"{_counted(outlined)} moved to what is not counted; undo brings them back")
 
     def bring_back(self) -> None:
         """Count the chosen finding after all."""
@@ -222,7 +238,15 @@ class MeasurePanel(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Load a mask", "", "Label images (*.tif *.tiff *.png)")
         job = self._do(lambda session: session.loading(Path(path))) if path else None
         if job is not None and session is not None:
-            self.desk.in_background("loading the mask", job, session.loaded)
+            self.desk.in_background("loading the mask", job, lambda found: self._take_mask(session, found))
+
+    def _take_mask(self, session: Session, found: Loaded) -> None:
+        """Take a mask that was read, and say what was decided about it."""
+        from napari.utils.notifications import show_info
+
+        session.loaded(found)
+        for words in found.labels.warnings:
+            show_info(words)
 
     def turn_page(self, forward: bool) -> None:
         """Open the next or the previous film of the worklist; unsaved work is asked about.
@@ -231,7 +255,8 @@ class MeasurePanel(QWidget):
         """
         item = self._neighbour(forward)
         sheet = self.desk.sheet
-        if item is None or not self._may_leave():
+        leaving = item and self._leaving()
+        if item is None or leaving not in ("saved", "discard"):
             return
         from napari_calcimeasure._reader import page
 
@@ -240,7 +265,7 @@ class MeasurePanel(QWidget):
             return
         self.desk.naming[item.path] = item.source
         if sheet is not None:
-            self.desk.put_away(sheet, picture=True)
+            self.desk.put_away(sheet, picture=True, discard=leaving == "discard")
         from napari.layers import Layer
 
         self.viewer.add_layer(Layer.create(*data))
@@ -269,21 +294,30 @@ class MeasurePanel(QWidget):
         """Where results are saved."""
         if self.worklist is not None:
             return self.worklist.saved
-        return results_folder(self._session) if self._session else Path.home()
+        return self.desk.folder_of(self.desk.sheet) if self.desk.sheet else Path.home()
 
     def _do(self, action: Callable[[Session], Any]) -> Any:
         session = self._session
         if session is None:
             return None
-        if self.desk.waiting:
-            self.desk.start_afresh()
         return self.desk.attempt(lambda: action(session))
 
-    def _want(self, setting: str, value: float) -> None:
+    def _want(self, setting: str, value: float, slider: QSlider) -> None:
         """A slider was moved: act on it in a moment, with all that it is moved until then."""
         self._wanted[setting] = value
+        if not slider.isSliderDown():
+            self._begin_drag()
         if not self._rest.isActive():
             self._rest.start()
+
+    def _begin_drag(self) -> None:
+        """From here on moves are one step, until the slider is taken anew."""
+        self._drag += 1
+
+    def _goes_on(self) -> bool:
+        """Whether a step of the present drag was done already; from here on one was."""
+        before, self._taken = self._taken, self._drag
+        return before == self._drag
 
     def _sift(self) -> None:
         """What the sliders want, in a thread; while nothing was found yet, it is only noted."""
@@ -296,20 +330,20 @@ class MeasurePanel(QWidget):
             return
         if not session.has_findings:
             for setting, value in wanted.items():
-                self._do(partial(_set, setting, value))
+                self._do(partial(_set, setting, value, self._goes_on()))
             return
         job = self._do(lambda session: session.sifting(**wanted))
         if job is not None:
             name = "threshold" if "threshold" in wanted else "smallest size"
-            self.desk.aside("sift", job, partial(self._sifted, session, name))
+            self.desk.aside("sift", job, partial(self._sifted, session, name, self._goes_on()))
 
-    def _sifted(self, session: Session, name: str, result: Proposal) -> None:
+    def _sifted(self, session: Session, name: str, joins: bool, result: Proposal) -> None:
         if session is not self._session:
             return
         if session.is_stale(result):
-            self.desk.aside("sift", session.again(result), partial(self._sifted, session, name))
+            self.desk.aside("sift", session.again(result), partial(self._sifted, session, name, joins))
         else:
-            session.found(result, name)
+            session.found(result, name, joins=joins)
 
     def _chosen(self, session: Session) -> list[int]:
         return [number for number in self.table.selected() if number in session.rows]
@@ -384,16 +418,16 @@ class MeasurePanel(QWidget):
         here = self._session.source.image if self._session else ""
         return self.worklist.next_after(here) if forward else self.worklist.previous_before(here)
 
-    def _may_leave(self) -> bool:
-        """Whether the film in work may be put away: saved, or a person says so."""
+    def _leaving(self) -> str:
+        """``saved`` or ``discard`` when the film in work may be put away, else something else."""
         sheet = self.desk.sheet
         if sheet is None or sheet.session.is_saved:
-            return True
+            return "saved"
         answer = self.desk.ask(self, sheet.picture.name)
         if answer == "save" and self.save():
             self.desk.finish()
-            return sheet.session.is_saved
-        return answer == "discard"
+            return "saved" if sheet.session.is_saved else "cancel"
+        return answer
 
     def _take_worklist(self) -> None:
         """A folder that was dropped becomes the worklist."""
@@ -422,11 +456,15 @@ class MeasurePanel(QWidget):
             QTimer.singleShot(0, self._show_numbers)
         else:
             self._show_numbers()
-        if event.name in ("scale", "sign", "reopen", "open") or event.how == "restore":
+        if event.name in ("scale", "sign", "reopen", "open", "region") or event.how == "restore":
             self._show_head()
+        self._show_sliders()
         self._enable()
 
     def _turned(self) -> None:
+        self._sizes, self._sure, self._wanted = (), {}, {}
+        for layer in self.desk.sheet.layers[:3] if self.desk.sheet else ():
+            self.buttons.on_canvas(layer)
         self._take_worklist()
         self._show_head()
         self._show_sliders()
@@ -439,14 +477,19 @@ class MeasurePanel(QWidget):
         waiting = self.desk.waiting
         self.welcome.setVisible(session is None)
         self.restoring.setVisible(waiting is not None)
-        if waiting is not None:
-            self.restore_text.setText(f"Unsaved work of {waiting.when[:16].replace('T', ' ')}: {waiting.steps} steps.")
+        if waiting is not None and session is not None:
+            self.restore_text.setText(_offer(waiting, session))
+        self._show_kept()
         if session is None or self.desk.sheet is None:
             self.head.setText("Open a film or photo: drop it here, or")
             self.prompts.setVisible(False)
             return
         lock = f" · signed {session.signature.initials}" if session.signature else ""
-        self.head.setText(f"<b>{self.desk.sheet.picture.name}</b>{lock}<br>{scale_in_words(session.image.spacing)}")
+        limits = (
+            "" if session.region is None else f"<br>Only the region is measured: {_share(session.region)} of the film"
+        )
+        scale = scale_in_words(session.image.spacing)
+        self.head.setText(f"<b>{self.desk.sheet.picture.name}</b>{lock}<br>{scale}{limits}")
         self.head.setToolTip("\n".join(session.warnings))
         self.prompts.setVisible(session.image.kind is Kind.PHOTO)
 
@@ -454,17 +497,29 @@ class MeasurePanel(QWidget):
         session = self._session
         if session is None:
             return
-        chosen = session.recipe.segment
         known = session.image.spacing is not None
-        sizes, size = (_SIZES_MM2, chosen.min_area_mm2) if known else (_SIZES_PX, chosen.min_area_px)
-        at = min(range(len(sizes)), key=lambda i: abs(sizes[i] - size))
-        for slider, value in ((self.threshold, round(100 * chosen.threshold)), (self.smallest, at)):
+        self.brush_size.setSuffix(" mm" if known else " px")
+        if self._wanted or self.desk.is_aside("sift") or self.threshold.isSliderDown() or self.smallest.isSliderDown():
+            return  # a person is moving them
+        first, chosen = session.first_recipe.segment, session.recipe.segment
+        size = chosen.min_area_mm2 if known else chosen.min_area_px
+        self._learn(first, chosen, known)
+        at, sure = self._sizes.index(size), round(100 * chosen.threshold)
+        for slider, top, value in ((self.threshold, 100, sure), (self.smallest, len(self._sizes) - 1, at)):
             slider.blockSignals(True)
+            slider.setMaximum(top)
             slider.setValue(value)
             slider.blockSignals(False)
-        self.threshold_text.setText(f"{round(100 * chosen.threshold)} %")
-        self.smallest_text.setText(f"{sizes[at]:g} {'mm²' if known else 'px'}")
-        self.brush_size.setSuffix(" mm" if known else " px")
+        self.threshold_text.setText(f"{sure} %")
+        self.smallest_text.setText(f"{size:g} {'mm²' if known else 'px'}")
+
+    def _learn(self, first: SegmentSettings, chosen: SegmentSettings, known: bool) -> None:
+        """The sliders stop at what the film was opened with and at what is in force, too: both can be moved back to."""
+        usual = set(_SIZES_MM2 if known else _SIZES_PX)
+        ours = {one.min_area_mm2 if known else one.min_area_px for one in (first, chosen)}
+        before = self._sizes if set(self._sizes) >= usual else ()
+        self._sizes = tuple(sorted({*usual, *ours, *before}))
+        self._sure |= {round(100 * one.threshold): one.threshold for one in (first, chosen)}
 
     def _show_numbers(self) -> None:
         session = self._session
@@ -472,8 +527,7 @@ class MeasurePanel(QWidget):
         if session is None:
             self.total.setText("–")
         else:
-            measured = session.measurement
-            self.total.setText(f"Total {in_words(area(measured))} · {_counted(measured.count)}")
+            self.total.setText(_total(session))
         unit = "mm²" if session and session.image.spacing else "px"
         self.table.retitle(1, f"Area {unit}")
         accepted = session.accepted if session else frozenset()
@@ -489,7 +543,7 @@ class MeasurePanel(QWidget):
     def _enable(self) -> None:
         session = self._session
         there = session is not None and self.desk.seconds is None
-        free = there and session is not None and not session.is_signed
+        free = there and session is not None and not session.is_signed and self.desk.waiting is None
         self.buttons.enable(dict.fromkeys(self.buttons.names, free))
         chosen = len(self._chosen(session)) if session else 0
         undo, redo = (session.undo_name, session.redo_name) if session else (None, None)
@@ -502,8 +556,9 @@ class MeasurePanel(QWidget):
                 "split": free and chosen == 1,
                 "undo": free and undo is not None,
                 "redo": free and redo is not None,
-                "save": there,
-                "sign": there,
+                "save": there and self.desk.waiting is None,
+                "sign": there and self.desk.waiting is None,
+                "whole": free and session is not None and session.region is not None,
                 "back": free and session is not None and bool(session.excluded),
                 "next": self._neighbour(True) is not None,
                 "previous": self._neighbour(False) is not None,
@@ -513,6 +568,7 @@ class MeasurePanel(QWidget):
         self.buttons["redo"].setToolTip(f"Do {redo} again" if redo else "Nothing to do again")
         self.buttons["sign"].setText("Reopen" if session is not None and session.is_signed else "Sign")
         film = session is not None and session.image.kind is not Kind.PHOTO
+        self.buttons.enable(dict.fromkeys(("box", "lasso", "click"), free and not film))
         for slider in (self.threshold, self.smallest):  # proposals on a photo have settings of their own
             slider.setEnabled(free and film)
 
@@ -528,6 +584,11 @@ class MeasurePanel(QWidget):
     def _show_seconds(self) -> None:
         seconds = self.desk.seconds
         self.busy_text.setText("" if seconds is None else f"{self.desk.doing}, {seconds:.0f} s")
+
+    def _show_kept(self) -> None:
+        trouble = self._session.trouble if self._session else ""
+        self.kept.setVisible(bool(trouble))
+        self.kept.setText(f"<b>A crash would lose what you do now</b>: {trouble}")
 
     def _say(self, words: str) -> None:
         from napari.utils.notifications import show_info
@@ -583,9 +644,22 @@ class MeasurePanel(QWidget):
             Doing(
                 "split", "Split", "S", "The chosen deposit is several: its pieces, or along a line you draw", self.split
             ),
+            Doing(
+                "deny",
+                "No calcium",
+                "",
+                "You looked: there is no calcium on this film. Written under your initials",
+                self.deny,
+            ),
             Doing("back", "Bring back", "B", "Count the chosen finding after all", self.bring_back),
             Doing("region", "Region", "O", "Draw an outline: only its inside is measured", self.draw_region),
-            Doing("whole", "Whole film", "W", "Measure the whole picture again", self.clear_region),
+            Doing(
+                "whole",
+                "Whole film",
+                "W",
+                "Measure the whole picture: what the region cut off is back",
+                self.clear_region,
+            ),
             Doing("load", "Load mask", "", "Lay a mask made elsewhere on this picture", self.load_mask),
             Doing("box", "Box", "1", "Draw a loose box around a deposit", lambda: self.draw_prompt("box")),
             Doing("lasso", "Lasso", "2", "Draw around a deposit", lambda: self.draw_prompt("lasso")),
@@ -607,7 +681,8 @@ class MeasurePanel(QWidget):
         yes.clicked.connect(self.desk.restore)
         no.clicked.connect(self.desk.start_afresh)
         self.restoring = divided(self.restore_text, line_of(yes, no))
-        return divided(self.head, self.welcome, self.restoring)
+        self.kept = QLabel(wordWrap=True, objectName="kept", visible=False)
+        return divided(self.head, self.welcome, self.restoring, self.kept)
 
     def _finding(self) -> QWidget:
         self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
@@ -619,6 +694,8 @@ class MeasurePanel(QWidget):
         self.smallest, self.smallest_text = _slider(len(_SIZES_MM2) - 1, "Findings smaller than this are not counted")
         self.threshold.valueChanged.connect(self.set_threshold)
         self.smallest.valueChanged.connect(self.set_smallest)
+        for slider in (self.threshold, self.smallest):
+            slider.sliderPressed.connect(self._begin_drag)
         return divided(
             line_of(self.buttons["segment"], self.busy_text, self.progress, self.cancel),
             line_of(QLabel("Sure at least"), self.threshold, self.threshold_text),
@@ -636,7 +713,7 @@ class MeasurePanel(QWidget):
             line_of(b["hand"], b["brush"], b["erase"], b["new"]),
             line_of(QLabel("Brush"), self.brush_size, b["merge"], b["split"]),
             line_of(b["accept"], b["reject"], b["delete"]),
-            line_of(b["region"], b["whole"]),
+            line_of(b["region"], b["whole"], b["deny"]),
             self.prompts,
         )
 
@@ -710,10 +787,33 @@ _FINDINGS = (
 )
 
 
-def _set(setting: str, value: float, session: Session) -> Event:
+def _set(setting: str, value: float, joins: bool, session: Session) -> Event:
     """What a slider says, to a session that has found nothing yet."""
-    event: Event = getattr(session, f"set_{setting}")(value)
+    event: Event = getattr(session, f"set_{setting}")(value, joins=joins)
     return event
+
+
+def _total(session: Session) -> str:
+    """The sum of all deposits; what nobody searched and nobody outlined has none."""
+    if session.negative is not None:
+        return f"No calcium, says {session.negative.initials}"
+    if not session.is_measured:
+        return "Total: not measured yet"
+    measured = session.measurement
+    return f"Total {in_words(area(measured))} · {_counted(measured.count)}"
+
+
+def _offer(waiting: Pending, session: Session) -> str:
+    """What comes back with a restore, and what it takes the place of."""
+    when = waiting.when[:16].replace("T", " ")
+    signed = session.signature
+    beside = f" Below is the mask that {signed.initials} signed; it stays saved." if signed else ""
+    lost = f" {lines_in_words(waiting.unread)} of it cannot be read." if waiting.unread else ""
+    return f"Unsaved work of {when}: {steps_in_words(waiting.steps)} kept.{lost}{beside}"
+
+
+def _share(region: Mask) -> str:
+    return f"{100 * region.mean():.2g} %"
 
 
 def _bring_back(held: Held, session: Session) -> Event:

@@ -9,8 +9,9 @@ from napari.layers import Image as Picture
 from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 
+from calcimeasure.follow_up import Comparison
 from calcimeasure.model.study import DepositChange, Fate
-from calcimeasure.reading.pair import Pair, code_of
+from calcimeasure.reading.pair import code_of, fate_map
 from calcimeasure.report.words import FATES
 from napari_calcimeasure import _layers
 from napari_calcimeasure._outline import Drawing
@@ -34,7 +35,7 @@ class PairLayers:
     The follow-up is laid on the baseline's pixels, so that one camera shows the same place of both.
     """
 
-    def __init__(self, viewer: Any, pair: Pair) -> None:
+    def __init__(self, viewer: Any, pair: Comparison) -> None:
         self.viewer, self.pair = viewer, pair
         self.before, self.after = self._three("baseline", False), self._three("follow-up", True)
         self._hidden = [layer for layer in viewer.layers if layer.visible]
@@ -45,7 +46,7 @@ class PairLayers:
             viewer.layers.insert(at, layer)
         viewer.layers.selection.active = self.after[0]
 
-    def take(self, pair: Pair) -> None:
+    def take(self, pair: Comparison) -> None:
         """The same films with other matches."""
         self.pair = pair
         for layers, followup in ((self.before, False), (self.after, True)):
@@ -143,14 +144,18 @@ class PairLayers:
         return pixels if self.pair.alignment.refused else self.pair.alignment.on_baseline(pixels)
 
     def _fates(self, followup: bool) -> Any:
-        found = self.pair.fate_map(followup=followup)
+        found = fate_map(self.pair, followup=followup)
         if not followup or self.pair.alignment.refused:
             return found
         return self.pair.alignment.on_baseline(found, nearest=True)
 
     def _letters(self, followup: bool) -> tuple[Any, list[str]]:
         """Where a deposit's letter and name stand in the baseline's frame."""
-        rows = [row for row in self.pair.rows if (row.followup_point if followup else row.baseline_point) is not None]
+        rows = [
+            row
+            for row in self.pair.change.deposits
+            if (row.followup_point if followup else row.baseline_point) is not None
+        ]
         points = np.array([row.followup_point if followup else row.baseline_point for row in rows] or np.zeros((0, 2)))
         if followup and len(rows) and not self.pair.alignment.refused:
             points = self.pair.alignment.baseline_of(points)

@@ -41,9 +41,10 @@ def _paths(path: str | Sequence[str]) -> list[Path]:
 
 
 def _opened(path: Path, folder: Path | None = None) -> LayerData:
-    from calcimeasure.io.images.read import read_image
+    from calcimeasure.io.images.read import FileBytes, read_image
 
-    return image_layer(Opened(read_image(path), path, folder), path.stem)
+    film = FileBytes.of(path)
+    return image_layer(Opened(read_image(film), path, folder, film.sha256), path.stem)
 
 
 def _first_of(folder: Path) -> list[LayerData]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import isgeneratorfunction
 from typing import Any
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 from napari.layers import Image as Picture
-from napari.layers import Labels, Points
+from napari.layers import Labels, Points, Shapes
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from calcimeasure.errors import CalcimeasureError
+from calcimeasure.io.files import sha256_of
+from calcimeasure.model.image import Mask
 from calcimeasure.reading.patch import Array, Where
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Event, Session
@@ -58,11 +63,15 @@ class Sheet:
         later: Callable[[Callable[[], None]], None] = lambda action: action(),
     ) -> None:
         self.viewer, self.picture = viewer, picture
-        self.session = Session(_layers.image_of(picture), recipe, source or _source_of(picture))
+        self.session = Session(
+            _layers.image_of(picture), recipe, _hashed(source, picture) if source else _source_of(picture)
+        )
         self.refused: Callable[[CalcimeasureError], None] = _raise
         self.later = later
         self.chosen = 0
+        self.trouble = ""
         self._ours = False
+        self._held: str | None = None
         empty = np.zeros(self.session.image.shape, np.int32)
         # Not shown before it is on the viewer: napari would draw it three times.
         look: dict[str, Any] = {"opacity": 1.0, "colormap": _bright(), "visible": False}
@@ -70,24 +79,26 @@ class Sheet:
         self.drawing = Drawing(self.outlines)
         self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
         self.outlines.metadata[_layers.KEY] = self.session.image.spacing
-        self._tell_doubts()
+        self._tell_authors()
+        self.fence: Fence | None = None
         self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)
         self._lay_down()
         self.session.on_change(self.show)
 
     @property
     def layers(self) -> tuple[Any, ...]:
-        """Picture, outlines and numbers."""
-        return self.picture, self.outlines, self.numbers
+        """Picture, outlines and numbers, and the region of interest where one is in force."""
+        return (self.picture, self.outlines, self.numbers, *((self.fence.layer,) if self.fence else ()))
 
-    def lift(self, *, picture: bool = False) -> None:
-        """Take our layers off the viewer, or the picture as well, and give the journal back."""
-        self.session.close()
+    def lift(self, *, picture: bool = False, discard: bool = False) -> str:
+        """Take our layers off, or the picture as well, and give the journal back; gives what went wrong with it."""
+        trouble = self.session.close(discard=discard)
         # As a batch: napari goes through all of Python's memory after each removal, a sixth of a second.
         with self.viewer.layers.batched_update():
-            for layer in (self.outlines, self.numbers, *((self.picture,) if picture else ())):
+            for layer in self.layers[0 if picture else 1 :]:
                 if layer in self.viewer.layers:
                     self.viewer.layers.remove(layer)
+        return trouble
 
     def show(self, event: Event) -> None:
         """What the session changed, on the layers."""
@@ -96,13 +107,22 @@ class Sheet:
         if event.name == "scale" or event.how == "restore":
             _layers.place(self.layers, self.session.image.spacing)
             self.outlines.metadata[_layers.KEY] = self.session.image.spacing
-        self._tell_doubts()
+        self._tell_authors()
+        self._draw_fence()
         self.outlines.editable = not self.session.is_signed
 
-    def _tell_doubts(self) -> None:
+    def _draw_fence(self) -> None:
+        """The region of interest that is in force, on the picture."""
+        region = self.session.region
+        if self.fence is not None and self.fence.region is not region:
+            self.fence.lift(self.viewer)
+            self.fence = None
+        if region is not None and self.fence is None:
+            self.fence = Fence(self.viewer, region, f"{self.picture.name} region", self._placed)
+
+    def _tell_authors(self) -> None:
         """What the writer needs to know besides the pixels."""
-        state = self.session.state
-        self.outlines.metadata.update({_layers.DOUBTS: state.doubts, _layers.PASSED_OVER: state.passed_over_px})
+        self.outlines.metadata[_layers.AUTHORSHIP] = self.session.state.authorship
 
     def show_rows(self) -> None:
         """Features and numbers of all deposits; not for every stroke, since napari lays all texts anew."""
@@ -152,6 +172,31 @@ class Sheet:
         where = slice(0, shape[0]), slice(0, shape[1])
         self._hand_over(where, np.asarray(self.outlines.data), "load mask")
 
+    def picked(self, event: Any = None) -> None:
+        """Painting with the background's number would erase: that is what the eraser is for."""
+        if not self._ours and self.outlines.selected_label == 0:
+            with self._quietly():
+                self.outlines.selected_label = self.session.next_label
+
+    def end_hold(self) -> None:
+        """The key that moves the picture while it is held went up, or the focus is elsewhere: the tool is back."""
+        held, self._held = self._held, None
+        if held is not None:
+            self.outlines.mode = held
+
+    def _hold(self, layer: Any) -> Iterator[None]:
+        """Napari's hook: what comes after the yield is done when the key goes up."""
+        if str(self.outlines.mode) != "pan_zoom":
+            mode = str(self.outlines.mode)
+            self.outlines.mode = "pan_zoom"
+            self._held = mode
+        yield
+        self.end_hold()
+
+    def _chose(self, event: Any = None) -> None:
+        """Another tool was chosen meanwhile: that is the one to keep."""
+        self._held = None
+
     def undo(self, *_: Any) -> None:
         """Take the newest step back."""
         self._attempt(self.session.undo)
@@ -186,6 +231,20 @@ class Sheet:
         self.viewer.layers.selection.active = self.outlines
         self.outlines.events.paint.connect(self.painted)
         self.outlines.events.data.connect(self.replaced)
+        self.outlines.events.selected_label.connect(self.picked)
+        self.outlines.events.mode.connect(self._chose)
+        self._bind_keys()
+
+    def _bind_keys(self) -> None:
+        """A key chooses a tool once and for all.
+
+        napari takes back the tool of a key that goes up late, and of any key of that letter later (Ctrl+Z after Z).
+        """
+        for key, act in Labels.class_keymap.items():
+            if callable(act) and not isgeneratorfunction(act):
+                self.outlines.bind_key(key, _once(act), overwrite=True)
+        self.outlines.bind_key("7", lambda layer: None, overwrite=True)  # would move the mask off its picture
+        self.outlines.bind_key("Space", self._hold, overwrite=True)
         # napari's own undo knows nothing of a segmentation, and tells nobody what it undid.
         self.outlines.bind_key("Control-Z", self.undo, overwrite=True)
         self.outlines.bind_key("Control-Shift-Z", self.redo, overwrite=True)
@@ -222,6 +281,40 @@ class Sheet:
             yield
         finally:
             self._ours = before
+
+
+class Fence:
+    """The outline of a region of interest, as a layer that is only looked at."""
+
+    def __init__(self, viewer: Any, region: Mask, name: str, placed: dict[str, Any]) -> None:
+        self.region = region
+        look: dict[str, Any] = {"edge_color": "cyan", "face_color": "transparent"}
+        edge = max(1.0, max(region.shape) / _OUTLINE_SHARE)
+        self.layer = Shapes(_edges(region), shape_type="polygon", name=name, edge_width=edge, **look, **placed)
+        active = viewer.layers.selection.active
+        viewer.add_layer(self.layer)
+        self.layer.editable = False
+        viewer.layers.selection.active = active
+
+    def lift(self, viewer: Any) -> None:
+        """Take it off the picture."""
+        if self.layer in viewer.layers:
+            viewer.layers.remove(self.layer)
+
+
+def _edges(region: Mask) -> list[npt.NDArray[np.float64]]:
+    """The outlines of a region as (row, column) corners."""
+    found, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    return [points[:, 0, ::-1].astype(float) for points in found if len(points) > 2]
+
+
+def _once(act: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """What a key does, without what napari would do when it goes up."""
+
+    def press(layer: Any) -> None:
+        act(layer)
+
+    return press
 
 
 def _painted(data: Any, atoms: Any) -> tuple[Where, Array]:
@@ -284,12 +377,20 @@ def _bright() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=[transform_color(name)[0] for name in names])
 
 
+def _hashed(source: Source, picture: Picture) -> Source:
+    """The source with the hash of the bytes that the picture was made of; its file's, where another reader read it."""
+    opened = _layers.opened_of(picture)
+    if opened is not None and opened.sha256:
+        return replace(source, sha256=opened.sha256)
+    return source if source.path is None else replace(source, sha256=sha256_of(source.path))
+
+
 def _source_of(picture: Picture) -> Source:
     """Where a picture comes from; a sample image has no place of its own, so that nothing is written beside it."""
     path = _layers.path_of(picture)
     if path is None or not path.is_file():
         return Source(name=picture.name)
-    source = Source.of(path)
+    source = Source.of(path, opened.sha256 if (opened := _layers.opened_of(picture)) else "")
     return replace(source, path=None) if home() in path.parents else source
 
 

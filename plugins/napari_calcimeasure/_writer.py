@@ -1,4 +1,4 @@
-"""A labels layer saved with its physical size and its doubts, which napari's own writer drops."""
+"""A labels layer saved with its physical size and its authors, which napari's own writer drops."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 
 from calcimeasure.io.results.masks import write_labels
+from calcimeasure.model.authorship import UNSAID
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from napari_calcimeasure._layers import DOUBTS, KEY, PASSED_OVER
+from napari_calcimeasure._layers import AUTHORSHIP, KEY
 
 
 def write_outlines(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write one labels layer as OME-TIFF; gives the path written.
 
-    With millimetres where they are known, and with the doubts of outlines that only the networks drew: without these
-    the mask would count as a person's, and get a person's error bars.
+    With millimetres where they are known, and with who drew the outlines: without this those of the networks would
+    count as a person's, and get a person's error bars.
     """
     known = meta.get("metadata", {})
-    labels = Labels(np.asarray(data), (), known.get(DOUBTS, {}), known.get(PASSED_OVER, 0.0))
+    labels = Labels(np.asarray(data), authorship=known.get(AUTHORSHIP, UNSAID))
     write_labels(Path(path), labels, _spacing(meta))
     return [path]
 

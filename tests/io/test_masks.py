@@ -10,8 +10,9 @@ from PIL import Image as PillowImage
 
 from calcimeasure.errors import MaskError
 from calcimeasure.io.results.masks import find_region, read_labels, read_region, write_labels
+from calcimeasure.model.authorship import UNSAID, Author, Authorship, Doubt
 from calcimeasure.model.image import Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import Labels
 
 LABELS = Labels(np.array([[0, 1, 1], [2, 0, 0]]))
 SPACING = Spacing.of(0.2, 0.1, SpacingOrigin.USER)
@@ -45,7 +46,7 @@ def test_large_numbers_get_32_bits(tmp_path: Path) -> None:
 
 def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_it(tmp_path: Path) -> None:
     path, doubts = tmp_path / "a.labels.tif", {1: Doubt(0.1 + 0.2, 0.25), 2: Doubt(0.0), 9: Doubt(0.5)}
-    write_labels(path, replace(LABELS, doubts=doubts), SPACING)
+    write_labels(path, replace(LABELS, authorship=Authorship(doubts=doubts)), SPACING)
     assert read_labels(path, (2, 3)).doubts == {1: Doubt(0.1 + 0.2, 0.25), 2: Doubt(0.0)}
     with tifffile.TiffFile(path) as tiff:
         told = tiff.ome_metadata
@@ -56,7 +57,7 @@ def test_the_doubt_of_an_outline_travels_with_it_until_another_program_changes_i
 @pytest.mark.parametrize("doubts", [{}, {1: Doubt(0.25)}], ids=["alone", "beside doubts"])
 def test_what_was_passed_over_travels_with_the_outlines(tmp_path: Path, doubts: dict) -> None:
     path = tmp_path / "a.labels.tif"
-    write_labels(path, replace(LABELS, doubts=doubts, passed_over_px=0.1 + 0.2), SPACING)
+    write_labels(path, replace(LABELS, authorship=Authorship(doubts=doubts, passed_over_px=0.1 + 0.2)), SPACING)
     found = read_labels(path, (2, 3))
     assert (found.passed_over_px, found.doubts) == (0.1 + 0.2, doubts)
 
@@ -72,6 +73,51 @@ def test_a_file_of_old_tells_where_its_outlines_are_doubtful_only(tmp_path: Path
     told = '<M><A Namespace="calcimeasure/outline-doubt"><M K="1">0.25 2</M></A></M>'
     tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
     assert read_labels(tmp_path / "a.tif", (2, 3)).doubts == {1: Doubt(0.25)}
+
+
+MIXED = Authorship(Author.PERSON, {1: Author.NETWORKS, 2: Author.ACCEPTED})
+
+
+@pytest.mark.parametrize("by", [*(Authorship(author) for author in Author), MIXED], ids=str)
+def test_who_drew_the_outlines_travels_with_them(tmp_path: Path, by: Authorship) -> None:
+    for name, labels in (("some", replace(LABELS, authorship=by)), ("none", Labels.empty((2, 3), by))):
+        write_labels(tmp_path / f"{name}.labels.tif", labels, SPACING)
+        found = read_labels(tmp_path / f"{name}.labels.tif", (2, 3)).authorship
+        assert found.film is by.film
+        assert all(found.of(int(n)) is by.of(int(n)) for n in labels.numbers)
+
+
+#: what another program makes of deposit 1 (2 px) and 2 (1 px), both of the networks: whose they are then
+CHANGED = {
+    "untouched": ([[0, 1, 1], [2, 0, 0]], Author.NETWORKS, {1: Author.NETWORKS, 2: Author.NETWORKS}),
+    "one is smaller": ([[0, 0, 1], [2, 0, 0]], Author.PERSON, {1: Author.PERSON, 2: Author.NETWORKS}),
+    "one is gone": ([[0, 1, 1], [0, 0, 0]], Author.PERSON, {1: Author.NETWORKS}),
+    "one is new": ([[3, 1, 1], [2, 0, 0]], Author.PERSON, {1: Author.NETWORKS, 2: Author.NETWORKS, 3: Author.PERSON}),
+    "all are gone": ([[0, 0, 0], [0, 0, 0]], Author.PERSON, {}),
+}
+
+
+@pytest.mark.parametrize(("array", "film", "deposits"), CHANGED.values(), ids=CHANGED)
+def test_what_another_program_changed_is_a_persons(tmp_path: Path, array: list, film: Author, deposits: dict) -> None:
+    path = tmp_path / "a.labels.tif"
+    write_labels(path, replace(LABELS, authorship=Authorship(Author.NETWORKS)), SPACING)
+    with tifffile.TiffFile(path) as tiff:
+        told = tiff.ome_metadata
+    tifffile.imwrite(path, np.array(array, np.uint16), metadata=None, description=told)
+    found = read_labels(path, (2, 3)).authorship
+    assert (found.film, dict(found.deposits)) == (film, deposits)
+
+
+def test_outlines_of_unsaid_authors_are_written_as_ever(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.labels.tif", LABELS, SPACING)
+    assert b"authorship" not in (tmp_path / "a.labels.tif").read_bytes()
+    assert read_labels(tmp_path / "a.labels.tif", (2, 3)).authorship == UNSAID
+
+
+def test_an_author_that_nobody_knows_is_not_believed(tmp_path: Path) -> None:
+    told = '<M><A Namespace="calcimeasure/authorship"><M K="film">martian</M><M K="1">person 2</M></A></M>'
+    tifffile.imwrite(tmp_path / "a.tif", LABELS.array.astype(np.uint16), metadata=None, description=told)
+    assert read_labels(tmp_path / "a.tif", (2, 3)).authorship == UNSAID
 
 
 def test_a_doubt_that_is_no_number_is_none(tmp_path: Path) -> None:
@@ -92,11 +138,11 @@ def _broken(tmp_path: Path, case: str) -> Path:
         case "shape":
             tifffile.imwrite(path, np.zeros((5, 5), np.uint16))
         case "float":
-            tifffile.imwrite(path, np.zeros((2, 3), np.float32))
+            tifffile.imwrite(path, np.full((2, 3), 0.5, np.float32))
         case "negative":
             tifffile.imwrite(path, np.full((2, 3), -1, np.int16))
         case "rgb":
-            tifffile.imwrite(path, np.zeros((2, 3, 3), np.uint8))
+            tifffile.imwrite(path, np.arange(18, dtype=np.uint8).reshape(2, 3, 3), photometric="rgb")
         case "text":
             path.write_text("no picture")
         case "truncated":

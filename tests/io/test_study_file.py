@@ -87,3 +87,10 @@ def test_names_never_leave_the_folder(subject: str, visit: str, name: str) -> No
 def test_names_that_meet_are_told_apart(tmp_path: Path) -> None:
     study = read_study(_write(tmp_path, HEAD + "A b,1,,a.png\nA/B,1,,b.png\n"))
     assert list(films_of(study, tmp_path)) == ["A_b/1", "A_B/1~2"]
+
+
+@pytest.mark.parametrize("cell", ["subject", "visit"])
+def test_a_cell_that_no_page_could_show_is_refused(tmp_path: Path, cell: str) -> None:
+    row = {"subject": "A", "visit": "v", "date": "", "image": "deep/" * 100 + "a.png"} | {cell: "S" * 3000}
+    with pytest.raises(TableError, match=f"line 2: the cell '{cell}' has 3000 characters"):
+        read_study(_write(tmp_path, HEAD + ",".join(row.values()) + "\n"))

@@ -25,6 +25,8 @@ from calcimeasure.io.results.tables import cell, csv_text, read_spacing_sds, rea
         (-1.5, "-1.5"),
         ("plain", "plain"),
         ("=1+1", "'=1+1"),
+        ("\t=1+1", "'\\x09=1+1"),
+        ("a\x1b[31m\u202egnp", "a\\x1b[31m\\u202egnp"),
         ("+x", "'+x"),
         ("-x.png", "'-x.png"),
         ("@SUM(A1)", "'@SUM(A1)"),
@@ -38,7 +40,7 @@ def test_every_table_writes_exactly_its_columns() -> None:
     for table in columns.TABLES:
         rows = list(csv.reader(io.StringIO(csv_text(table, [{columns.names(table)[0]: "a,b\n.png"}]))))
         assert rows[0] == columns.names(table)
-        assert rows[1] == ["a,b\n.png", *[""] * (len(rows[0]) - 1)]
+        assert rows[1] == ["a,b\\x0a.png", *[""] * (len(rows[0]) - 1)]
 
 
 def test_the_dictionary_describes_every_column() -> None:

@@ -8,6 +8,7 @@ from session_scenes import SPACING, film, random_edit, stroke
 from calcimeasure import Image, Kind, Labels, Meaning, Reason, Recipe, Spacing, SpacingOrigin
 from calcimeasure.errors import EditRefused, MaskError, MeasurementRefused, RecipeError
 from calcimeasure.io.results.masks import write_labels
+from calcimeasure.model.authorship import Author, Authorship
 from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
 from calcimeasure.reading.session import Session
@@ -535,10 +536,22 @@ def test_a_finding_that_is_brought_back_is_passed_over_no_more():
         return Held(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
 
     doubtful, other, mark = passed(30, Reason.FAINT, 0.25), passed(40, Reason.BONE, 0.25), passed(90, Reason.TEXT, 0.9)
-    state = State(film(), Recipe(), excluded=(doubtful, other, mark), passed_over_px=25.0)
+    state = State(film(), Recipe(), excluded=(doubtful, other, mark), authorship=Authorship(passed_over_px=25.0))
     assert state.without(other).passed_over_px == pytest.approx(15)
     assert state.without(mark).passed_over_px == 25
     assert state.without(mark).excluded == (doubtful, other)
+
+
+def test_every_deposit_knows_who_drew_it(found):
+    first, *others = sorted(found.rows)
+    found.accept([first])
+    stroke(found, (20, 20), 4, 99)
+    found.set_threshold(0.6)
+    by = found.outlines.authorship
+    assert (by.film, by.of(first), by.of(99)) == (Author.PERSON, Author.ACCEPTED, Author.PERSON)
+    assert {by.of(n) for n in others if n in found.rows} <= {Author.NETWORKS}
+    found.delete(list(found.rows))
+    assert found.outlines.is_by_person
 
 
 def test_a_new_threshold_keeps_the_readers_bar_of_what_was_accepted(found):

@@ -89,7 +89,7 @@ def test_what_is_edited_while_saving_is_unsaved(path, tmp_path):
 def test_the_provenance_says_who_when_what_and_from_which_recipe(path, tmp_path):
     session = _corrected(path)
     session.save(tmp_path / "saved")
-    text = (tmp_path / "saved" / "masks" / "film.provenance.json").read_text()
+    text = (tmp_path / "saved" / "masks" / "film.png.provenance.json").read_text()
     facts = json.loads(text)
     assert facts["saved_by"] == "AB"
     assert facts["recipe_hash"] == session.recipe.hash
@@ -139,7 +139,7 @@ def test_a_signed_mask_is_not_replaced_even_on_purpose(path, tmp_path):
     third.reopen("second look", "cd")
     third.delete([88])
     third.save(tmp_path / "saved")
-    steps = json.loads((tmp_path / "saved" / "masks" / "film.provenance.json").read_text())["steps"]
+    steps = json.loads((tmp_path / "saved" / "masks" / "film.png.provenance.json").read_text())["steps"]
     assert [(step["name"], step["who"], step["why"]) for step in steps[-3:]] == [
         ("reopen", "CD", "second look"),
         ("delete", "CD", ""),
@@ -182,7 +182,7 @@ def test_saved_work_of_another_file_is_refused(path, tmp_path):
 @pytest.mark.parametrize("damage", ["state", "steps"])
 def test_a_damaged_record_is_said(path, tmp_path, damage):
     _corrected(path).save(tmp_path / "saved")
-    record = tmp_path / "saved" / "masks" / "film.provenance.json"
+    record = tmp_path / "saved" / "masks" / "film.png.provenance.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {damage: [7]}))
     session = _open(path)
     with pytest.raises(MaskError, match="damaged"):
@@ -255,3 +255,51 @@ def test_the_worklist_tells_how_far_each_film_got(tmp_path):
     assert films.next_after("film3.png") is films.previous_before("film0.png") is None
     assert [row["image"] for row in _rows(films.saved / "images.csv")] == ["film0.png", "film1.png"]
     assert len(_rows(films.saved / "deposits.csv")) == 2
+
+
+def test_a_signed_film_stays_signed_when_another_of_its_stem_comes(tmp_path):
+    path = film_file(tmp_path / "films" / "hand.png")
+    (tmp_path / "films" / "1.2.840.1").write_bytes(path.read_bytes())
+    saved = tmp_path / "films" / "calcimeasure-corrected"
+    for name, older in (("hand.png", "hand"), ("1.2.840.1", "1.2.840")):
+        session = _open(path.with_name(name))
+        stroke(session, (60, 50), 5, 1)
+        session.set_initials("AB")
+        session.sign("AB")
+        session.save(saved)
+        _as_named_before(saved / "masks", name, older)
+    film_file(tmp_path / "films" / "hand.tif", 3)
+    (tmp_path / "films" / "1.2.840.2").write_bytes(film_file(tmp_path / "x.png", 5).read_bytes())
+    status = {item.image: (item.name, item.status) for item in Worklist.of(tmp_path / "films").items}
+    assert status == {
+        "1.2.840.1": ("1.2.840", "signed"),
+        "1.2.840.2": ("1.2.840.2", "open"),
+        "hand.png": ("hand", "signed"),
+        "hand.tif": ("hand.tif", "open"),
+    }
+    session = _open(path)
+    assert session.resume(saved)
+    assert session.is_signed
+    other = _open(path)
+    stroke(other, (60, 50), 5, 1)
+    other.set_initials("CD")
+    with pytest.raises(OutputError, match="signed by AB"):
+        other.save(saved, overwrite=True)
+
+
+def _as_named_before(masks, name, older):
+    """What the rule of before, which took the last part of a name for its suffix, would have written."""
+    (masks / f"{name}.labels.tif").rename(masks / f"{older}.labels.tif")
+    facts = json.loads((masks / f"{name}.provenance.json").read_text())
+    facts["row"]["name"] = older
+    (masks / f"{older}.provenance.json").write_text(json.dumps(facts))
+    (masks / f"{name}.provenance.json").unlink()
+
+
+def test_the_hash_of_an_open_film_is_that_of_the_bytes_it_shows(path):
+    import hashlib
+
+    session = _open(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    film_file(path, 4)
+    assert session.source.sha256 == sha256 != hashlib.sha256(path.read_bytes()).hexdigest()

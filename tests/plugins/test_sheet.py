@@ -18,7 +18,7 @@ from scipy import ndimage as ndi
 
 from calcimeasure.errors import EditRefused, MaskError
 from calcimeasure.io.results.masks import read_labels
-from calcimeasure.model.labels import Doubt
+from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.labels import Labels as Outlines
 from calcimeasure.reading.record import Source
 
@@ -78,7 +78,8 @@ def test_outlines_that_napari_saves_with_our_writer_stay_as_doubtful_as_they_are
 
     assert saved() == {}
     both = {1: Doubt(0.2, 0.1), 2: Doubt(0.3)}
-    drawn = Outlines(sheet.session.labels.copy(), (), both, 7.5)
+    by = Authorship(Author.NETWORKS, doubts=both, passed_over_px=7.5)
+    drawn = Outlines(sheet.session.labels.copy(), authorship=by)
     sheet.session.set_labels(Outlines.empty(drawn.shape))
     sheet.session.set_labels(drawn)
     assert sheet.session.state.passed_over_px == 7.5

@@ -15,6 +15,7 @@ import pytest
 napari = pytest.importorskip("napari")
 pytest.importorskip("qtpy")
 
+from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 from napari_calcimeasure import _desk, _sample_data
 from pydicom import dcmread
@@ -25,6 +26,7 @@ from qtpy.QtWidgets import QApplication, QPushButton, QTableView
 
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.reading.matches import matches_file
 from calcimeasure.report.words import area, in_words
 
 #: One window for all: pytest-xdist keeps them in one process.
@@ -200,6 +202,114 @@ def test_keys_undo_and_redo_on_the_picture(window: Window, film: Path) -> None:
     assert window.session.history.names == ("paint",)
 
 
+def test_no_key_leaves_a_tool_behind_that_nobody_chose(window: Window, film: Path) -> None:
+    window.open(film)
+    outlines, none = window.desk.sheet.outlines, Qt.KeyboardModifier.NoModifier
+    canvas, control = window.viewer.window._qt_viewer.canvas.native, Qt.KeyboardModifier.ControlModifier
+
+    def after(*keys: tuple[Qt.Key, Qt.KeyboardModifier], tool: str = "erase") -> str:
+        outlines.mode = tool
+        for key, modifier in keys:
+            QTest.keyPress(canvas, key, modifier)
+            settle()
+            time.sleep(get_settings().application.hold_button_delay + 0.05)
+            QTest.keyRelease(canvas, key, modifier)
+            settle()
+        return str(outlines.mode)
+
+    letter = Qt.Key
+    assert after((letter.Key_Z, none)) == "pan_zoom"
+    assert after((letter.Key_Z, none), (letter.Key_Z, control)) == "pan_zoom"
+    assert after((letter.Key_P, none), (letter.Key_P, control)) == "paint"
+    assert after((letter.Key_E, none), tool="paint") == "erase"
+    assert after((letter.Key_1, none), tool="paint") == "paint"  # a box on photos, nothing on films
+    assert after((letter.Key_F, none), (letter.Key_F, control)) == "fill"
+    assert after((letter.Key_7, none), tool="paint") == "paint"
+    assert after((letter.Key_Space, none), tool="erase") == "erase"
+    outlines.mode = "erase"
+    QTest.keyPress(canvas, letter.Key_Space)
+    assert str(outlines.mode) == "pan_zoom"
+    QApplication.instance().focusChanged.emit(canvas, None)  # it goes up where we do not see it
+    assert str(outlines.mode) == "erase"
+    window.press(window.measure, "hand")
+    QTest.keyRelease(canvas, letter.Key_Space)
+    QTest.keyClick(canvas, letter.Key_Space)
+    assert str(outlines.mode) == "pan_zoom"
+    for key in (letter.Key_X, letter.Key_Minus):  # painting with the background would erase
+        after((key, none), tool="paint")
+        assert outlines.selected_label > 0
+
+
+def test_the_panel_says_what_is_known(window: Window, film: Path) -> None:
+    window.open(film)
+    panel, sheet = window.measure, window.desk.sheet
+    assert "not measured yet" in panel.total.text()
+    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    region = np.zeros(window.session.labels.shape, bool)
+    region[:40] = True
+    window.session.set_region(region)
+    assert "10 %" in panel.head.text()
+    assert sheet.fence.layer in window.viewer.layers
+    assert window.viewer.layers.selection.active is sheet.outlines
+    window.press(panel, "whole")
+    assert list(window.session.rows) == [1]
+    assert sheet.fence is None
+    assert "region" not in panel.head.text()
+    assert [layer.name for layer in window.viewer.layers if "region" in layer.name] == []
+    assert not panel.buttons["whole"].isEnabled()
+    panel.initials.setText("AB")
+    window.press(panel, "deny")
+    assert panel.total.text() == "No calcium, says AB"
+    away = film.parent.rename(film.parent.with_name("away"))
+    window.desk.keep_up()
+    assert panel.kept.isVisible()
+    assert "crash" in panel.kept.text()
+    away.rename(film.parent)
+    window.desk.keep_up()
+    assert not panel.kept.isVisible()
+
+
+def test_sliders_show_what_is_in_force_and_a_drag_is_one_step(window: Window, film: Path) -> None:
+    window.open(film)
+    panel = window.measure
+    window.session.set_min_area_mm2(0.6)  # between two stops
+    slider, first = panel.smallest, panel.smallest.value()
+    slider.setSliderDown(True)
+    for at in (slider.maximum(), 3, slider.maximum()):
+        slider.setValue(at)
+        until(lambda: not panel._wanted)
+    slider.setSliderDown(False)
+    assert window.session.history.names == ("smallest size", "smallest size")
+    slider.setValue(first)
+    until(lambda: window.session.recipe.segment.min_area_mm2 == 0.6)
+    window.session.undo()
+    assert slider.value() == slider.maximum()
+    window.session.undo()
+    window.session.undo()
+    assert panel.smallest_text.text() == "0.5 mm²"
+
+
+QUIT = """
+import sys
+from pathlib import Path
+import napari, numpy as np
+from qtpy.QtCore import QTimer
+viewer = napari.Viewer(show=True)
+_, panel = viewer.window.add_plugin_dock_widget("calcimeasure", "Measure calcinosis")
+viewer.open(sys.argv[1], plugin="calcimeasure")
+panel.desk.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+panel.desk.ask = lambda *_: sys.argv[2]
+QTimer.singleShot(0, panel.window().close)
+napari.run()
+"""
+
+
+def test_discarding_on_quitting_discards(window: Window, film: Path) -> None:
+    quit_ = subprocess.run([sys.executable, "-c", QUIT, str(film), "discard"], check=False)
+    assert quit_.returncode == 0
+    assert list(film.parent.glob("*journal*")) == []
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -336,6 +446,7 @@ def test_a_picture_without_marker_says_why_there_is_no_scale(window: Window, fil
 
 def test_a_signed_mask_is_locked_until_it_is_reopened(window: Window, film: Path) -> None:
     window.open(film)
+    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     panel = window.measure
     panel.initials.setText("AB")
     window.press(panel, "sign")
@@ -386,6 +497,7 @@ def test_a_folder_is_a_worklist(window: Window, film: Path) -> None:
     window.press(panel, "previous")
     until(lambda: window.session is not None and window.session.source.image == "hand.dcm")
     assert list(window.session.rows) == [1]
+    assert list(film.parent.glob("other*journal*")) == []
 
 
 def test_closing_over_unsaved_work_asks(window: Window, film: Path) -> None:
@@ -401,6 +513,7 @@ def test_closing_over_unsaved_work_asks(window: Window, film: Path) -> None:
 
 def test_what_is_refused_is_said_in_plain_words(window: Window, film: Path) -> None:
     window.open(film)
+    window.session.deny("AB")
     window.session.sign("AB")
     window.desk.sheet.undo()
     assert any("signed by AB" in words for words in _told())
@@ -456,16 +569,21 @@ def compared(window: Window) -> Window:
 
 def test_two_visits_are_compared_and_a_match_is_corrected(compared: Window, tmp_path: Path) -> None:
     window, panel = compared, compared.compare
-    rows = {row.deposit: row for row in panel.pair.rows}
+    rows = {row.deposit: row for row in panel.pair.change.deposits}
     assert [texts[0] for texts in panel.table.shown()] == sorted(rows)
     assert any(word in panel.verdict.text() for word in ("improved", "stable", "worse"))
     assert window.viewer.canvas.grid.enabled
     first, second = sorted(rows)[:2]
     drag(panel.table, first, second)
-    assert len(panel.pair.rows) == len(rows) - 1
+    assert len(panel.pair.change.deposits) == len(rows) - 1
     assert any("✎" in texts[1] for texts in panel.table.shown())
+    overrides = panel.pair.overrides
+    window.press(panel, "compare")
+    until(lambda: window.desk.seconds is None)
+    assert panel.pair.overrides == overrides
     panel.automatic()
-    assert len(panel.pair.rows) == len(rows)
+    assert len(panel.pair.change.deposits) == len(rows)
+    assert not matches_file(window.desk.sheets[1].session.source).exists()
     for way in panel.ways.buttons():
         way.click()
         settle()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.authorship import UNSAID, Authorship
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Film, Reading
@@ -31,7 +32,7 @@ def drawn(discs: Mapping[int, Sequence[Disc]], shape: tuple[int, int] = SHAPE) -
 def reading(
     discs: Mapping[int, Sequence[Disc]],
     *,
-    by: str = "read from mask.tif",
+    by: Authorship = UNSAID,
     spacing: Spacing | None = Spacing(MM, MM, SpacingOrigin.USER, 0.005),  # noqa: B008
     shown: np.ndarray | None = None,
     film: Film | None = None,
@@ -43,7 +44,7 @@ def reading(
     texture = np.random.default_rng(0).normal(100, 2, SHAPE)
     image = Image((texture + 60 * bright).astype(np.float32), Kind.RADIOGRAPH, Meaning.DISPLAY, spacing)
     image = replace(image, acquisition=Acquisition(**facts))  # type: ignore[arg-type]
-    outlines = Labels(labels, (by,))
+    outlines = Labels(labels, authorship=by)
     return Reading(image, outlines, measure(image, outlines), film=film)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Recipe, Spacing, SpacingOrigin, measure
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.authorship import Doubt
 from calcimeasure.model.deposit import Excluded, Reason
-from calcimeasure.model.labels import Doubt
 from calcimeasure.steps.measure.error import (
     OutlineError,
     Unseen,

@@ -10,19 +10,17 @@ import pytest
 from pair_scenes import MM, Disc, drawn, reading, shifted, turned
 
 from calcimeasure.errors import RecipeError
+from calcimeasure.model.authorship import BY_PROGRAM, UNSAID, Author, Authorship
 from calcimeasure.model.density import DepositDensity
 from calcimeasure.model.image import Meaning, Spacing, SpacingOrigin
-from calcimeasure.model.labels import Doubt
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Link, Reading, Status, Verdict, Visit
 from calcimeasure.steps.change.compare import (
     CompareSettings,
-    Facts,
     Rule,
     Total,
     burden,
-    comparable,
     compare,
     film_pairs,
 )
@@ -32,7 +30,6 @@ from calcimeasure.steps.change.match import match
 ONE, FAR = (60, 60, 12), (140, 140, 10)
 GAP = (60, 95, 12)  # 2 mm beside ONE
 BRIDGE = (60, 78, 10)
-BY_PROGRAM = "learned: deposits"
 #: A reader's careful outlines: an edge that errs by about 0.1 mm, and 4 % of the size.
 NOTHING = ((0.0, 0.0, 0.0),) * 3
 KNOWN = PrecisionProfile(0.1, 0.15, 0.04, "mm2", "a curve that the tests know", 1e6, 100, 0.5, 2000.0, NOTHING)
@@ -142,8 +139,13 @@ GATE = {
     "view": ({"view": "PA"}, {"view": "LATERAL"}, "view is pa"),
     "hand and foot": ({"body_part": "HAND"}, {"body_part": "FOOT"}, "site is hand"),
     "modality": ({"modality": "CR"}, {"modality": "DX"}, "modality is cr"),
-    "device": ({"device": "A 1"}, {"device": "B 2"}, "device is a 1"),
-    "processing": ({"processing": "bone"}, {"processing": "soft"}, "processing is bone"),
+    "device": ({"device": "A 1"}, {"device": "B 2"}, "of another device"),
+    "processing": ({"processing": "bone"}, {"processing": "soft"}, "of another processing"),
+    "view in words of its own": (
+        {"undisclosed": (("view", "0a"),)},
+        {"undisclosed": (("view", "0b"),)},
+        "of another view",
+    ),
     "intent": ({"intent": "FOR PRESENTATION"}, {"intent": "FOR PROCESSING"}, "presentation intent"),
     "one scale unknown": ({"spacing": None}, {"spacing": USER}, "scale of the baseline is unknown"),
     "other scale origin": ({"spacing": RULER}, {"spacing": USER}, "by ruler at baseline"),
@@ -155,7 +157,7 @@ GATE = {
 def test_the_gate_gives_a_reason_and_no_number(one: dict, two: dict, words: str, turn: bool) -> None:
     if turn:
         one, two = two, one
-        words = words.split(" ")[0]
+        words = words if words.startswith("of another") else words.split(" ")[0]
     change = compared(reading({1: [ONE]}, **one), reading({}, **two))
     assert (change.status, change.verdict) == (Status.NOT_EVALUABLE, Verdict.NOT_EVALUABLE)
     assert words in change.reason
@@ -179,12 +181,82 @@ def test_what_nobody_knows_is_a_warning() -> None:
     assert any(text.startswith("not known of both films") and "side" in text for text in change.warnings)
 
 
-def test_the_study_file_stands_over_the_image() -> None:
-    told = Film("s", "v", None, "a.png", side="left")
-    before, after = reading({1: [ONE]}, side="R", film=told), reading({1: [ONE]}, side="L", film=told)
-    assert compared(before, after).status is Status.COMPARED
-    assert comparable(before.image, after.image).reasons
-    assert not comparable(before.image, after.image, Facts(side=("left", "L"))).reasons
+#: sides by the headers, sides as given, whether that is refused, and what is told of it
+SIDES = {
+    "both agree": (("L", "L"), ("left", "l"), False, 0),
+    "given alone": ((None, None), ("L", "left"), False, 0),
+    "given, the headers say two": (("R", "L"), ("L", "L"), True, 1),
+    "one header against what was given": (("R", None), ("L", "L"), True, 1),
+    "both headers against what was given": (("R", "R"), ("L", "L"), False, 2),
+    "given as two": (("L", "L"), ("L", "R"), True, 1),
+    "one given against the other header": ((None, "R"), ("L", None), True, 0),
+}
+
+
+@pytest.mark.parametrize(("header", "given", "refused", "told"), SIDES.values(), ids=SIDES)
+def test_a_side_that_two_sources_contradict_is_never_decided_in_silence(
+    header: tuple, given: tuple, refused: bool, told: int
+) -> None:
+    films = [Film("s", "v", None, "a.png", side=side) for side in given]
+    before, after = (reading({1: [ONE]}, side=h, film=film) for h, film in zip(header, films, strict=True))
+    change = compared(before, after)
+    assert (change.status is Status.NOT_EVALUABLE) is refused
+    assert ("side is" in change.reason) is refused
+    assert sum("another side than was given" in text for text in change.warnings) == told
+
+
+VIEWS = {
+    "the headers say two": (("PA", "LAT"), ("pa", "pa"), True),
+    "a header says another": (("AP", None), ("pa", "pa"), False),
+    "all say the same": (("PA", "PA"), ("pa", "Pa"), None),
+}
+
+
+@pytest.mark.parametrize(("header", "given", "refused"), VIEWS.values(), ids=VIEWS)
+def test_a_view_that_two_sources_contradict_is_never_decided_in_silence(
+    header: tuple, given: tuple, refused: bool | None
+) -> None:
+    films = [Film("s", "v", None, "a.png", view=view) for view in given]
+    change = compared(*(reading({1: [ONE]}, view=h, film=film) for h, film in zip(header, films, strict=True)))
+    assert (change.status is Status.NOT_EVALUABLE) is bool(refused)
+    assert any("another view than was given" in text for text in change.warnings) is (refused is not None)
+
+
+#: facts of either header, and what is told of them
+IDENTITIES = {
+    "one patient": ({"patient": "x", "taken": "20240105"}, {"patient": "x", "taken": "20240905"}, ""),
+    "one does not say": ({"patient": "x", "taken": "20240105"}, {}, ""),
+    "two patients": ({"patient": "x"}, {"patient": "y"}, "two patients"),
+    "two births": ({"patient": "x", "born": "a"}, {"patient": "x", "born": "b"}, "dates of birth"),
+    "other order": ({"taken": "20240905"}, {"taken": "20240105"}, "before the baseline"),
+    "other order within a day": ({"taken": "20240105120000"}, {"taken": "20240105113000"}, "before the baseline"),
+    "one without a time of day": ({"taken": "20240105120000"}, {"taken": "20240105"}, ""),
+}
+
+
+@pytest.mark.parametrize(("one", "two", "told"), IDENTITIES.values(), ids=IDENTITIES)
+def test_headers_of_two_patients_or_in_the_other_order_are_told(one: dict, two: dict, told: str) -> None:
+    change = compared(reading({1: [ONE]}, **one), reading({1: [ONE]}, **two))
+    assert change.status is Status.COMPARED
+    found = [text for text in change.warnings if "header" in text]
+    assert len(found) == bool(told)
+    assert all(told in text for text in found)
+
+
+def test_scales_in_two_units_are_refused() -> None:
+    small = Spacing(MM / 10, MM / 10, SpacingOrigin.USER, 0.005)
+    change = compared(reading({1: [ONE]}), reading({1: [ONE]}, spacing=small))
+    assert "another unit" in change.reason
+
+
+@pytest.mark.parametrize("parted", [(Link((1,), ()), Link((), (1,))), (Link((1,), ()),), (Link((), (1,)),)])
+@pytest.mark.parametrize("by", [BY_PROGRAM, UNSAID], ids=["program", "person"])
+def test_what_a_person_says_is_absent_has_no_area(parted: tuple[Link, ...], by: Authorship) -> None:
+    before, after = reading({1: [ONE]}, by=by), reading({1: [(60, 62, 12)]}, by=by)
+    gone, new = compared(before, after, overrides=parted).deposits
+    assert (gone.fate, gone.area_after, new.fate, new.area_before, new.confirmed) == (
+        Fate.RESOLVED, None, Fate.NEW, None, True,
+    )  # fmt: skip
 
 
 def test_unknown_scale_is_compared_in_pixels() -> None:
@@ -494,19 +566,30 @@ def test_turned_alignment_leads_back() -> None:
     assert turned(there).followup_of([[10, 10]]) == pytest.approx(there.baseline_of([[10, 10]]))
 
 
-@pytest.mark.parametrize(("doubts", "mine"), [({}, True), ({1: Doubt(0.1)}, False)])
-def test_outlines_that_nobody_looked_at_are_no_persons_though_read_from_a_file(
-    doubts: dict[int, Doubt], mine: bool
-) -> None:
-    film = reading({1: [ONE]})
-    labels = replace(film.labels, history=("read from a.labels.tif",), doubts=doubts)
-    assert replace(film, labels=labels).outlined_by_person is mine
+#: who looked the film over, who drew deposit 1 where that is another, and whether a person stands behind it
+AUTHORS = {
+    "another tool": (UNSAID, True),
+    "a program": (BY_PROGRAM, False),
+    "the networks": (Authorship(Author.NETWORKS), False),
+    "the networks, accepted": (Authorship(Author.NETWORKS, {1: Author.ACCEPTED}), True),
+    "a person, and one of the networks": (Authorship(Author.PERSON, {1: Author.NETWORKS}), False),
+}
+
+
+@pytest.mark.parametrize(("by", "mine"), AUTHORS.values(), ids=AUTHORS)
+def test_outlines_that_nobody_looked_at_are_no_persons(by: Authorship, mine: bool) -> None:
+    assert reading({1: [ONE]}, by=by).outlined_by_person is mine
+
+
+@pytest.mark.parametrize("author", Author)
+def test_who_looked_the_film_over_speaks_for_there_being_none(author: Author) -> None:
+    assert reading({}, by=Authorship(author, {1: Author.NETWORKS})).outlined_by_person is not author.is_program
 
 
 @pytest.mark.parametrize(("first", "second", "taken"), [(True, True, False), (True, False, True), (False, False, True)])
 def test_a_simulated_profile_is_not_taken_for_a_persons_outlines(first: bool, second: bool, taken: bool) -> None:
     wide = replace(KNOWN, a=50.0, origin="simulated films, not patients")
-    before, after = (replace(reading({1: [ONE]}), by_person=by) for by in (first, second))
+    before, after = (reading({1: [ONE]}, by=UNSAID if by else BY_PROGRAM) for by in (first, second))
     change = compare(before, after, shifted(), match(before, after, shifted()), precision=Precision(wide))
     assert change.detectable is not None
     assert (change.detectable > 50) is taken

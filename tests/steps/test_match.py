@@ -10,10 +10,10 @@ from pair_scenes import SHAPE, reading, shifted, turned
 
 from calcimeasure.errors import MeasurementRefused, RecipeError
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.authorship import BY_PROGRAM, UNSAID, Authorship
 from calcimeasure.model.study import Link
 from calcimeasure.steps.change.match import MatchSettings, identify, match, named
 
-BY_PROGRAM = "learned: deposits"
 ONE, TWO, FAR = (60, 60, 10), (60, 100, 10), (140, 140, 8)
 
 #: baseline discs, follow-up discs, who outlined them, links as (baseline, follow-up)
@@ -49,16 +49,16 @@ LINKS = {
 
 
 @pytest.mark.parametrize(("before", "after", "by", "expected"), LINKS.values(), ids=LINKS)
-def test_links(before: dict, after: dict, by: str | None, expected: list) -> None:
-    by = by or "read from mask.tif"
+def test_links(before: dict, after: dict, by: Authorship | None, expected: list) -> None:
+    by = by or UNSAID
     found = match(reading(before, by=by), reading(after, by=by), shifted())
     assert [(link.baseline, link.followup) for link in found] == expected
     assert all(link.in_field and link.by == "calcimeasure" for link in found)
 
 
 @pytest.mark.parametrize(("before", "after", "by", "expected"), LINKS.values(), ids=LINKS)
-def test_swapped_visits_swap_the_links(before: dict, after: dict, by: str | None, expected: list) -> None:
-    by = by or "read from mask.tif"
+def test_swapped_visits_swap_the_links(before: dict, after: dict, by: Authorship | None, expected: list) -> None:
+    by = by or UNSAID
     found = match(reading(after, by=by), reading(before, by=by), turned(shifted()))
     assert {(link.followup, link.baseline) for link in found} == set(expected)
 
@@ -124,9 +124,9 @@ def test_an_override_replaces_what_it_touches_and_says_whose_it_is() -> None:
     found = match(film, film, shifted(), overrides=[Link((1,), (2,), by="dr a")])
     assert [(link.baseline, link.followup, link.by) for link in found] == [
         ((1,), (2,), "dr a"),
-        ((2,), (), "calcimeasure"),
+        ((2,), (), "dr a"),
         ((3,), (3,), "calcimeasure"),
-        ((), (1,), "calcimeasure"),
+        ((), (1,), "dr a"),
     ]
 
 

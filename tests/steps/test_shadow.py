@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from pair_scenes import SHAPE, drawn, reading, shifted
 
+from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.study import Fate, Reading
 from calcimeasure.steps.change.compare import CompareSettings, compare
 from calcimeasure.steps.change.compare.error import Ratio
@@ -18,7 +19,6 @@ from calcimeasure.steps.change.match import match
 
 SETTINGS = CompareSettings()
 PLACE = {1: [(100, 100, 15)]}
-BY_PROGRAM = "learned: deposits"
 
 
 def dome(radius: float, height: float) -> np.ndarray:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from calcimeasure.errors import TableError
+from calcimeasure.io.files import write_whole
 from calcimeasure.io.given.user_table import rows_of
-from calcimeasure.model.study import Link
+from calcimeasure.model.study import A_READER, Link
 
 #: NAMEs of the baseline and of the follow-up film; both empty speaks of the only pair there is.
 Names = tuple[str, str]
@@ -56,9 +59,24 @@ def read_overrides(path: Path) -> dict[Names, tuple[Link, ...]]:
     found: dict[Names, list[Link]] = {}
     for line, row in rows_of(path, _LABELS, (*_LABELS, *_NAMES, "by"), "table of matches"):
         sides = [_labels(row[name], f"{path.name}, line {line}") for name in _LABELS]
-        link = Link(sides[0], sides[1], by=row.get("by") or "a reader")
+        link = Link(sides[0], sides[1], by=row.get("by") or A_READER)
         found.setdefault(_names(row), []).append(link)
     return {names: tuple(links) for names, links in found.items()}
+
+
+def write_overrides(path: Path, links: Iterable[Link]) -> None:
+    """Write matches by hand of the only pair there is, as `read_overrides` reads them.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow((*_LABELS, "by"))
+    table.writerows((*(" ".join(map(str, side)) for side in (one.baseline, one.followup)), one.by) for one in links)
+    write_whole(path, text.getvalue())
 
 
 def read_landmarks(path: Path) -> dict[Names, tuple[Landmark, ...]]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.study_file import place_of
-from calcimeasure.io.given.user_table import Row, positive, rows_of
+from calcimeasure.io.given.user_table import Row, check_lengths, positive, rows_of
 from calcimeasure.model.study import Film, Study, Subject, Visit
+from calcimeasure.steps.agreement.design import shared_repeats
 
 NEEDED = ("subject",)
 COLUMNS = ("subject", "image", "area_mm2", "site", "side", "view", "spacing_mm", "mask", "repeat", "reader")
@@ -35,7 +36,7 @@ def read_repeats(path: Path) -> tuple[Given, ...]:
     """The rows of a table of repeats, in its order.
 
     Rows of one subject, site, side, view and reader are repeats of each other; those without a `repeat` are numbered
-    as they come. Every row has an `image`, or every row an `area_mm2`.
+    as they come. They pair by these names. Every row has an `image`, or every row an `area_mm2`.
 
     Raises
     ------
@@ -46,8 +47,12 @@ def read_repeats(path: Path) -> tuple[Given, ...]:
     rows = rows_of(path, NEEDED, COLUMNS, "table of repeats")
     by_area = not any(row.get("image") for _, row in rows)
     given = [_given(row, f"{path.name}, line {line}", by_area) for line, row in rows]
+    named = sum(bool(one.film.visit) for one in given)
+    if 0 < named < len(given):
+        raise TableError(f"{path.name}: {len(given) - named} of {len(given)} rows have no repeat: name all or none")
     numbered = _numbered(given)
     _check(numbered, path.name)
+    _check_design(numbered, path.name)
     return tuple(numbered)
 
 
@@ -65,6 +70,7 @@ def study_of(given: tuple[Given, ...]) -> Study:
 
 
 def _given(row: Row, where: str, by_area: bool) -> Given:
+    check_lengths(row, ("image", "mask"), where)
     if not row["subject"]:
         raise TableError(f"{where}: the cell 'subject' is empty; every repeat needs one")
     wanted, other = ("area_mm2", "image") if by_area else ("image", "area_mm2")
@@ -76,11 +82,11 @@ def _given(row: Row, where: str, by_area: bool) -> Given:
     spacing = positive(row.get("spacing_mm"), "spacing_mm", "millimetres per pixel", where)
     repeat, image = row.get("repeat", ""), row.get("image", "")
     film = Film(row["subject"], repeat, None, image, site, side, view, None, mask, reader, spacing)
-    return Given(film, positive(row.get("area_mm2"), "area_mm2", "mm2", where))
+    return Given(film, positive(row.get("area_mm2"), "area_mm2", "mm2", where, or_zero=True))
 
 
 def _numbered(given: list[Given]) -> list[Given]:
-    """Every repeat with a name: its own, or its number among those of its group."""
+    """Every repeat with a name: its own, or its number among those of its group where none has one."""
     seen: Counter[tuple[str, str]] = Counter()
     found = []
     for one in given:
@@ -88,6 +94,20 @@ def _numbered(given: list[Given]) -> list[Given]:
         name = one.film.visit or str(seen[one.group])
         found.append(replace(one, film=replace(one.film, visit=name)))
     return found
+
+
+def _check_design(given: list[Given], table: str) -> None:
+    """Repeats pair by their names: at least two places share two of them, where there are several places."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in given:
+        groups.setdefault(one.group, []).append(one.film.visit)
+    several = [names for names in groups.values() if len(names) > 1]
+    shared = set(shared_repeats(several))
+    if len(several) > 1 and sum(shared <= set(names) for names in several) < 2:
+        raise TableError(
+            f"{table}: no two places share two repeats, so nothing pairs: give the first repeat of each place one name "
+            "and the second another"
+        )
 
 
 def _check(given: list[Given], table: str) -> None:

@@ -10,29 +10,36 @@ from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.inputs import Input
-from calcimeasure.io.given.user_table import Row, positive, rows_of
-from calcimeasure.model.study import Film, Study, Subject, Visit
+from calcimeasure.io.given.study_checks import check_study
+from calcimeasure.io.given.user_table import Row, check_lengths, positive, rows_of
+from calcimeasure.model.study import Film, Study, Subject, Visit, VisitOrder
 
 #: Columns that a study file must have; those of `COLUMNS` beyond them may be left out.
 NEEDED = ("subject", "visit", "date", "image")
 COLUMNS = tuple(field.name for field in fields(Film))
 _LONGEST_NAME = 80
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Nobody took a film before Roentgen; dates that were shifted for privacy may lie ahead, but not so far.
+_YEARS = 1896, 2200
 
 
 def read_study(path: Path) -> Study:
     """The study in a CSV file, subjects in its order, the visits of each earliest first.
 
     Image and mask paths stay as written: `films_of` finds them, relative to the study file. Dates are ISO (2025-01-31);
-    an empty date is allowed when no visit of that subject has one (visits then keep the file's order).
+    an empty date is allowed when no visit of that subject has one (visits then keep the file's order, and the report
+    says so).
 
     Raises
     ------
     TableError
         When the file cannot be read, a column is missing, unknown or doubled, a cell is not what it should be (the
-        line is named), or a film is listed twice.
+        line is named), a film is listed twice, or rows contradict each other (`study_checks`).
     """
     rows = rows_of(path, NEEDED, COLUMNS, "study file")
-    films = [_film(row, f"{path.name}, line {line}") for line, row in rows]
+    lines = [(line, _film(row, f"{path.name}, line {line}")) for line, row in rows]
+    check_study(lines, path.name)
+    films = [film for _, film in lines]
     _check_doubles(films, path.name)
     by_subject: dict[str, list[Film]] = {}
     for film in films:
@@ -92,6 +99,7 @@ def _free(name: str, taken: Counter[str]) -> str:
 
 
 def _film(row: Row, where: str) -> Film:
+    check_lengths(row, ("image", "mask"), where)
     for name in ("subject", "visit", "image"):
         if not row[name]:
             raise TableError(f"{where}: the cell {name!r} is empty; every film needs one")
@@ -106,9 +114,12 @@ def _date(text: str | None, column: str, where: str) -> datetime.date | None:
     if text is None:
         return None
     try:
-        return datetime.date.fromisoformat(text)
-    except ValueError as error:
-        raise TableError(f"{where}: {column} must be a date like 2025-01-31, got {text!r}") from error
+        day = datetime.date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not _YEARS[0] <= day.year <= _YEARS[1]:
+        raise TableError(f"{where}: {column} must be a date like 2025-01-31, got {text!r}")
+    return day
 
 
 def _check_doubles(films: list[Film], table: str) -> None:
@@ -130,7 +141,14 @@ def _subject(name: str, films: list[Film], table: str) -> Subject:
     starts = {film.treatment_start for film in films} - {None}
     if len(starts) > 1:
         raise TableError(f"{table}: subject {name} has {len(starts)} different treatment_start dates; give one")
-    return Subject(name, _in_time(visits, name, table), next(iter(starts), None))
+    in_time = _in_time(visits, name, table)
+    return Subject(name, in_time, next(iter(starts), None), _order_of(visits, in_time))
+
+
+def _order_of(listed: list[Visit], in_time: tuple[Visit, ...]) -> VisitOrder:
+    if listed[0].date is None:
+        return VisitOrder.UNDATED_TABLE
+    return VisitOrder.DATED if tuple(listed) == in_time else VisitOrder.DATED_AGAINST_TABLE
 
 
 def _first_day(films: list[Film]) -> datetime.date | None:

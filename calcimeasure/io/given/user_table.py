@@ -15,6 +15,7 @@ from calcimeasure.errors import TableError
 Row = Mapping[str, str]
 
 _MOST_BYTES = 50_000_000
+_LONGEST_CELL, _LONGEST_PATH = 200, 4096
 
 
 def rows_of(path: Path, needed: Sequence[str], known: Sequence[str], what: str) -> list[tuple[int, Row]]:
@@ -39,8 +40,21 @@ def rows_of(path: Path, needed: Sequence[str], known: Sequence[str], what: str) 
     return rows
 
 
-def positive(text: str | None, column: str, unit: str, where: str) -> float | None:
-    """The positive number in a cell, `None` for an empty one.
+def check_lengths(row: Row, paths: Sequence[str], where: str) -> None:
+    """That every cell can stand in a table of a report; those of paths may be longer.
+
+    Raises
+    ------
+    TableError
+        For one that cannot; `where` names the line.
+    """
+    for name, text in row.items():
+        if len(text) > (_LONGEST_PATH if name in paths else _LONGEST_CELL):
+            raise TableError(f"{where}: the cell {name!r} has {len(text)} characters: shorten it")
+
+
+def positive(text: str | None, column: str, unit: str, where: str, *, or_zero: bool = False) -> float | None:
+    """The positive number in a cell, or 0 where that is allowed; `None` for an empty one.
 
     Raises
     ------
@@ -53,8 +67,9 @@ def positive(text: str | None, column: str, unit: str, where: str) -> float | No
         value = float(text)
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise TableError(f"{where}: {column} must be a positive number of {unit}, got {text!r}")
+    if not (math.isfinite(value) and (value > 0 or (or_zero and value == 0))):
+        what = "a number of at least 0" if or_zero else "a positive number of"
+        raise TableError(f"{where}: {column} must be {what} {unit}, got {text!r}")
     return value
 
 

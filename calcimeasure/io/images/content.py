@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from calcimeasure.errors import ReadError
-from calcimeasure.io.images.untrusted import read_start
+from calcimeasure.io.images.file_bytes import read_start
 
 #: How many first bytes decide.
 START = 512
@@ -46,6 +46,7 @@ _SUFFIXES = {
     ".dicom": "dicom",
     ".ima": "dicom",
 }
+_OUTLINES = tuple(f".{what}{suffix}" for what in ("labels", "region") for suffix in (".tif", ".tiff", ".png"))
 _VR = re.compile(rb"A[EST]|CS|D[AST]|F[DL]|IS|L[OT]|O[BDFLVW]|P[N]|S[HLQSTV]|T[M]|U[CILNRSTV]")
 
 
@@ -67,7 +68,7 @@ def identify(path: str | Path) -> str | None:
         When the file cannot be opened.
     """
     path = Path(path)
-    return by_content(read_start(path, START)) or _SUFFIXES.get(path.suffix.lower())
+    return by_content(read_start(path, START)) or by_name(path.name)
 
 
 def is_candidate(path: str | Path) -> bool:
@@ -75,7 +76,17 @@ def is_candidate(path: str | Path) -> bool:
     try:
         return identify(path) is not None
     except ReadError:
-        return Path(path).suffix.lower() in _SUFFIXES
+        return by_name(Path(path).name) is not None
+
+
+def by_name(name: str) -> str | None:
+    """The format that the suffix of a file name promises, or `None`."""
+    return _SUFFIXES.get(Path(name).suffix.lower())
+
+
+def is_outline(path: Path) -> bool:
+    """Whether a file is by its name a mask or a region of interest, which is never a film."""
+    return path.name.lower().endswith(_OUTLINES)
 
 
 def by_content(start: bytes) -> str | None:

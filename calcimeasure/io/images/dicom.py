@@ -1,4 +1,4 @@
-"""DICOM films and photos: the one file that knows pydicom.
+"""DICOM films and photos: with `calcimeasure.io.images.dicom_frame` the one place that knows pydicom.
 
 Values measured are modality values (rescale or Modality LUT applied), never windowed. The header is read without
 its pixels, checked, and only then is the one wanted frame decoded.
@@ -6,70 +6,52 @@ its pixels, checked, and only then is the one wanted frame decoded.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 import re
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.pixels import apply_color_lut
+from pydicom.sequence import Sequence
+from pydicom.uid import UID, UID_dictionary
 
-from calcimeasure.errors import DamagedFile, TooLarge, UnsupportedFile
-from calcimeasure.io.images.codestream import declared_size
-from calcimeasure.io.images.colour import luminance
+from calcimeasure.errors import DamagedFile, UnsupportedFile
+from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.contents import Contents
+from calcimeasure.io.images.dicom_frame import Frame, Opened, read_frame
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.keyed import keyed_hash
 from calcimeasure.io.images.orient import sealed, turned_over
+from calcimeasure.io.images.part10 import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    check_encoding,
+    inflated,
+    pixel_element,
+)
 from calcimeasure.io.images.polarity import polarity_of
-from calcimeasure.io.images.spacing import Stated, chosen_spacing, stated_spacing
-from calcimeasure.io.images.untrusted import Request, check_size, guarded
+from calcimeasure.io.images.spacing import Stated, aspect_of, scale_in_shape, stated_spacing
+from calcimeasure.io.images.terms import TERMS
+from calcimeasure.io.images.untrusted import Request, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
+from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity, Spacing
 
-# One decoder for each syntax, so that every machine gets the same values.
-_DECODERS = {
-    "1.2.840.10008.1.2.4.50": "pillow",
-    "1.2.840.10008.1.2.4.51": "pillow",
-    "1.2.840.10008.1.2.4.57": "gdcm",
-    "1.2.840.10008.1.2.4.70": "gdcm",
-    "1.2.840.10008.1.2.4.80": "pyjpegls",
-    "1.2.840.10008.1.2.4.81": "pyjpegls",
-    "1.2.840.10008.1.2.4.90": "pylibjpeg",
-    "1.2.840.10008.1.2.4.91": "pylibjpeg",
-    "1.2.840.10008.1.2.4.201": "pylibjpeg",
-    "1.2.840.10008.1.2.4.202": "pylibjpeg",
-    "1.2.840.10008.1.2.4.203": "pylibjpeg",
-    "1.2.840.10008.1.2.5": "pylibjpeg",
-}
-_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
-_JPEG_LS, _JPEG_END = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"), b"\xff\xd9"
-_JPEG_EXTENDED, _RLE = "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.5"
-# Two bytes of RLE stand for at most 128.
-_RLE_BEST = 64
-# Longer elements than this wait until they are asked for.
-_DEFERRED = 4 * 1024**2
-_MOST_INFLATED = 512 * 1024**2
+# Share of the pixels beyond the ends of a value table that is worth a word.
+_FEW = 0.01
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
-_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _PYDICOM_ERRORS = (InvalidDicomError, BytesLengthException)
 # What pydicom raises while it turns a stored element into a value.
 _BAD_ELEMENT = (
@@ -84,19 +66,7 @@ _BAD_ELEMENT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A DICOM file with its header read and its pixels not yet."""
-
-    name: str
-    stream: BinaryIO
-    dataset: Dataset
-    header: Header
-    pixels_at: int
-    size: int
-
-
-def read_dicom(path: Path, request: Request) -> Image:
+def read_dicom(file: FileBytes, request: Request) -> Image:
     """The picture of a DICOM file, upright, deposits bright.
 
     Raises
@@ -104,15 +74,18 @@ def read_dicom(path: Path, request: Request) -> Image:
     UnsupportedFile, DamagedFile, TooLarge, FrameNeeded
         See `calcimeasure.errors`.
     """
-    with guarded(path.name, *_PYDICOM_ERRORS), _opened(path) as opened:
+    with guarded(file.name, *_PYDICOM_ERRORS):
+        opened = _opened(file)
         check_picture(opened.header, opened.name, request.kind)
-        frame = chosen_frame(opened.name, request.frame, opened.header.frames)
-        _check_pixels(opened, frame, request.max_megapixels)
-        stored = _decoded(opened, frame)
-        return _film(opened, stored, request, frame) if stored.ndim == 2 else _photo(opened, stored, request, frame)
+        number = chosen_frame(opened.name, request.frame, opened.header.frames)
+        frame = read_frame(opened, number, request.max_megapixels)
+        told = _as_told(opened, frame, number)
+        if opened.header.colour:
+            return _coloured(told, _colours(told, frame.values), request)
+        return _film(told, frame.values, request)
 
 
-def read_contents(path: Path) -> Contents:
+def read_contents(file: FileBytes) -> Contents:
     """What a DICOM file is by its header; no pixels are read.
 
     Raises
@@ -120,7 +93,8 @@ def read_contents(path: Path) -> Contents:
     DamagedFile
         When the header cannot be read.
     """
-    with guarded(path.name, *_PYDICOM_ERRORS), _opened(path) as opened:
+    with guarded(file.name, *_PYDICOM_ERRORS):
+        opened = _opened(file)
         header = opened.header
     kind, meaning, decided = kind_and_meaning(header)
     return Contents(
@@ -137,51 +111,36 @@ def read_contents(path: Path) -> Contents:
 # ---------------------------------------------------------------------------------------------------- opening
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[_Opened]:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        stream = _inflated(path.name, file)
-        dataset = dcmread(stream, stop_before_pixels=True, force=True, defer_size=_DEFERRED)
-        at = stream.tell()
-        header = _header(dataset, _at_pixels(dataset, stream))
-        # Read by force, anything is DICOM; without preamble only a data set that knows its class is believed.
-        if not len(dataset) or (dataset.preamble is None and header.sop_class is None):
-            raise DamagedFile(f"{path.name}: is not DICOM, or nothing of it is left")
-        yield _Opened(path.name, stream, dataset, header, at, size)
+def _opened(file: FileBytes) -> Opened:
+    stream = inflated(file.name, file.open())
+    warnings = check_encoding(file.name, stream)
+    dataset = dcmread(stream, stop_before_pixels=True, force=True)
+    at, order = stream.tell(), _byte_order(dataset)
+    found = _element_at(stream, order)
+    header = _header(dataset, found)
+    # Read by force, anything is DICOM; without preamble only a data set that knows its class is believed.
+    if not len(dataset) or (dataset.preamble is None and header.sop_class is None):
+        raise DamagedFile(f"{file.name}: is not DICOM, or nothing of it is left")
+    element = pixel_element(stream, at, order) if header.has_pixels else None
+    return Opened(file.name, stream, dataset, header, element, file.size, warnings)
 
 
-def _inflated(name: str, file: BinaryIO) -> BinaryIO:
-    """The file itself, or its deflated data set inflated within bounds: pydicom itself would inflate any bomb."""
-    start = file.read(4096)
-    file.seek(0)
-    deflated = str(DeflatedExplicitVRLittleEndian).encode()
-    if start[128:132] != b"DICM" or deflated not in start[:1024]:
-        return file
-    end = 144 + int.from_bytes(start[140:144], "little")
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    file.seek(end)
-    body = inflater.decompress(file.read(), _MOST_INFLATED)
-    if inflater.unconsumed_tail:
-        raise TooLarge(f"{name}: its deflated data set is larger than {_MOST_INFLATED >> 20} MB")
-    # The same header naming the plain syntax, padded with the NULs that end a UID.
-    plain = str(ExplicitVRLittleEndian).encode().ljust(len(deflated), b"\0")
-    return io.BytesIO(start[:end].replace(deflated, plain) + body)
+def _byte_order(dataset: Dataset) -> Literal["little", "big"]:
+    return "little" if dataset.original_encoding[1] is not False else "big"
 
 
-def _at_pixels(dataset: Dataset, stream: BinaryIO) -> bool:
+def _element_at(stream: BinaryIO, order: Literal["little", "big"]) -> tuple[int, int]:
+    """Group and number of the element that comes next."""
     at = stream.tell()
     tag = stream.read(4)
     stream.seek(at)
-    order = "little" if dataset.original_encoding[1] is not False else "big"
-    group, element = (int.from_bytes(tag[i : i + 2], order) for i in (0, 2))  # type: ignore[arg-type]
-    return (group, element) == (0x7FE0, 0x0010)
+    return int.from_bytes(tag[:2], order), int.from_bytes(tag[2:], order)
 
 
 # ----------------------------------------------------------------------------------------------------- header
 
 
-def _header(dataset: Dataset, has_pixels: bool) -> Header:
+def _header(dataset: Dataset, following: tuple[int, int]) -> Header:
     get = _Reader(dataset)
     syntax = _syntax(dataset)
     return Header(
@@ -193,6 +152,9 @@ def _header(dataset: Dataset, has_pixels: bool) -> Header:
         samples=get.integer("SamplesPerPixel") or 1,
         bits_allocated=get.integer("BitsAllocated"),
         bits_stored=get.integer("BitsStored"),
+        high_bit=get.integer("HighBit"),
+        planar=get.integer("PlanarConfiguration") == 1,
+        overlay_bits=_overlay_bits(get),
         signed=get.integer("PixelRepresentation") == 1,
         photometric=get.code("PhotometricInterpretation"),
         lut_shape=get.code("PresentationLUTShape"),
@@ -202,13 +164,18 @@ def _header(dataset: Dataset, has_pixels: bool) -> Header:
         rescale_slope=get.number("RescaleSlope"),
         rescale_intercept=get.number("RescaleIntercept"),
         rescale_type=get.code("RescaleType"),
-        tabled="ModalityLUTSequence" in dataset,
-        padding=get.number("PixelPaddingValue"),
-        padding_limit=get.number("PixelPaddingRangeLimit"),
+        rescale_unreadable=any(get.unreadable(keyword) for keyword in ("RescaleSlope", "RescaleIntercept")),
+        tabled=bool(get.items("ModalityLUTSequence")),
+        voi=_voi_trend(get),
+        padding=_as_pixel(get, "PixelPaddingValue"),
+        padding_limit=_as_pixel(get, "PixelPaddingRangeLimit"),
         window=get.window(),
+        window_negative=get.negative_window(),
         window_exact=get.code("VOILUTFunction") == "LINEAR_EXACT",
-        aspect=get.pair("PixelAspectRatio") or get.pair("PixelSpacing") or get.pair("ImagerPixelSpacing"),
-        has_pixels=has_pixels,
+        aspect=_shape(get),
+        aspect_doubtful=_shape_contradicts(get),
+        has_pixels=following == (0x7FE0, 0x0010),
+        has_float_pixels=following in ((0x7FE0, 0x0008), (0x7FE0, 0x0009)),
         lossy=_lossy(get.text("LossyImageCompression"), syntax),
         transfer_syntax=str(syntax) if syntax else None,
         stated=_stated(get),
@@ -236,25 +203,48 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
         view=get.code("ViewPosition"),
         body_part=get.code("BodyPartExamined"),
         kvp=get.positive("KVP"),
-        device=" ".join(filter(None, (get.text("Manufacturer"), get.text("ManufacturerModelName")))) or None,
-        processing=_processing(get),
         lossy=_lossy(get.text("LossyImageCompression"), syntax),
         photometric=get.code("PhotometricInterpretation"),
         intent=get.code("PresentationIntentType"),
         intensity_relationship=get.code("PixelIntensityRelationship"),
-        transfer_syntax=str(syntax) if syntax else None,
+        transfer_syntax=str(syntax) if syntax in UID_dictionary else None,
         frames=max(get.integer("NumberOfFrames") or 1, 1),
         bits=get.integer("BitsStored"),
         exposure_index=get.positive("ExposureIndex"),
         source_distance_mm=get.positive("DistanceSourceToDetector"),
+        device=_mark(get, "Manufacturer", "ManufacturerModelName"),
+        processing=_mark(get, "AcquisitionDeviceProcessingCode", "AcquisitionDeviceProcessingDescription"),
+        undisclosed=tuple(_undisclosed(get)),
+        patient=keyed_hash(get.text("PatientID")),
+        born=keyed_hash(get.text("PatientBirthDate")),
+        taken=_taken(get),
     )
 
 
-def _processing(get: _Reader) -> str | None:
-    # The description is free text that may hold anything, a name too: a short hash tells two visits apart as well.
-    code, description = get.text("AcquisitionDeviceProcessingCode"), get.text("AcquisitionDeviceProcessingDescription")
-    mark = hashlib.sha256(description.encode()).hexdigest()[:8] if description else None
-    return "/".join(filter(None, (code, mark))) or None
+#: Facts that are shown in words of the standard, and compared when they are stated in others.
+_IN_TERMS = {"modality": "Modality", "view": "ViewPosition", "site": "BodyPartExamined"}
+
+
+def _undisclosed(get: _Reader) -> Iterator[tuple[str, str]]:
+    for fact, keyword in _IN_TERMS.items():
+        if get.code(keyword) is None and (mark := _mark(get, keyword)):
+            yield fact, mark
+
+
+def _mark(get: _Reader, *keywords: str) -> str | None:
+    """A digest of what the header says in these elements, `None` when it says nothing."""
+    told = [get.text(keyword) or "" for keyword in keywords]
+    return keyed_hash("/".join(told)) if any(told) else None
+
+
+def _taken(get: _Reader) -> str | None:
+    """When the film was exposed, as digits that sort: of the acquisition, else of the study."""
+    at = get.text("AcquisitionDateTime") or ""
+    day = at[:8] or get.text("AcquisitionDate") or get.text("StudyDate") or ""
+    time = at[8:14] or (get.text("AcquisitionTime") or "")[:6]
+    if len(day) != 8 or not day.isdecimal():
+        return None
+    return day + time if len(time) == 6 and time.isdecimal() and (at or get.text("AcquisitionDate")) else day
 
 
 def _lossy(flag: str | None, syntax: UID | None) -> bool | None:
@@ -270,8 +260,60 @@ def _syntax(dataset: Dataset) -> UID | None:
         return UID(stated)
     implicit, little = dataset.original_encoding
     if little is False:
-        return ExplicitVRBigEndian
-    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        return UID(EXPLICIT_BIG)
+    return UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE)
+
+
+def _shape(get: _Reader) -> tuple[float, float] | None:
+    """Height and width of a pixel, in any unit: by a spacing, else by the aspect ratio."""
+    return next(filter(None, map(get.pair, (*_SPACINGS, "PixelAspectRatio"))), None)
+
+
+def _shape_contradicts(get: _Reader) -> bool:
+    by_spacing, ratio = _shape(get), get.pair("PixelAspectRatio")
+    return bool(by_spacing and ratio) and aspect_of(by_spacing) != aspect_of(ratio)
+
+
+def _as_pixel(get: _Reader, keyword: str) -> float | None:
+    """A padding as the pixels would hold it: its VR may have another sign than they have."""
+    value, allocated = get.integer(keyword), get.integer("BitsAllocated")
+    if value is None or allocated not in (8, 16, 32):
+        return get.number(keyword)
+    word = value % (1 << allocated)
+    bits = get.integer("BitsStored") or allocated
+    bits = bits if word >> bits == 0 else allocated
+    return word - (1 << bits) if get.integer("PixelRepresentation") == 1 and word >> (bits - 1) else word
+
+
+def _overlay_bits(get: _Reader) -> int:
+    """Mask of the bits of a word that hold overlay planes, as was done before 2007."""
+    mask = 0
+    for group in range(0x6000, 0x6020, 2):
+        place = get.integer((group, 0x0102))
+        if get.raw((group, 0x0100)) not in (None, 1) and place is not None and 0 < place < 16:
+            mask |= 1 << place
+    return mask
+
+
+def _voi_trend(get: _Reader) -> Trend | None:
+    """Where the VOI tables go; one that cannot be read says nothing."""
+    tables = []
+    for item in get.items("VOILUTSequence"):
+        with suppress(ValueError):
+            tables.append(_table(item, signed=True))
+    return trend_of(tables)
+
+
+def _table(item: Dataset, *, signed: bool) -> ValueTable:
+    """The value table of an item of a LUT sequence; raises ValueError when it is none."""
+    get = _Reader(item)
+    data = get.raw("LUTData")
+    if isinstance(data, bytes):
+        swapped = item["LUTData"].VR == "OW" and item.original_encoding[1] is False
+        packed = np.frombuffer(data, ">u2").astype("<u2").tobytes() if swapped else data
+    else:
+        packed = np.asarray(get.numbers("LUTData") or (), np.int64).astype("<u2").tobytes()
+    return table_of(get.numbers("LUTDescriptor") or (), packed, signed=signed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +322,28 @@ class _Reader:
 
     dataset: Dataset
 
-    def raw(self, keyword: str) -> Any:
+    def raw(self, keyword: str | tuple[int, int]) -> Any:
         try:
             value = self.dataset.get(keyword)
+            value = value.value if isinstance(value, DataElement) else value
         except _BAD_ELEMENT:
             return None
         return None if value is None or value == "" else value
 
-    def number(self, keyword: str) -> float | None:
+    def items(self, keyword: str) -> tuple[Dataset, ...]:
+        """The items of a sequence; none when it is absent or no sequence."""
+        value = self.raw(keyword)
+        return tuple(value) if isinstance(value, Sequence) else ()
+
+    def unreadable(self, keyword: str) -> bool:
+        """Whether the element is there with a value that is no number."""
+        try:
+            there = bool(self.dataset[keyword].value not in (None, "")) if keyword in self.dataset else False
+        except _BAD_ELEMENT:
+            return True
+        return there and self.number(keyword) is None
+
+    def number(self, keyword: str | tuple[int, int]) -> float | None:
         try:
             number = float(self.raw(keyword))
         except _BAD_ELEMENT:
@@ -298,7 +354,7 @@ class _Reader:
         number = self.number(keyword)
         return number if number is not None and number > 0 else None
 
-    def integer(self, keyword: str) -> int | None:
+    def integer(self, keyword: str | tuple[int, int]) -> int | None:
         number = self.number(keyword)
         return int(number) if number is not None and number == int(number) else None
 
@@ -320,8 +376,9 @@ class _Reader:
         return printable[:64] or None
 
     def code(self, keyword: str) -> str | None:
-        text = self.text(keyword)
-        return text.upper() if text and _CODE.fullmatch(text.upper()) else None
+        """The term that the standard knows for this element; any other word is `None`, and so never repeated."""
+        text = (self.text(keyword) or "").upper()
+        return text if text in TERMS[keyword] else None
 
     def codes(self, keyword: str) -> tuple[str, ...]:
         value = self.raw(keyword)
@@ -338,86 +395,39 @@ class _Reader:
     def window(self) -> tuple[float, float] | None:
         """Centre and width of the first window."""
         centre, width = self.numbers("WindowCenter"), self.numbers("WindowWidth")
-        return (centre[0], width[0]) if centre and width and width[0] >= 1 else None
+        return (centre[0], width[0]) if centre and width and width[0] > 0 else None
+
+    def negative_window(self) -> bool:
+        """Whether a window has a negative width, which some programs show turned over."""
+        return any(width < 0 for width in self.numbers("WindowWidth") or ())
 
 
 # ----------------------------------------------------------------------------------------------------- pixels
 
 
-def _check_pixels(opened: _Opened, frame: int, max_megapixels: float) -> None:
-    """Nothing, or an error, before any memory is taken for the pixels."""
-    header, name = opened.header, opened.name
-    rows, columns = header.rows or 0, header.columns or 0
-    bits = header.bits_allocated or 8
-    if header.samples not in (1, 3):
-        raise UnsupportedFile(f"{name}: has {header.samples} samples a pixel; only greyscale and colour are read")
-    check_size(name, (rows, columns, header.samples), max(bits // 8, 1), max_megapixels)
-    frame_bytes = rows * columns * header.samples * bits / 8
-    syntax = header.transfer_syntax
-    if syntax in _NATIVE:
-        _check_native(opened, frame_bytes * frame)
-    elif syntax == _RLE and frame_bytes > opened.size * _RLE_BEST:
-        raise DamagedFile(f"{name}: is too short for the {rows} x {columns} pixels it declares")
-    elif syntax not in _NATIVE:
-        _check_codestream(opened, frame)
-
-
-def _check_native(opened: _Opened, needed: float) -> None:
-    end = opened.stream.seek(0, io.SEEK_END)
-    opened.stream.seek(opened.pixels_at)
-    if needed > end - opened.pixels_at:
-        rows, columns = opened.header.rows, opened.header.columns
-        raise DamagedFile(f"{opened.name}: is too short for the {rows} x {columns} pixels it declares")
-
-
-def _check_codestream(opened: _Opened, frame: int) -> None:
-    syntax, name = opened.header.transfer_syntax, opened.name
-    if syntax not in _DECODERS:
-        raise UnsupportedFile(f"{name}: transfer syntax {_syntax_name(syntax)} cannot be read; convert the file")
-    if syntax == _JPEG_EXTENDED and (opened.header.bits_stored or 0) > 8:
-        raise UnsupportedFile(
-            f"{name}: 12-bit {_syntax_name(syntax)} cannot be read: no permissive decoder exists; "
-            "ask the archive for an uncompressed copy"
-        )
-    if syntax != _RLE:
-        _check_declared(opened, frame)
-
-
-def _check_declared(opened: _Opened, frame: int) -> None:
+def _as_told(opened: Opened, frame: Frame, number: int) -> Opened:
+    """The file with its header put right by what its pixels turned out to be."""
     header = opened.header
-    opened.stream.seek(opened.pixels_at + 12)
-    encoded = get_frame(opened.stream, frame - 1, number_of_frames=header.frames)
-    if header.transfer_syntax in _JPEG_LS and _JPEG_END not in encoded[-16:]:
-        # CharLS spends seconds per megapixel on a stream without an end before it gives up.
-        raise DamagedFile(f"{opened.name}: is truncated: its compressed picture has no end")
-    declared = declared_size(encoded)
-    if declared is None or declared[:2] != (header.rows, header.columns):
-        found = "no picture" if declared is None else f"{declared[0]} x {declared[1]} pixels"
-        raise DamagedFile(
-            f"{opened.name}: declares {header.rows} x {header.columns} pixels, but its compressed data hold {found}"
-        )
-
-
-def _syntax_name(syntax: str | None) -> str:
-    name = UID(syntax or "").name
-    return f"{name} ({syntax})" if name != syntax else f"{syntax or 'unknown'}"
-
-
-def _decoded(opened: _Opened, frame: int) -> Pixels:
-    """The stored values of one frame: (rows, columns), or (rows, columns, 3) in RGB."""
-    header, dataset = opened.header, opened.dataset
-    opened.stream.seek(0)
-    array = pixel_array(
-        opened.stream,
-        index=frame - 1,
-        decoding_plugin=_DECODERS.get(header.transfer_syntax or "", ""),
-        transfer_syntax_uid=UID(header.transfer_syntax or ""),
+    facts = replace(
+        header.acquisition,
+        bits=frame.bits,
+        frame=number if header.frames > 1 else None,
+        pixel_aspect=aspect_of(header.aspect),
     )
-    if header.photometric == "PALETTE COLOR":
-        array = apply_color_lut(array, dataset)
-    if array.ndim not in (2, 3):
-        raise UnsupportedFile(f"{opened.name}: has {array.ndim} dimensions; only single planes are read")
-    return np.asarray(array)
+    told = replace(header, bits_stored=frame.bits, acquisition=facts)
+    doubts = ("PixelAspectRatio contradicts the spacing: the spacing was followed",) if header.aspect_doubtful else ()
+    return replace(opened, header=told, warnings=opened.warnings + frame.warnings + doubts)
+
+
+def _colours(opened: Opened, values: Pixels) -> Pixels:
+    """RGB in uint8 or uint16, a palette's colours looked up."""
+    if opened.header.photometric != "PALETTE COLOR":
+        bits = opened.header.bits_stored or 8
+        values = values if bits in (8, 16) else values << ((8 if bits < 8 else 16) - bits)
+        return values.astype(np.uint8 if bits <= 8 else np.uint16)
+    colours = np.asarray(apply_color_lut(values, opened.dataset))
+    # Entries of 8 bits are often declared as 16; as such the whole picture would be black.
+    return colours.astype(np.uint8) if colours.max(initial=0) < 2**8 else colours
 
 
 # ------------------------------------------------------------------------------------------------------- film
@@ -433,15 +443,16 @@ class _Values:
     warnings: tuple[str, ...] = ()
 
 
-def _film(opened: _Opened, stored: Pixels, request: Request, frame: int) -> Image:
+def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
     header = opened.header
     kind, meaning, decided = kind_and_meaning(header)
     if request.kind is Kind.PHOTO:
         raise UnsupportedFile(f"{opened.name}: is a greyscale DICOM radiograph; it cannot be measured as a photo")
     valid, area_words = valid_area(stored, header, _shutters(opened.dataset))
-    values = _modality_values(opened.dataset, header, stored)
+    # Padding may lie beyond the stored bits; where it is no picture, its value is of no account.
+    values = _modality_values(opened, stored if header.padding is None else np.clip(stored, *header.bounds))
     turn = polarity_of(header)
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = _scale(header, request)
     return Image(
         pixels=sealed(turned_over(values.array, values.low, values.high) if turn.over else values.array),
         kind=Kind.RADIOGRAPH,
@@ -451,40 +462,57 @@ def _film(opened: _Opened, stored: Pixels, request: Request, frame: int) -> Imag
         polarity=Polarity.TURNED_OVER if turn.over else Polarity.AS_STORED,
         ceiling=values.high,
         window=_window(header, values, turn.over),
-        acquisition=replace(header.acquisition, frame=frame if header.frames > 1 else None),
+        acquisition=header.acquisition,
         decided=f"{decided}; polarity: {turn.why}",
-        warnings=(*scale_words, *turn.warnings, *area_words, *values.warnings, *_lossy_words(header)),
+        warnings=(*scale_words, *opened.warnings, *turn.warnings, *area_words, *values.warnings, *_lossy_words(header)),
     )
 
 
-def _modality_values(dataset: Dataset, header: Header, stored: Pixels) -> _Values:
+def _scale(header: Header, request: Request) -> tuple[Spacing | None, tuple[str, ...]]:
+    return scale_in_shape(stated_spacing(header.stated), request.spacing, header.acquisition.pixel_aspect)
+
+
+def _modality_values(opened: Opened, stored: Pixels) -> _Values:
+    header = opened.header
     if header.tabled:
-        return _looked_up(dataset, stored)
+        return _looked_up(opened, stored)
     low, high = header.bounds
-    words: tuple[str, ...] = ()
-    if stored.max() > high or stored.min() < low:
-        info = np.iinfo(stored.dtype)
-        low, high, words = int(info.min), int(info.max), ("some values need more bits than the header declares",)
+    words = ("its rescale is not a number: it was ignored",) if header.rescale_unreadable else ()
     slope = 1.0 if header.rescale_slope is None else header.rescale_slope
     intercept = header.rescale_intercept or 0.0
-    if (slope, intercept) == (1.0, 0.0):
+    if words or (slope, intercept) == (1.0, 0.0):
         return _Values(stored, low, high, words)
     ends = sorted((low * slope + intercept, high * slope + intercept))
     if slope == 0 or max(map(abs, ends)) > _LARGEST:
-        return _Values(stored, low, high, (*words, f"a rescale slope of {slope:g} is meaningless: it was ignored"))
+        return _Values(stored, low, high, (f"a rescale slope of {slope:g} is meaningless: it was ignored",))
     scaled = stored.astype(np.float32)
     scaled *= np.float32(slope)
     scaled += np.float32(intercept)
-    return _Values(scaled, ends[0], ends[1], words)
+    return _Values(scaled, ends[0], ends[1])
 
 
-def _looked_up(dataset: Dataset, stored: Pixels) -> _Values:
+def _looked_up(opened: Opened, stored: Pixels) -> _Values:
     # The ends of the table, not of its bit depth, are what the file can hold: tables of 10 bits are declared as 16.
-    descriptor = dataset.ModalityLUTSequence[0].LUTDescriptor
-    count, first = int(descriptor[0]) or 2**16, int(descriptor[1])
-    every = np.arange(first, first + count)
-    table = apply_modality_lut(every, dataset)
-    return _Values(apply_modality_lut(stored, dataset), float(table.min()), float(table.max()))
+    table = _modality_table(opened)
+    outside = table.share_outside(stored)
+    words: tuple[str, ...] = (
+        (f"{outside:.0%} of the pixels lie beyond the ends of its value table",) if outside > _FEW else ()
+    )
+    if opened.header.rescale_slope is not None:
+        words += ("it has a Modality LUT and a rescale: the table was applied",)
+    found = table.looked_up(stored)
+    return _Values(found, float(table.entries.min()), float(table.entries.max()), words)
+
+
+def _modality_table(opened: Opened) -> ValueTable:
+    items = _Reader(opened.dataset).items("ModalityLUTSequence")
+    try:
+        first, *others = (_table(item, signed=opened.header.signed) for item in items)
+    except ValueError as error:
+        raise DamagedFile(f"{opened.name}: its Modality LUT {error}; its values cannot be told") from error
+    if not all(first.same_as(other) for other in others):
+        raise DamagedFile(f"{opened.name}: has {len(items)} Modality LUTs that differ; its values cannot be told")
+    return first
 
 
 def _window(header: Header, values: _Values, turned: bool) -> tuple[float, float] | None:
@@ -535,24 +563,42 @@ def _lossy_words(header: Header) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------ photo
 
 
-def _photo(opened: _Opened, stored: Pixels, request: Request, frame: int) -> Image:
+def _coloured(opened: Opened, colours: Pixels, request: Request) -> Image:
+    """A photo, or a film that was stored in colour: as asked, else as its colours show."""
+    asked = request.kind
+    if asked is Kind.PHOTO or (asked is None and not is_grey(colours)):
+        return _photo(opened, colours, request)
+    words = "as asked" if asked else f"{coloured_share(colours):.0%} of the pixels have colour"
+    return _grey_film(opened, luminance(colours), request, f"colour DICOM taken as a radiograph ({words}): luminance")
+
+
+def _grey_film(opened: Opened, grey: Pixels, request: Request, decided: str) -> Image:
     header = opened.header
-    colour = _eight_bit(stored, header)
-    as_film = request.kind is Kind.RADIOGRAPH
-    spacing, scale_words = chosen_spacing(stated_spacing(header.stated), request.spacing)
+    spacing, scale_words = _scale(header, request)
+    valid, area_words = valid_area(grey, replace(header, padding=None), _shutters(opened.dataset))
     return Image(
-        pixels=sealed(luminance(colour) if as_film else colour),
-        kind=Kind.RADIOGRAPH if as_film else Kind.PHOTO,
-        meaning=Meaning.DISPLAY if as_film else Meaning.PHOTO,
+        pixels=sealed(grey),
+        kind=Kind.RADIOGRAPH,
+        meaning=Meaning.DISPLAY,
         spacing=spacing,
-        ceiling=255.0,
-        acquisition=replace(header.acquisition, frame=frame if header.frames > 1 else None),
-        decided="colour DICOM taken as a radiograph as asked: luminance" if as_film else "colour DICOM",
-        warnings=(*scale_words, *_lossy_words(header)),
+        valid=valid,
+        ceiling=float(np.iinfo(grey.dtype).max),
+        acquisition=header.acquisition,
+        decided=decided,
+        warnings=(*scale_words, *opened.warnings, *area_words, *_lossy_words(header)),
     )
 
 
-def _eight_bit(stored: Pixels, header: Header) -> Pixels:
-    # A palette's entries are 16 bit whatever the pixels are.
-    bits = stored.dtype.itemsize * 8 if header.photometric == "PALETTE COLOR" else header.bits_stored or 8
-    return (stored >> max(bits - 8, 0)).astype(np.uint8)
+def _photo(opened: Opened, colours: Pixels, request: Request) -> Image:
+    header = opened.header
+    spacing, scale_words = _scale(header, request)
+    return Image(
+        pixels=sealed(colours if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)),
+        kind=Kind.PHOTO,
+        meaning=Meaning.PHOTO,
+        spacing=spacing,
+        ceiling=255.0,
+        acquisition=header.acquisition,
+        decided="photo as asked" if request.kind else "colour DICOM",
+        warnings=(*scale_words, *opened.warnings, *_lossy_words(header)),
+    )

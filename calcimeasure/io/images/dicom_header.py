@@ -1,6 +1,6 @@
 """What a DICOM header says, as plain values, and what follows from it: kind, meaning, polarity.
 
-Nothing here needs pydicom: ``io/images/dicom.py`` fills the fields.
+Nothing here needs pydicom: ``io/dicom.py`` fills the fields.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from calcimeasure.errors import DamagedFile, FrameNeeded, UnsupportedFile
 from calcimeasure.io.images.spacing import Stated
+from calcimeasure.io.images.value_table import Trend
 from calcimeasure.model.image import Acquisition, Kind, Meaning
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -61,6 +62,9 @@ class Header:
     samples: int = 1
     bits_allocated: int | None = None
     bits_stored: int | None = None
+    high_bit: int | None = None
+    planar: bool = False
+    overlay_bits: int = 0
     signed: bool = False
     photometric: str | None = None
     lut_shape: str | None = None
@@ -70,13 +74,18 @@ class Header:
     rescale_slope: float | None = None
     rescale_intercept: float | None = None
     rescale_type: str | None = None
+    rescale_unreadable: bool = False
     tabled: bool = False
+    voi: Trend | None = None
     padding: float | None = None
     padding_limit: float | None = None
     window: tuple[float, float] | None = None
+    window_negative: bool = False
     window_exact: bool = False
     aspect: tuple[float, float] | None = None
+    aspect_doubtful: bool = False
     has_pixels: bool = False
+    has_float_pixels: bool = False
     lossy: bool | None = None
     transfer_syntax: str | None = None
     stated: Stated = field(default_factory=Stated)
@@ -91,6 +100,11 @@ class Header:
     def secondary_capture(self) -> bool:
         """Whether the picture was captured or scanned, not made by the device that took it."""
         return self.sop_class in _SECONDARY_CAPTURE
+
+    @property
+    def padding_word(self) -> int | None:
+        """The padding as an unsigned word of the pixels; its value may be written in the other sign than they are."""
+        return None if self.padding is None else int(self.padding) % (1 << (self.bits_allocated or 16))
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -156,6 +170,8 @@ def check_picture(header: Header, name: str, kind: Kind | None) -> None:
         raise UnsupportedFile(f"{name}: is a DICOMDIR, an index of other files; name the images")
     if other := _longest(header.sop_class, _NOT_PICTURES):
         raise UnsupportedFile(f"{name}: is {other}, not a film or photo")
+    if header.has_float_pixels:
+        raise UnsupportedFile(f"{name}: its pixels are floating-point numbers; only whole numbers are read")
     if not header.has_pixels:
         raise UnsupportedFile(f"{name}: is DICOM without pixels")
     _check_complete(header, name)

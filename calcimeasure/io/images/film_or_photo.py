@@ -9,7 +9,7 @@ import numpy as np
 from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.raster import Raster
-from calcimeasure.io.images.spacing import chosen_spacing
+from calcimeasure.io.images.spacing import scale_in_shape
 from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
 
@@ -19,9 +19,11 @@ _LOSSY = "lossy compression: edges of small deposits may have moved"
 
 def picture_of(raster: Raster, request: Request) -> Image:
     """The raster as a radiograph or a photo, as asked or else as its colour suggests."""
-    spacing, words = chosen_spacing(None, request.spacing)
+    spacing, words = scale_in_shape(None, request.spacing, raster.aspect)
     image = _photo(raster, request) if _shows_photo(raster.array, request) else _film(raster, request)
-    acquisition = Acquisition(lossy=raster.lossy, frame=raster.frame, frames=raster.frames, bits=raster.bits)
+    acquisition = Acquisition(
+        lossy=raster.lossy, frame=raster.frame, frames=raster.frames, bits=raster.bits, pixel_aspect=raster.aspect
+    )
     words = (*words, *raster.warnings, *((_LOSSY,) if raster.lossy else ()))
     return replace(image, spacing=spacing, valid=raster.valid, acquisition=acquisition).with_warning(*words)
 

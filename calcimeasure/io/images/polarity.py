@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calcimeasure.io.images.dicom_header import Header
+from calcimeasure.io.images.value_table import Trend
 
 _BEAM = ("LIN", "LOG")
 
@@ -24,7 +25,8 @@ def polarity_of(header: Header) -> Turn:
     Raw values (FOR PROCESSING, and XA or RF stated LIN or LOG) follow the beam, so the intensity sign decides:
     +1 means that a low value is little intensity, hence bone is dark as stored. Everything else was made to be
     looked at, so the way it is displayed decides: MONOCHROME1 and PresentationLUTShape INVERSE both say that the
-    low value is white. They state one fact, so both together turn over once. Angiography (XA) is by convention
+    low value is white. They state one fact, so both together turn over once; a VOI LUT that falls turns over once
+    more. Angiography (XA) is by convention
     displayed with contrast medium and bone dark, so there the displayed picture is turned over.
 
     Sources: DICOM PS3.3 C.7.6.3.1.2, C.8.11.3.1.2 (sign), C.8.7.1.1.2 (XA and RF), C.11.6 (presentation LUT).
@@ -45,7 +47,8 @@ def polarity_of(header: Header) -> Turn:
 
 def displayed_inverted(header: Header) -> bool:
     """Whether the lowest value is to be displayed white."""
-    return header.photometric == "MONOCHROME1" or header.lut_shape == "INVERSE"
+    white_is_low = header.photometric == "MONOCHROME1" or header.lut_shape == "INVERSE"
+    return white_is_low != (header.voi is Trend.FALLING)
 
 
 def _raw(sign: int, shown: bool) -> Turn:
@@ -56,13 +59,22 @@ def _raw(sign: int, shown: bool) -> Turn:
 
 def _display_words(header: Header) -> str:
     shape = f" with presentation LUT {header.lut_shape}" if header.lut_shape in ("IDENTITY", "INVERSE") else ""
-    return f"{header.photometric}{shape}"
+    falling = " through a VOI LUT that falls" if header.voi is Trend.FALLING else ""
+    return f"{header.photometric}{shape}{falling}"
 
 
 def _contradictions(header: Header, shown: bool) -> tuple[str, ...]:
     doubts = []
     if header.photometric == "MONOCHROME1" and header.lut_shape == "IDENTITY":
         doubts.append("MONOCHROME1 with presentation LUT IDENTITY contradict each other: MONOCHROME1 was followed")
+    if header.photometric == "MONOCHROME2" and header.lut_shape == "INVERSE":
+        doubts.append("MONOCHROME2 with presentation LUT INVERSE contradict each other: INVERSE was followed")
+    if header.voi is Trend.MIXED:
+        doubts.append("its VOI LUTs rise and fall: they were not asked for the polarity; check the picture")
+    if header.voi is Trend.FALLING and header.window:
+        doubts.append("its VOI LUT falls, its window rises: the VOI LUT was followed; check the picture")
+    if header.window_negative:
+        doubts.append("a negative window width says no polarity: it was ignored; check the picture")
     if header.relationship in _BEAM and header.sign in (1, -1) and (header.sign == 1) != shown:
         doubts.append("the intensity sign contradicts the display polarity: the display polarity was followed")
     if header.intent == "FOR PROCESSING":

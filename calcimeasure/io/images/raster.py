@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import imagecodecs
@@ -19,10 +18,14 @@ import tifffile
 from PIL import UnidentifiedImageError
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
+from calcimeasure.io.images.codestream import check_jpeg
 from calcimeasure.io.images.dicom_header import chosen_frame
+from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.orient import upright
+from calcimeasure.io.images.spacing import aspect_of
 from calcimeasure.io.images.tiff_chain import directory_count
-from calcimeasure.io.images.untrusted import Request, check_size, guarded
+from calcimeasure.io.images.tiff_pieces import check_pieces
+from calcimeasure.io.images.untrusted import Request, check_packing, check_size, guarded
 from calcimeasure.model.image import Mask, Pixels
 
 _ORIENTATION = 0x0112
@@ -60,6 +63,8 @@ class Raster:
         Page read and how many there are, `None` for one.
     warnings : tuple of str
         What was met on the way.
+    aspect : float or None
+        Height of an upright pixel over its width, where the two resolutions differ; `None` for square ones.
     """
 
     array: Pixels
@@ -70,14 +75,15 @@ class Raster:
     frame: int | None = None
     frames: int | None = None
     warnings: tuple[str, ...] = ()
+    aspect: float | None = None
 
 
-def read_raster(path: Path, form: str, request: Request) -> Raster:
+def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
     """The picture of a raster file, upright.
 
     Parameters
     ----------
-    path : Path
+    file : FileBytes
         The file.
     form : str
         Its format, as `calcimeasure.io.images.content.identify` names it.
@@ -89,24 +95,28 @@ def read_raster(path: Path, form: str, request: Request) -> Raster:
     UnsupportedFile, DamagedFile, TooLarge, FrameNeeded
         See `calcimeasure.errors`.
     """
-    with guarded(path.name, PIL.Image.DecompressionBombError, UnidentifiedImageError):
+    with guarded(file.name, PIL.Image.DecompressionBombError, UnidentifiedImageError):
         if form == "tiff":
-            return _read_tiff(path, request)
+            return _read_tiff(file, request)
         if form == "heic":
-            _know_heic(path.name)
-        chosen_frame(path.name, request.frame, 1)
-        return _read_with_pil(path, form, request)
+            _know_heic(file.name)
+        chosen_frame(file.name, request.frame, 1)
+        return _read_with_pil(file, form, request)
 
 
 # -------------------------------------------------------------------------------------------------------- PIL
 
 
-def _read_with_pil(path: Path, form: str, request: Request) -> Raster:
-    with _no_pil_limit(), PIL.Image.open(path, formats=_PIL_FORMATS[form]) as image:
+def _read_with_pil(file: FileBytes, form: str, request: Request) -> Raster:
+    with _no_pil_limit(), PIL.Image.open(file.open(), formats=_PIL_FORMATS[form]) as image:
         columns, rows = image.size
-        check_size(path.name, (rows, columns, len(image.getbands())), 1, request.max_megapixels)
+        shape, bytes_each = (rows, columns, len(image.getbands())), _bytes_each(image, file)
+        check_size(file.name, shape, bytes_each, request.max_megapixels)
+        check_packing(file.name, shape, bytes_each, file.size)
+        check_jpeg(file.name, file.data)
         orientation, doubts = _orientation(image)
-        array, alpha, bits = _deep_png(path) or _samples(image)
+        aspect = _aspect(image.info.get("dpi"), orientation)
+        array, alpha, bits = _deep_png(file) or _samples(image)
     valid, more = _opaque(alpha)
     return Raster(
         array=upright(array, orientation),
@@ -114,7 +124,23 @@ def _read_with_pil(path: Path, form: str, request: Request) -> Raster:
         valid=None if valid is None else upright(valid, orientation),
         lossy=True if form in ("jpeg", "heic") else None,
         warnings=doubts + more,
+        aspect=aspect,
     )
+
+
+def _bytes_each(image: PIL.Image.Image, file: FileBytes) -> int:
+    """Bytes that a sample takes when it is decoded."""
+    if image.mode in ("I", "F"):
+        return 4
+    return 2 if image.mode.startswith("I;16") or _is_deep_png(file) else 1
+
+
+def _aspect(resolution: Any, orientation: int) -> float | None:
+    """Height of an upright pixel over its width, from pixels per length across and down."""
+    if not isinstance(resolution, tuple) or len(resolution) != 2 or None in resolution:
+        return None
+    sides = (float(resolution[0]), float(resolution[1]))
+    return aspect_of(sides[::-1] if orientation in (5, 6, 7, 8) else sides)
 
 
 @contextmanager
@@ -161,17 +187,20 @@ def _wide(array: Pixels) -> tuple[Pixels, None, int | None]:
     return (array.astype(np.uint16), None, 16) if array.min() >= 0 and array.max() < 2**16 else (array, None, 32)
 
 
-def _deep_png(path: Path) -> tuple[Pixels, Pixels | None, int] | None:
+def _deep_png(file: FileBytes) -> tuple[Pixels, Pixels | None, int] | None:
     """The values of a 16-bit PNG with colour or alpha, which PIL would cut to 8 bits; `None` for any other file."""
-    with path.open("rb") as stream:
-        start = stream.read(26)
-        # IHDR stands first: bit depth at byte 24, colour type at 25 (2 RGB, 4 grey and alpha, 6 RGB and alpha).
-        if start[:8] != b"\x89PNG\r\n\x1a\n" or start[24] != 16 or start[25] not in (2, 4, 6):
-            return None
-        array = imagecodecs.png_decode(start + stream.read())
-    alpha = array[..., -1] if start[25] in (4, 6) and array.ndim == 3 else None
-    colour = array[..., 0] if start[25] == 4 and array.ndim == 3 else array[..., :3]
+    if not _is_deep_png(file):
+        return None
+    colours, array = file.data[25], imagecodecs.png_decode(file.data)
+    alpha = array[..., -1] if colours in (4, 6) and array.ndim == 3 else None
+    colour = array[..., 0] if colours == 4 and array.ndim == 3 else array[..., :3]
     return np.ascontiguousarray(colour), alpha, 16
+
+
+def _is_deep_png(file: FileBytes) -> bool:
+    # IHDR stands first: bit depth at byte 24, colour type at 25 (2 RGB, 4 grey and alpha, 6 RGB and alpha).
+    start = file.data[:26]
+    return len(start) == 26 and start[:8] == b"\x89PNG\r\n\x1a\n" and start[24] == 16 and start[25] in (2, 4, 6)
 
 
 def _opaque(alpha: Pixels | None) -> tuple[Mask | None, tuple[str, ...]]:
@@ -191,34 +220,47 @@ def _know_heic(name: str) -> None:
 # ------------------------------------------------------------------------------------------------------- TIFF
 
 
-def _read_tiff(path: Path, request: Request) -> Raster:
-    directory_count(path)
-    with tifffile.TiffFile(path) as tiff:
+def _read_tiff(file: FileBytes, request: Request) -> Raster:
+    directory_count(file)
+    with tifffile.TiffFile(file.open()) as tiff:
         pages = [page for page in tiff.pages if not _tag(page, "NewSubfileType", 0) & _REDUCED] or [tiff.pages[0]]
-        frame = chosen_frame(path.name, request.frame, len(pages))
+        frame = chosen_frame(file.name, request.frame, len(pages))
         page = pages[frame - 1].aspage()
-        _check_page(path, page, request.max_megapixels)
+        _check_page(file, page, request.max_megapixels)
         several = len(pages) if len(pages) > 1 else None
-        raster = _decoded(path, page, frame)
+        raster = _decoded(file, page, frame)
     orientation = int(_tag(page, "Orientation", 1))
     valid = None if raster.valid is None else upright(raster.valid, orientation)
     array = upright(raster.array, orientation)
-    return Raster(
-        array, raster.bits, valid, raster.white_is_zero, _is_lossy(page), several and frame, several, raster.warnings
+    resolution = tuple(_resolution(page, axis) for axis in "XY")
+    return replace(
+        raster,
+        array=array,
+        valid=valid,
+        lossy=_is_lossy(page),
+        frame=several and frame,
+        frames=several,
+        aspect=_aspect(resolution, orientation),
     )
 
 
-def _decoded(path: Path, page: Any, frame: int) -> Raster:
+def _resolution(page: Any, axis: str) -> float | None:
+    tag = page.tags.get(f"{axis}Resolution")
+    count, of = tag.value if tag is not None and isinstance(tag.value, tuple) and len(tag.value) == 2 else (0, 0)
+    return count / of if count and of else None
+
+
+def _decoded(file: FileBytes, page: Any, frame: int) -> Raster:
     """The page as the first reader that can decode it does."""
     try:
-        raster = _page(page) or _second_reader(path, page, frame)
+        raster = _page(page) or _second_reader(file, page, frame)
     except (RuntimeError, ValueError):
         # libtiff forgives what imagecodecs does not, such as data after the end of a strip.
-        raster = _second_reader(path, page, frame) if int(page.compression) in _DEFLATE else None
+        raster = _second_reader(file, page, frame) if int(page.compression) in _DEFLATE else None
         if raster is None:
             raise
     if raster is None:
-        raise UnsupportedFile(f"{path.name}: this sort of TIFF cannot be read; save it as plain TIFF")
+        raise UnsupportedFile(f"{file.name}: this sort of TIFF cannot be read; save it as plain TIFF")
     return raster
 
 
@@ -228,18 +270,21 @@ def _tag(page: Any, name: str, default: int) -> int:
     return int(value) if isinstance(value, int) else default
 
 
-def _check_page(path: Path, page: Any, max_megapixels: float) -> None:
+def _check_page(file: FileBytes, page: Any, max_megapixels: float) -> None:
     """Nothing, or an error, before memory is taken: declared size against the cap, and data against the file."""
-    name = path.name
+    name = file.name
     if page.imagedepth != 1 or page.samplesperpixel > 64:
         raise UnsupportedFile(f"{name}: is a stack or has {page.samplesperpixel} channels; only single planes are read")
     bytes_each = max(page.bitspersample // 8, 1)
-    check_size(name, (page.imagelength, page.imagewidth, page.samplesperpixel), bytes_each, max_megapixels)
-    size = path.stat().st_size
+    shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+    check_size(name, shape, bytes_each, max_megapixels)
+    size = file.size
     if any(at + count > size for at, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
         raise DamagedFile(f"{name}: is truncated: its picture should reach beyond the end of the file")
     if not page.dataoffsets:
         raise DamagedFile(f"{name}: holds no picture data")
+    check_packing(name, shape, bytes_each, sum(page.databytecounts))
+    check_pieces(file, page)
 
 
 def _page(page: Any) -> Raster | None:
@@ -303,7 +348,7 @@ def _is_lossy(page: Any) -> bool | None:
     return True if int(page.compression) in (6, 7, 34892, 22610, 50001) else None
 
 
-def _second_reader(path: Path, page: Any, frame: int) -> Raster | None:
+def _second_reader(file: FileBytes, page: Any, frame: int) -> Raster | None:
     """What PIL makes of a page that tifffile cannot decode (CMYK, Lab, subsampled YCbCr), `None` for nothing.
 
     Old-style JPEG is left out: libtiff writes about it on stderr. So are pages to be turned, which PIL turns itself.
@@ -312,7 +357,7 @@ def _second_reader(path: Path, page: Any, frame: int) -> Raster | None:
         return None
     with _no_pil_limit():
         try:
-            image = PIL.Image.open(path, formats=_PIL_FORMATS["tiff"])
+            image = PIL.Image.open(file.open(), formats=_PIL_FORMATS["tiff"])
         except UnidentifiedImageError:
             return None
         with image:

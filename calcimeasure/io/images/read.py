@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
-from calcimeasure.io.images.content import START, by_content, identify, is_candidate
+from calcimeasure.errors import UnsupportedFile
+from calcimeasure.io.images.content import identify, is_candidate, is_outline
 from calcimeasure.io.images.contents import Contents
-from calcimeasure.io.images.untrusted import Request, check_file, read_start
+from calcimeasure.io.images.decoder import Question, decoded
+from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Image, Kind, Spacing
 
-__all__ = ["Contents", "describe", "identify", "is_candidate", "read_image"]
-
-_UNREAD = {"gif": "GIF", "webp": "WebP", "jpeg2000": "JPEG 2000"}
+__all__ = ["Contents", "FileBytes", "describe", "identify", "is_candidate", "is_outline", "read_image"]
 
 
 def read_image(
-    path: str | Path,
+    path: str | Path | FileBytes,
     *,
     kind: Kind | None = None,
     spacing: float | Spacing | None = None,
@@ -27,7 +27,7 @@ def read_image(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or FileBytes
         DICOM (with or without preamble and suffix), TIFF, PNG, JPEG, BMP, PNM, or HEIC with the extra ``heic``.
     kind : Kind, optional
         What the picture is, when the reader should not decide; a photo forced to a radiograph becomes its luminance.
@@ -51,22 +51,15 @@ def read_image(
     A negative film saved as a raster (deposits dark) is not turned over: the file does not say so. It gets a warning
     when its look suggests it.
     """
-    path, request = Path(path), Request.of(kind, spacing, frame, max_megapixels)
-    check_file(path)
-    if request.kind is Kind.VOLUME:
-        raise UnsupportedFile(f"{path.name}: volumes (CT, MR) are not supported yet")
-    form = _format(path)
-    if form == "dicom":
-        from calcimeasure.io.images.dicom import read_dicom  # pydicom costs 0.4 s that a folder of PNGs need not pay
-
-        return read_dicom(path, request)
-    from calcimeasure.io.images.film_or_photo import picture_of
-    from calcimeasure.io.images.raster import read_raster
-
-    return picture_of(read_raster(path, form, request), request)
+    request = Request.of(kind, spacing, frame, max_megapixels)
+    file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
+    if is_outline(Path(file.name)):
+        raise UnsupportedFile(f"{file.name}: is a mask or a region of interest by its name, not a film")
+    image: Image = decoded(file, Question("picture", request, Image, max_megapixels))
+    return image
 
 
-def describe(path: str | Path) -> Contents:
+def describe(path: str | Path | FileBytes) -> Contents:
     """What a file is, without reading its pixels: also for volumes and other files that are not measured.
 
     Raises
@@ -74,23 +67,6 @@ def describe(path: str | Path) -> Contents:
     ReadError
         When not even the header can be read.
     """
-    path = Path(path)
-    check_file(path)
-    form = _format(path)
-    if form != "dicom":
-        return Contents(form)
-    from calcimeasure.io.images.dicom import read_contents
-
-    return read_contents(path)
-
-
-def _format(path: Path) -> str:
-    found = by_content(read_start(path, START))
-    hint = identify(path)
-    if found is None and hint is None:
-        raise UnknownFormat(f"{path.name}: is no picture that is known here; name a DICOM, TIFF, PNG, JPEG or BMP file")
-    if found is None and hint != "dicom":
-        raise DamagedFile(f"{path.name}: its content is not what its suffix says; it cannot be read")
-    if (form := found or hint or "") in _UNREAD:
-        raise UnsupportedFile(f"{path.name}: {_UNREAD[form]} is not read; save it as PNG or TIFF")
-    return form
+    file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
+    contents: Contents = decoded(file, Question("contents", Request(), Contents))
+    return contents

@@ -17,6 +17,8 @@ Pair = tuple[float, float]
 _EQUAL = 1e-3
 # Outside these a number is a slip of unit or hostile (its square would under- or overflow), not a pixel.
 _LEAST_MM, _MOST_MM = 1e-6, 1e4
+# A pixel is square up to this; no device makes one taller or wider than that many times.
+_SQUARE, _MOST_ASPECT = 0.005, 10.0
 # No limb is filmed at more; a larger factor is a typing error or a distance in another unit.
 _HIGHEST_MAGNIFICATION = 5.0
 
@@ -75,6 +77,25 @@ def stated_spacing(stated: Stated) -> Spacing | None:
     if pixel:
         return Spacing.of(*pixel, SpacingOrigin.UNCERTAIN)
     return Spacing.of(*nominal, SpacingOrigin.NOMINAL) if nominal else None
+
+
+def aspect_of(pair: Pair | None) -> float | None:
+    """Height of a pixel over its width, from a pair of them; `None` for square pixels and for what is no shape."""
+    if pair is None or not all(math.isfinite(side) and side > 0 for side in pair):
+        return None
+    aspect = pair[0] / pair[1]
+    return None if abs(aspect - 1) < _SQUARE or not 1 / _MOST_ASPECT < aspect < _MOST_ASPECT else aspect
+
+
+def scale_in_shape(
+    stated: Spacing | None, user: Spacing | None, aspect: float | None
+) -> tuple[Spacing | None, tuple[str, ...]]:
+    """As `chosen_spacing`, a user's one number being the width of pixels that the file says are not square."""
+    shaped = user if user is None or aspect is None else user.shaped(aspect)
+    spacing, words = chosen_spacing(stated, shaped)
+    if shaped == user:
+        return spacing, words
+    return spacing, (*words, f"pixels are {aspect:.4g} times as tall as wide: the given scale was taken as their width")
 
 
 def chosen_spacing(stated: Spacing | None, user: Spacing | None) -> tuple[Spacing | None, tuple[str, ...]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 from typing import BinaryIO
 
 from calcimeasure.errors import DamagedFile, TooLarge
+from calcimeasure.io.images.file_bytes import FileBytes
 
 #: More pages than this are refused; walking them alone would take seconds.
 MOST_PAGES = 10_000
 
 
-def directory_count(path: Path) -> int:
+def directory_count(file: FileBytes) -> int:
     """How many directories (pages) a classic or Big TIFF holds.
 
     Raises
@@ -22,7 +22,7 @@ def directory_count(path: Path) -> int:
     TooLarge
         For more than 10,000 pages.
     """
-    with path.open("rb") as stream:
+    with file.open() as stream:
         head = stream.read(16)
         order = "<" if head[:2] == b"II" else ">"
         big = struct.unpack(order + "H", head[2:4])[0] == 43
@@ -30,13 +30,13 @@ def directory_count(path: Path) -> int:
         seen: set[int] = set()
         while at:
             if at in seen:
-                raise DamagedFile(f"{path.name}: its pages form an endless loop")
+                raise DamagedFile(f"{file.name}: its pages form an endless loop")
             if len(seen) == MOST_PAGES:
-                raise TooLarge(f"{path.name}: holds more than {MOST_PAGES} pages; split it")
+                raise TooLarge(f"{file.name}: holds more than {MOST_PAGES} pages; split it")
             seen.add(at)
             at = _next(stream, at, order, big=big)
     if not seen:
-        raise DamagedFile(f"{path.name}: holds no picture")
+        raise DamagedFile(f"{file.name}: holds no picture")
     return len(seen)
 
 

@@ -10,9 +10,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from calcimeasure.errors import CalcimeasureError, DamagedFile, ReadError, RecipeError, TooLarge
+from calcimeasure.errors import CalcimeasureError, DamagedFile, RecipeError, TooLarge
 from calcimeasure.model.image import Kind, Spacing, SpacingOrigin
 
 # What decoders raise on bad input, as met in practice; PIL reports a bad PNG as SyntaxError, imagecodecs and
@@ -35,6 +34,8 @@ _TALKATIVE = ("pydicom", "tifffile", "PIL", "imagecodecs")
 
 #: Most bytes that one pixel of a picture under the cap may take: int32, float32 or RGBA.
 _BYTES_PER_PIXEL = 4
+#: Bytes from which on emptiness is suspect, and how many of them one in the file may stand for.
+_LARGE, _MOST_UNPACKED = 32_000_000, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,37 +116,21 @@ def check_size(name: str, shape: tuple[int, ...], bytes_each: int, max_megapixel
         )
 
 
-def check_file(path: Path) -> int:
-    """Size of a regular, readable, non-empty file, in bytes.
+def check_packing(name: str, shape: tuple[int, ...], bytes_each: int, size: int) -> None:
+    """Nothing, or an error for a large picture in so few bytes that it can show nothing: a bomb.
+
+    Noise alone takes more: the strongest compression that a film survives leaves a byte for some 50, and a scanned
+    white page with a stamp on it a byte for 320.
 
     Raises
     ------
-    ReadError
-        For a missing file, a folder, a device, an empty or forbidden file.
+    DamagedFile
+        For more than 32 MB at less than a byte for 500.
     """
-    if not path.exists():
-        raise ReadError(f"{path.name}: no such file")
-    if not path.is_file():
-        raise ReadError(f"{path.name}: is not a file; name a file")
-    size = path.stat().st_size
-    if size == 0:
-        raise DamagedFile(f"{path.name}: the file is empty")
-    return size
-
-
-def read_start(path: Path, count: int) -> bytes:
-    """The first bytes of a file.
-
-    Raises
-    ------
-    ReadError
-        When the file cannot be opened.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(count)
-    except OSError as error:
-        raise ReadError(f"{path.name}: cannot be opened ({type(error).__name__})") from error
+    unpacked = math.prod(shape) * bytes_each
+    if unpacked > _LARGE and unpacked > size * _MOST_UNPACKED:
+        rows, columns = shape[:2]
+        raise DamagedFile(f"{name}: declares {rows} x {columns} pixels in {size} bytes: no film or photo is so empty")
 
 
 @contextmanager

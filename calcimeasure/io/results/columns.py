@@ -69,7 +69,8 @@ IMAGES = (
     _text("sha256", "SHA-256 of the input file's bytes"),
     _text(
         "status",
-        "measured | proposed (a photo outlined without a person: look before use) | failed",
+        "measured | proposed (a photo outlined without a person: look before use) | failed | open (saved in the window "
+        "before anybody outlined calcium or said that there is none: no numbers)",
     ),
     _text("kind", "radiograph | photo, as the reader or --kind decided"),
     _text("meaning", "what brightness is worth: detector | display | photo | hounsfield"),
@@ -303,18 +304,19 @@ TABLES = {
 MEASURED = ("images.csv", "deposits.csv", "excluded.csv")
 #: Tables that `repeatability` writes beside those of `measure`.
 REPEATED = {"repeatability.csv": REPEATABILITY, "repeats.csv": REPEATS}
-_EVERY = TABLES | REPEATED
+#: Every table of every command.
+EVERY = TABLES | REPEATED
 
 
 def names(table: str) -> list[str]:
     """Column names of a table, in their order."""
-    return [column.name for column in _EVERY[table]]
+    return [column.name for column in EVERY[table]]
 
 
 def dictionary(chosen: Iterable[str] = MEASURED) -> str:
     """The data dictionary of some tables as JSON text: table, then column, then description, unit and dtype."""
     tables = {
-        table: {c.name: {"description": c.description, "unit": c.unit, "dtype": c.dtype} for c in _EVERY[table]}
+        table: {c.name: {"description": c.description, "unit": c.unit, "dtype": c.dtype} for c in EVERY[table]}
         for table in chosen
     }
     return json.dumps(tables, indent=1) + "\n"

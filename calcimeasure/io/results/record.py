@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from calcimeasure.io.results.masks import SUFFIX
+
+_SAID_OF_A_FAILED_ONE = ("image", "name", "sha256", "version", "recipe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,9 @@ class Record:
 
     `thumbnail` is a base64 JPEG for the report. `key` tells what the rows were made from and by which
     recipe; a record with another key is measured again. `sd_components` holds, by column, what its
-    standard deviation consists of.
+    standard deviation consists of. `pixels` is a hash of the picture's values, whatever file they came in; empty in
+    records of old. `files` are the mask and the picture by their names in the results folder, on their way from the
+    worker to the one who writes them; the journal does not keep them.
     """
 
     key: str
@@ -23,6 +29,8 @@ class Record:
     excluded: Sequence[Mapping[str, Any]] = ()
     thumbnail: str | None = None
     sd_components: Mapping[str, Any] = field(default_factory=dict)
+    pixels: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def image(self) -> str:
@@ -34,12 +42,45 @@ class Record:
         """Whether the image could not be measured."""
         return bool(self.row["status"] == "failed")
 
+    @property
+    def name(self) -> str:
+        """NAME of the image's mask and picture."""
+        return str(self.row.get("name", self.image))
+
+    def kept(self) -> Record:
+        """The record without its files, once they are written."""
+        return replace(self, files={})
+
+    def failing(self, error: str) -> Record:
+        """The record of the same image, failed for this reason."""
+        said = {name: self.row[name] for name in _SAID_OF_A_FAILED_ONE if name in self.row}
+        return Record(self.key, said | {"status": "failed", "error": " ".join(error.split())})
+
     def to_json(self) -> str:
         """One line of the journal."""
-        return json.dumps({part.name: getattr(self, part.name) for part in fields(self)})
+        return json.dumps({name: getattr(self, name) for name in _KEPT})
 
     @classmethod
     def from_json(cls, line: str) -> Record:
-        """The record of a journal line; `ValueError`, `KeyError` or `TypeError` for a torn one."""
+        """The record of a journal line; `ValueError`, `KeyError` or `TypeError` for a torn or strange one."""
         parts = json.loads(line)
-        return cls(**{part.name: parts[part.name] for part in fields(cls)})
+        _check_shape(parts)
+        return cls(**{name: parts[name] for name in _KEPT if name != "pixels" or name in parts})
+
+
+_KEPT = tuple(part.name for part in fields(Record) if part.name != "files")
+
+
+def _check_shape(parts: Any) -> None:
+    """That the parts of a line are what a record consists of."""
+    tables = [parts["row"], parts["sd_components"], *parts["deposits"], *parts["excluded"]]
+    words = [parts["key"], *(parts["row"][name] for name in ("image", "status", "sha256"))]
+    cells = [cell for table in (parts["row"], *parts["deposits"], *parts["excluded"]) for cell in table.values()]
+    plain = all(cell is None or isinstance(cell, str | int | float) for cell in cells)
+    if not (plain and all(isinstance(one, dict) for one in tables) and all(isinstance(one, str) for one in words)):
+        raise TypeError("no record of ours")
+
+
+def files_of(name: str) -> tuple[str, str]:
+    """The mask and the picture of a NAME, relative to the results folder."""
+    return f"masks/{name}{SUFFIX}", f"overlays/{name}.png"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from calcimeasure.io.files import write_whole
 from calcimeasure.io.results.tables import Row, csv_text
+from calcimeasure.io.results.written import Written
 from calcimeasure.model.precision import Precision
 from calcimeasure.report.trial.blocks import CAUTION, foot_html, head_html, page_html
 from calcimeasure.report.trial.repeats import repeat_page
@@ -18,13 +17,14 @@ PROFILE = "profile.json"
 
 
 def write_repeats(
-    folder: Path, found: RepeatStudy, rows: Sequence[Row], run: Mapping[str, Any], remarks: Sequence[str] = ()
+    written: Written, found: RepeatStudy, rows: Sequence[Row], run: Mapping[str, Any], remarks: Sequence[str] = ()
 ) -> None:
     """Write repeatability.csv, repeats.csv, profile.json (where there is a profile) and report.html.
 
     Parameters
     ----------
-    folder : Path
+    written : Written
+        Of the results folder.
     found : RepeatStudy
     rows : sequence of Row
         Of repeats.csv.
@@ -38,15 +38,16 @@ def write_repeats(
     OutputError
         When the folder cannot be written.
     """
-    write_whole(folder / "repeatability.csv", csv_text("repeatability.csv", figure_rows(found)))
-    write_whole(folder / "repeats.csv", csv_text("repeats.csv", rows))
-    (folder / PROFILE).unlink(missing_ok=True)
-    if found.precision != Precision():
-        write_whole(folder / PROFILE, profile_text(found.precision))
     kicker = f"calcimeasure {run['version']} \N{MIDDLE DOT} recipe {run['recipe_hash']}"
     page = page_html(repeat_page(found, kicker, remarks))
     foot = foot_html(f"{CAUTION} Made by calcimeasure {run['version']}.")
-    write_whole(folder / "report.html", head_html("Calcinosis: repeatability") + page + foot)
+    written.remove([PROFILE])
+    profile = {} if found.precision == Precision() else {PROFILE: profile_text(found.precision)}
+    tables = {
+        "repeatability.csv": csv_text("repeatability.csv", figure_rows(found)),
+        "repeats.csv": csv_text("repeats.csv", rows),
+    }
+    written.write({**tables, **profile, "report.html": head_html("Calcinosis: repeatability") + page + foot})
 
 
 def profile_text(precision: Precision) -> str:

@@ -16,6 +16,7 @@ from calcimeasure.model.density import DepositDensity, TotalDensity
 from calcimeasure.model.deposit import Deposit, Excluded
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis
@@ -188,13 +189,13 @@ def csv_text(table: str, rows: Iterable[Mapping[str, Any]], *, header: bool = Tr
 
 
 def cell(value: object) -> str:
-    """A value as a cell; text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """A value as a cell: no control character in it, and an apostrophe before what a spreadsheet would run."""
     if value is None:
         return ""
     if isinstance(value, float):
         return _number(value)
-    text = str(value)
-    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
+    text = plain(str(value))
+    return "'" + text if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else text
 
 
 def _number(value: float) -> str:

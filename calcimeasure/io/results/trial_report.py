@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
@@ -18,8 +17,6 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     ActionFlowable,
@@ -36,9 +33,10 @@ from reportlab.platypus import Image as Drawn
 from reportlab.platypus import Table as Grid
 
 from calcimeasure.errors import OutputError
+from calcimeasure.io.images.codestream import declared_size
+from calcimeasure.io.results import pdf_text
 from calcimeasure.io.results.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
-from calcimeasure.report.figures import fonts
 from calcimeasure.report.trial import Findings, cohort_pages, patient_page, picture_of
 from calcimeasure.report.trial.blocks import (
     CAUTION,
@@ -60,11 +58,13 @@ from calcimeasure.report.trial.blocks import (
 from calcimeasure.report.trial.patient import crowded
 from calcimeasure.steps.agreement.cohort import cohort
 
+Place = Callable[[Path, Path], object]
 Pairs = Callable[[Interval], Path | None]
 
 #: Largest picture of a pair in a report, in bytes.
 PICTURE_BYTES = 120_000
 
+_MOST_PIXELS = 100_000_000
 _SMALLEST = 64  # px: a picture is not shrunk beyond this
 _TITLE = "Calcinosis: change between visits"
 _WIDTH = A4[0] - 26 * mm
@@ -121,10 +121,13 @@ def write_reports(
     write_findings(folder, Findings(study, cohort(study, intervals), run), pictures)
 
 
-def write_findings(folder: Path, findings: Findings, pictures: Pairs) -> None:
-    """As `write_reports`, from a cohort made by the caller: with another window, or with readers' agreement."""
+def write_findings(folder: Path, findings: Findings, pictures: Pairs, place: Place = Path.replace) -> None:
+    """As `write_reports`, from a cohort made by the caller: with another window, or with readers' agreement.
+
+    `place` puts a page that is whole where it belongs: its draft and its path are given.
+    """
     foot = f"{CAUTION} Made by calcimeasure {findings.fact('version')}."
-    with _whole(folder / "report.html") as html, _whole(folder / "report.pdf") as pdf:
+    with _whole(folder / "report.html", place) as html, _whole(folder / "report.pdf", place) as pdf:
         html.write(head_html(_TITLE).encode())
         _write_pdf(pdf, _written(_pages(findings, pictures), html))
         html.write(_bytes(foot_html(foot)))
@@ -132,7 +135,7 @@ def write_findings(folder: Path, findings: Findings, pictures: Pairs) -> None:
 
 def compressed(picture: bytes, limit: int = PICTURE_BYTES) -> tuple[bytes, tuple[int, int]] | None:
     """A JPEG of at most `limit` bytes of an encoded picture, and its (columns, rows); `None` for what is no picture."""
-    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
+    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if _is_modest(picture) else None
     if pixels is None:
         return None
     jpeg = _jpeg(pixels)
@@ -143,6 +146,12 @@ def compressed(picture: bytes, limit: int = PICTURE_BYTES) -> tuple[bytes, tuple
     return jpeg, (pixels.shape[1], pixels.shape[0])
 
 
+def _is_modest(picture: bytes) -> bool:
+    """Whether a picture is no larger than any that we draw: the one beside the results may be another's."""
+    declared = declared_size(picture)
+    return declared is not None and declared.rows * declared.columns <= _MOST_PIXELS
+
+
 def _jpeg(pixels: Any, quality: int = 78) -> bytes:
     """JPEG bytes with full colour resolution: a thin coloured line would smear otherwise."""
     full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
@@ -150,14 +159,14 @@ def _jpeg(pixels: Any, quality: int = 78) -> bytes:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
+def _whole(path: Path, place: Place) -> Iterator[IO[bytes]]:
     """A file to write that is there only when it is whole."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
             yield file
-        draft.replace(path)
+        place(draft, path)
     except OSError as error:
         raise OutputError(
             f"cannot write {path.name}: {error.strerror}; free some space or choose another folder"
@@ -211,9 +220,7 @@ class _Style:
     @classmethod
     def make(cls) -> _Style:
         """The styles, with the fonts known to reportlab under our own names."""
-        for name, path in zip(("calcimeasure", "calcimeasure-bold"), fonts(), strict=True):
-            pdfmetrics.registerFont(TTFont(name, str(path)))
-        pdfmetrics.registerFontFamily("calcimeasure", "calcimeasure", "calcimeasure-bold")
+        pdf_text.register()
         body = ParagraphStyle("body", fontName="calcimeasure", fontSize=8, leading=10.8, textColor=_INK, spaceAfter=4)
         return cls(
             body=body,
@@ -251,7 +258,7 @@ class _Story(ActionFlowable):
                 self.spool.lay_down(canvas._doc)
             if number % _SWEEP == 0:
                 gc.collect()
-            self.title = _plain(page.title)
+            self.title = pdf_text.plain(page.title)
             document.canv.bookmarkPage(page.anchor)
             document.canv.addOutlineEntry(self.title, page.anchor)
             _lay_out(document, list(_flowables(page, self.style)))
@@ -261,7 +268,8 @@ class _Story(ActionFlowable):
         canvas.setFont("calcimeasure", 6.5)
         canvas.setFillColor(_QUIET)
         canvas.drawString(13 * mm, 8 * mm, CAUTION)
-        canvas.drawRightString(13 * mm + _WIDTH, 8 * mm, f"{self.title[:60]}   {canvas.getPageNumber()}")
+        told = f"{self.title[:60]}   {canvas.getPageNumber()}"
+        pdf_text.draw_right(canvas, 13 * mm + _WIDTH, 8 * mm, told, 6.5)
 
 
 def _lay_out(document: BaseDocTemplate, story: list[Flowable]) -> None:
@@ -314,7 +322,7 @@ def _banner(block: Banner, style: _Style) -> Iterator[Flowable]:
 def _figures(block: Figures, style: _Style) -> Iterator[Flowable]:
     cells = [
         [
-            _marked(f'<font name="calcimeasure-bold" size="11">{_escaped(figure)}</font>', style.figure),
+            _marked(f'<font name="calcimeasure-bold" size="11">{pdf_text.marked(figure)}</font>', style.figure),
             _paragraph(what, style.cell),
             _paragraph(note, style.quiet),
         ]
@@ -347,8 +355,9 @@ def _table(block: Table, style: _Style) -> Iterator[Flowable]:
 def _cell(value: Cell, words: bool, style: _Style) -> Flowable | str:
     """Numbers as they are, quick to lay out; words as paragraphs, links to their pages."""
     if not isinstance(value, str):
-        return _marked(f'<a href="#{value.anchor}" color="#0a5f73">{_escaped(value.text)}</a>', style.cell)
-    return _paragraph(value, style.cell) if words else _plain(value)
+        return _marked(f'<a href="#{value.anchor}" color="#0a5f73">{pdf_text.marked(value.text)}</a>', style.cell)
+    text = pdf_text.plain(value)
+    return _paragraph(value, style.cell) if words or not pdf_text.is_embedded(text) else text
 
 
 def _picture(block: Picture, style: _Style, width: float) -> list[Flowable]:
@@ -366,18 +375,8 @@ def _side_by_side(block: Pictures, style: _Style) -> Iterator[Flowable]:
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Paragraph:
-    return _marked(_escaped(text), style)
+    return _marked(pdf_text.marked(text), style)
 
 
 def _marked(markup: str, style: ParagraphStyle) -> Paragraph:
     return Paragraph(markup, style)
-
-
-def _escaped(text: str) -> str:
-    return escape(_plain(text))
-
-
-def _plain(text: str) -> str:
-    """Text that can be drawn: no control characters, no half of a pair, thin spaces as spaces."""
-    whole = text.encode("utf-8", "replace").decode("utf-8").replace("\u202f", "\u00a0")
-    return "".join(c if c.isprintable() or c == "\u00a0" else " " for c in whole)

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from calcimeasure.io.files import write_whole
+from calcimeasure.errors import FileInTheWay
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input
 from calcimeasure.io.results.change_tables import change_row, deposit_rows, study_row
-from calcimeasure.io.results.folder import TRIAL_JOURNAL, Results, open_results
+from calcimeasure.io.results.folder import TRIAL_JOURNAL, Results, open_results, unread_remarks
 from calcimeasure.io.results.interval_record import IntervalRecord
 from calcimeasure.io.results.journal import Journal
 from calcimeasure.io.results.tables import Row, csv_text
+from calcimeasure.io.results.written import Written
 from calcimeasure.model.study import Interval, Subject
 from calcimeasure.steps.agreement.cohort import Member
 
@@ -48,6 +49,30 @@ class TrialResults:
         self.intervals.__exit__()
         self.films.__exit__(kind, error, trace)
 
+    @property
+    def written(self) -> Written:
+        """What runs wrote into the folder."""
+        return self.films.written
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user ought to know of the folder as it was found, a line each."""
+        return [*self.films.remarks, *unread_remarks(self.intervals)]
+
+    def add_interval(self, record: IntervalRecord) -> IntervalRecord:
+        """Keep the record of an interval and its pictures; what was kept: a failed one where they could not be."""
+        try:
+            self.written.write(record.files)
+        except FileInTheWay as error:
+            record = record.failing(str(error))
+        kept = record.kept()
+        self.intervals.add(kept)
+        return kept
+
+    def has_pictures(self, record: IntervalRecord) -> bool:
+        """Whether the pictures of an interval's pairs are as they were written."""
+        return all(self.written.stands(f"pairs/{pair.picture}.png") for pair in record.pairs if pair.picture)
+
     def reread(self) -> None:
         """Take note of what stands on disk: an interrupt may have come between a line and our note of it."""
         self.films.journal.reread()
@@ -71,8 +96,7 @@ class TrialResults:
         for subject, member in members:
             for name, rows in _rows(subject, member, recipe).items():
                 texts[name].append(csv_text(name, rows, header=False))
-        for name, parts in texts.items():
-            write_whole(self.films.folder / name, "".join(parts))
+        self.written.write({name: "".join(parts) for name, parts in texts.items()})
 
 
 def _rows(subject: Subject, member: Member, recipe: str) -> dict[str, list[Row]]:

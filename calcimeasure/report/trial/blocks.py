@@ -16,6 +16,7 @@ from typing import ClassVar, TypeAlias
 import jinja2
 
 from calcimeasure.model.study import Verdict
+from calcimeasure.report.plain_text import drawn
 
 #: Sign and word of a verdict, and the kind of its banner.
 SIGNS = {
@@ -176,6 +177,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("calcimeasure.report.trial", ""),
         autoescape=True,
+        finalize=drawn,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -64,7 +64,7 @@ def _set_blocks(found: RepeatStudy, one: RepeatSet) -> Iterator[Block]:
 def _pictures(one: RepeatSet, profile: PrecisionProfile | None) -> Iterator[Picture]:
     unit = _SUPERSCRIPT.get(one.unit, one.unit)
     try:
-        limits = bland_altman(one.firsts, one.seconds)
+        limits = bland_altman([first for first, _ in one.pairs], [second for _, second in one.pairs])
     except MeasurementRefused:
         return
     lines = ((limits.bias, "bias"), (limits.lower, "limit -1.96 sd"), (limits.upper, "limit +1.96 sd"))

@@ -19,6 +19,9 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.steps.agreement.interval import Interval, checked_level
 from calcimeasure.steps.agreement.readings import Array, all_alike, table
 
+#: Satterthwaite's degrees of freedom may vanish where an estimate is negative; with fewer F is no number any more.
+_FEWEST_DF = 0.05
+
 
 class IccForm(StrEnum):
     """Which correlation, by McGraw and Wong's names: A for absolute agreement, C for consistency, k for the mean."""
@@ -192,12 +195,12 @@ def _agreement_limits(squares: MeanSquares, upper: float) -> tuple[float, float]
     """Limits of ICC(A,1): Shrout and Fleiss 1979, multiplied through by the residual (which may be 0)."""
     n, k = squares.subjects, squares.count
     reader, noise = squares.readers / squares.between, squares.residual / squares.between
-    value = max(_single(squares, IccForm.AGREEMENT), 0.0)  # a ratio of variances, here for the degrees of freedom only
+    value = _single(squares, IccForm.AGREEMENT)
     biased, rest = k * value * reader, (n * (1 + (k - 1) * value) - k * value) * noise
     spread = biased**2 / (k - 1) + rest**2 / ((n - 1) * (k - 1))
     if spread == 0:
         return value, value
-    df = (biased + rest) ** 2 / spread
+    df = max((biased + rest) ** 2 / spread, _FEWEST_DF)
     stretch, shrink = float(stats.f.ppf(upper, n - 1, df)), float(stats.f.ppf(upper, df, n - 1))
     error = k * reader + (k * n - k - n) * noise
     return n * (1 - stretch * noise) / (stretch * error + n), n * (shrink - noise) / (error + n * shrink)

@@ -11,6 +11,7 @@ import numpy as np
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.steps.agreement.bland_altman import bland_altman
+from calcimeasure.steps.agreement.design import Balanced, balanced
 from calcimeasure.steps.agreement.icc import icc_table
 from calcimeasure.steps.agreement.interval import multiplier
 from calcimeasure.steps.agreement.precision import fit_precision_profile
@@ -32,28 +33,35 @@ class Of(StrEnum):
 class RepeatSet:
     """Repeated measurements of one sort: a tuple of areas for each place, pair or deposit, in one unit.
 
-    `found` counts, for deposits, those that every picture of their pair shows, and all.
+    `found` counts, for deposits, those that every picture of their pair shows, and all. `names` holds the names of the
+    repeats, group by group; left out, they are numbered as they come.
     """
 
     of: Of
     unit: str
     groups: tuple[tuple[float, ...], ...]
     found: tuple[int, int] | None = None
+    names: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def table(self) -> Balanced:
+        """The groups that have the shared repeats, column by column."""
+        numbered = (tuple(str(k) for k in range(1, len(group) + 1)) for group in self.groups)
+        return balanced(self.groups, self.names or tuple(numbered))
 
     @property
     def pairs(self) -> tuple[tuple[float, float], ...]:
-        """First and second measurement of every group."""
-        return tuple(zip(self.firsts, self.seconds, strict=True))
+        """Measurements of the first two shared repeats, of every group that has both."""
+        return tuple((row[0], row[1]) for row in self.table.rows)
 
     @property
-    def firsts(self) -> tuple[float, ...]:
-        """First measurement of every group."""
-        return tuple(group[0] for group in self.groups)
-
-    @property
-    def seconds(self) -> tuple[float, ...]:
-        """Second measurement of every group."""
-        return tuple(group[1] for group in self.groups)
+    def used_for_pairs(self) -> str:
+        """Which repeats bias and limits rest on where not all groups have the same; empty where they have."""
+        table = self.table
+        lengths = {len(group) for group in self.groups}
+        if table.is_whole and lengths <= {len(table.repeats)}:
+            return ""
+        return f"repeats {' and '.join(table.repeats[:2])} of {len(table.rows)} of {table.groups} places"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,28 +142,31 @@ def _unless_refused(
 def _scatter(one: RepeatSet) -> Iterator[RepeatFigure]:
     found = repeatability(one.groups)
     reach = found.rc / found.wsd if found.wsd else 1.0
-    yield RepeatFigure("wSD", "=", found.wsd, upper=found.rc_upper / reach)
-    why = "" if found.wcv is not None else "a mean is 0"
+    used = f"all {sum(map(len, one.groups))} repeats of {len(one.groups)} places" if one.used_for_pairs else ""
+    yield RepeatFigure("wSD", "=", found.wsd, upper=found.rc_upper / reach, note=used)
+    why = used if found.wcv is not None else "a mean is 0"
     yield RepeatFigure("wCV", "%", None if found.wcv is None else 100 * found.wcv, note=why)
-    yield RepeatFigure("RC", "=", found.rc, upper=found.rc_upper)
+    yield RepeatFigure("RC", "=", found.rc, upper=found.rc_upper, note=used)
     yield RepeatFigure("RC percent", "%", found.rc_percent, note=why)
 
 
 def _correlations(one: RepeatSet) -> Iterator[RepeatFigure]:
-    times = min(len(group) for group in one.groups)
-    for found in icc_table([group[:times] for group in one.groups]):
-        yield RepeatFigure(found.form.value, "", found.value, found.interval.low, found.interval.high)
+    table = one.table
+    used = f"repeats {', '.join(table.repeats)} of {len(table.rows)} of {table.groups} places"
+    for found in icc_table(table.rows):
+        ends = found.interval.low, found.interval.high
+        yield RepeatFigure(found.form.value, "", found.value, *ends, note=used if one.used_for_pairs else "")
 
 
 def _limits(one: RepeatSet) -> Iterator[RepeatFigure]:
-    """Bland and Altman's, of the second measurement less the first."""
-    found = bland_altman(one.firsts, one.seconds)
+    """Bland and Altman's, of the second shared repeat less the first."""
+    found = bland_altman([first for first, _ in one.pairs], [second for _, second in one.pairs])
     for name, value, ends in (
         ("bias", found.bias, found.bias_interval),
         ("lower limit", found.lower, found.lower_interval),
         ("upper limit", found.upper, found.upper_interval),
     ):
-        yield RepeatFigure(name, "=", value, ends.low, ends.high)
+        yield RepeatFigure(name, "=", value, ends.low, ends.high, note=one.used_for_pairs)
 
 
 def _by_size(one: RepeatSet, profile: PrecisionProfile) -> Iterator[RepeatFigure]:

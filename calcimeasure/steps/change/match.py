@@ -17,12 +17,11 @@ from calcimeasure.errors import MeasurementRefused, RecipeError
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.common_field import CommonField
 from calcimeasure.model.labels import Labels
-from calcimeasure.model.study import Link, Reading
+from calcimeasure.model.study import A_READER, Link, Reading, is_by_person
 
 Floats = npt.NDArray[np.float64]
 
 _MOST_POINTS = 400  # pixels of a deposit that its distances are taken from
-_ITSELF = "calcimeasure"
 #: A bond of two labels that overlap is always worth more than one of two that are merely near.
 _OVERLAP = 1.0
 
@@ -389,9 +388,9 @@ def _components(bonds: _Bonds, ties: Sequence[tuple[int, int]]) -> tuple[Link, .
 def _overridden(links: Sequence[Link], overrides: Sequence[Link], labels: tuple[Labels, Labels]) -> tuple[Link, ...]:
     if not overrides:
         return tuple(links)
-    mine = [replace(one, by="a reader" if one.by == _ITSELF else one.by) for one in overrides]
+    mine = [one if is_by_person(one.by) else replace(one, by=A_READER) for one in overrides]
     taken = _taken(mine, labels)
-    kept = [link for left in links for link in _remains(left, taken)]
+    kept = [link for left in links for link in _remains(left, taken, mine)]
     return tuple(sorted((*mine, *kept), key=_order))
 
 
@@ -410,13 +409,22 @@ def _taken(overrides: Sequence[Link], labels: tuple[Labels, Labels]) -> tuple[se
     return set(sides[0]), set(sides[1])
 
 
-def _remains(link: Link, taken: tuple[set[int], set[int]]) -> list[Link]:
-    """What an override leaves of a link: itself when untouched, else its other labels."""
+def _remains(link: Link, taken: tuple[set[int], set[int]], overrides: Sequence[Link]) -> list[Link]:
+    """What an override leaves of a link: itself when untouched, else its other labels.
+
+    What loses its partner was parted from it by the person who took that away.
+    """
     before = tuple(n for n in link.baseline if n not in taken[0])
     after = tuple(n for n in link.followup if n not in taken[1])
     if not before and not after:
         return []
-    return [Link(before, after, link.in_field, link.by)]
+    lost_partner = bool(before and after) != bool(link.baseline and link.followup)
+    by = next(one.by for one in overrides if _touches(one, link)) if lost_partner else link.by
+    return [Link(before, after, link.in_field, by)]
+
+
+def _touches(one: Link, other: Link) -> bool:
+    return not set(one.baseline).isdisjoint(other.baseline) or not set(one.followup).isdisjoint(other.followup)
 
 
 def _order(link: Link) -> tuple[bool, tuple[int, ...], tuple[int, ...]]:

@@ -25,8 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.authorship import Doubt
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason
-from calcimeasure.model.labels import Doubt, Labels
+from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 
 Map = npt.NDArray[np.float32]

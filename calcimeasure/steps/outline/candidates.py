@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
 
+from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Labels
@@ -187,7 +188,8 @@ def limited_to(found: Segmentation, region: Mask) -> Segmentation:
     """The finding inside a region only: deposits are cut at its border, those wholly outside are listed as excluded."""
     outside = candidates_of((found.labels.array > 0) & ~region, np.ones(region.shape, np.float32))
     gone = [c for c in outside if not region[_numbered_as(found.labels, c)].any()]
-    inside = Labels(in_reading_order((found.labels.array > 0) & region), (*found.labels.history, "limited to a region"))
+    told = (*found.labels.history, "limited to a region")
+    inside = Labels(in_reading_order((found.labels.array > 0) & region), told, BY_PROGRAM)
     dropped = tuple(replace(_excluded(c, Reason.OUTSIDE_REGION), score=None) for c in gone)
     return replace(found, labels=inside, excluded=(*found.excluded, *dropped))
 

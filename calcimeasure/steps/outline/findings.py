@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Segmentation
 from calcimeasure.model.image import Mask
 from calcimeasure.model.labels import Labels
@@ -88,10 +89,10 @@ class Findings:
     def _sorted_out(self, settings: SegmentSettings, region: Mask | None) -> Segmentation:
         if self.grounds is None:
             shape = (0, 0) if self.limb is None else self.limb.shape
-            return Segmentation(Labels.empty((shape[0], shape[1])), warnings=self.warnings)
+            return Segmentation(Labels.empty((shape[0], shape[1]), BY_PROGRAM), warnings=self.warnings)
         labels, excluded = sort_out(self.candidates, self.grounds.under(settings, region))
         return Segmentation(
-            Labels(labels, (self.told,)),
+            Labels(labels, (self.told,), BY_PROGRAM),
             excluded,
             limb=self.limb,
             bone=self.grounds.bone,

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.authorship import BY_PROGRAM, Author, Authorship
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Pixels
 from calcimeasure.model.labels import Labels
@@ -100,7 +101,8 @@ def segment_photo(
         masks = [_deposit_in(image, region)]
     else:
         masks = [_deposit_at(image, region, point) for point in _clicked(clicks, image.shape, region)]
-    return Labels(_numbered([_Piece.of(mask) for mask in masks], image.shape), (_told(box, lasso, clicks),))
+    outlines = _numbered([_Piece.of(mask) for mask in masks], image.shape)
+    return Labels(outlines, (_told(box, lasso, clicks),), Authorship(Author.ACCEPTED))
 
 
 def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentation:
@@ -131,7 +133,9 @@ def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentati
     places = _pale_places(image, lettering)
     found = _without_overlap(_judged(image, place, lettering, settings) for place in places)
     kept = [one for one in found if one.counts(settings)]
-    labels = Labels(_numbered([one.piece for one in kept], image.shape), ("photo searched without a prompt",))
+    labels = Labels(
+        _numbered([one.piece for one in kept], image.shape), ("photo searched without a prompt",), BY_PROGRAM
+    )
     probability = np.zeros(image.shape, np.float32)
     for one in found:
         probability[one.box.slices][one.piece.mask] = one.score

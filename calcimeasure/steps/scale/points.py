@@ -17,15 +17,18 @@ FLATNESS_SD = 0.01
 _NEAREST_PX = 20.0
 
 
-def scale_from_points(first: tuple[float, float], second: tuple[float, float], mm: float) -> Scale:
-    """The scale at which two points (row, column) lie `mm` apart.
+def scale_from_points(
+    first: tuple[float, float], second: tuple[float, float], mm: float, *, aspect: float = 1.0
+) -> Scale:
+    """The scale at which two points (row, column) lie `mm` apart; `aspect` is a pixel's height over its width.
 
     Raises
     ------
     MeasurementRefused
         For a distance that is not positive, and for points closer than 20 px.
     """
-    length = math.hypot(second[0] - first[0], second[1] - first[1])
+    # In widths of a pixel.
+    length = math.hypot((second[0] - first[0]) * aspect, second[1] - first[1])
     if not (math.isfinite(mm) and mm > 0):
         raise MeasurementRefused(f"two points cannot be {mm} mm apart: give their distance in mm, more than 0")
     if not length >= _NEAREST_PX:
@@ -34,5 +37,5 @@ def scale_from_points(first: tuple[float, float], second: tuple[float, float], m
             "better across half the picture"
         )
     side, clicks = mm / length, math.sqrt(2) * POINT_SD_PX / length
-    spacing = Spacing.with_errors(side, side, SpacingOrigin.POINTS, points=clicks, flatness=FLATNESS_SD)
+    spacing = Spacing.with_errors(side * aspect, side, SpacingOrigin.POINTS, points=clicks, flatness=FLATNESS_SD)
     return Scale(ScaleMethod.POINTS, spacing)

@@ -51,9 +51,14 @@ def scale_in_picture(image: Image, request: ScaleRequest) -> Scale | None:
         return _from_points(image, request.points)
     if request.source is ScaleSource.FILE:
         by_user = image.spacing is not None and image.spacing.origin is SpacingOrigin.USER
-        return scale_from_marker(image, foreign=False) if photo and by_user else None
+        return scale_from_marker(image, foreign=False) if photo and by_user and image.aspect == 1 else None
     if request.source is ScaleSource.AUTO and not photo:
         return None
+    if image.aspect != 1:
+        return Scale.refused(
+            f"a marker or ruler is read on square pixels only, and these are {image.aspect:.4g} times as tall as wide: "
+            "give --spacing, the width of one, or --scale-points"
+        )
     return find_scale(image, marker_mm=request.marker_mm, method=request.source.value)
 
 
@@ -67,7 +72,7 @@ def _from_points(image: Image, points: tuple[float, float, float, float, float])
             "of the upright picture shows them",
             ScaleMethod.POINTS,
         )
-    return scale_from_points(*ends, mm)
+    return scale_from_points(*ends, mm, aspect=image.aspect)
 
 
 def _contradiction(user: Spacing, found: Scale | None) -> tuple[str, ...]:

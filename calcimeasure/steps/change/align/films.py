@@ -87,8 +87,7 @@ class _Pair:
         return self.baseline.image.shape, self.followup.image.shape
 
     def refused(self, reason: str) -> Alignment:
-        nowhere = [np.full((*shape, 2), np.nan, np.float32) for shape in self.shapes]
-        return Alignment(nowhere[0], nowhere[1], 0.0, refused=reason)
+        return Alignment.refusing(*self.shapes, reason)
 
     def alignment(self, found: Bent, work: tuple[tuple[int, int], tuple[int, int]]) -> Alignment:
         """Both maps at the films' own sizes, NaN where the other film has no picture."""

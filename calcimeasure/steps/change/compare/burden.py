@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.model.study import Change, DepositChange, Fate, Film, Status, Verdict, Visit
+from calcimeasure.model.study import Change, DepositChange, Fate, Film, Status, Verdict, Visit, plain_side
 from calcimeasure.steps.change.compare.error import fieller
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
@@ -84,7 +84,11 @@ def _full_key(film: Film) -> _Key:
 
 
 def _place_key(film: Film) -> _Key:
-    return _word(film.site), _word(film.side), _word(film.reader)
+    return _word(film.site), _side(film), _word(film.reader)
+
+
+def _side(film: Film) -> str:
+    return plain_side(film.side or "") or _word(film.side)
 
 
 def _word(text: str | None) -> str:
@@ -138,7 +142,7 @@ def _of_one_unit(parts: Sequence[_Part]) -> tuple[list[_Part], list[Film]]:
 def _by_place(parts: Sequence[_Part]) -> list[list[Change]]:
     places: dict[tuple[str, str], list[Change]] = {}
     for film, change in parts:
-        places.setdefault((_word(film.site), _word(film.side)), []).append(change)
+        places.setdefault((_word(film.site), _side(film)), []).append(change)
     return list(places.values())
 
 

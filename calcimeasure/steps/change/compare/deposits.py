@@ -14,7 +14,7 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.common_field import CommonField
 from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.model.study import DepositChange, Fate, Link, Reading
+from calcimeasure.model.study import DepositChange, Fate, Link, Reading, is_by_person
 from calcimeasure.steps.change.compare.error import Area, ErrorModel, Ratio
 from calcimeasure.steps.change.compare.shadow import FilmsTogether, Seen
 
@@ -94,7 +94,7 @@ class Side:
 class Pair:
     """Two films that may be compared, laid on each other.
 
-    `films` are both as one, for what outlines do not tell; `None` where a reader outlined them, whose word stands, or
+    `films` are both as one, for what outlines do not tell; `None` where readers outlined both, whose word stands, or
     where brightness is no contrast. `lost_because` is why a deposit that is gone was lost, by the study file.
     """
 
@@ -109,8 +109,8 @@ class Pair:
     def of(cls, baseline: Reading, followup: Reading, alignment: Alignment, error: ErrorModel) -> Pair:
         """The pair, with its common field looked up."""
         field = CommonField.of(baseline, followup, alignment)
-        by_person = baseline.outlined_by_person and followup.outlined_by_person
-        films = None if by_person else FilmsTogether.of(baseline, followup, alignment, error.settings)
+        by_persons = baseline.outlined_by_person and followup.outlined_by_person
+        films = None if by_persons else FilmsTogether.of(baseline, followup, alignment, error.settings)
         return cls(
             Side.of(baseline, field.share_of_baseline(baseline.labels.array), error.unit),
             Side.of(followup, field.share_of_followup(followup.labels.array), error.unit),
@@ -122,8 +122,17 @@ class Pair:
 
     def seen(self, row: DepositChange) -> Seen | None:
         """What both films show at a deposit's place; `None` where nobody can say, or need."""
-        found = None if self.films is None else self.films.look(row.baseline, row.followup)
+        if self.films is None or self._is_settled(row):
+            return None
+        found = self.films.look(row.baseline, row.followup)
         return found if found is not None and found.is_clear else None
+
+    def _is_settled(self, row: DepositChange) -> bool:
+        """Whether persons speak for both visits: by their outlines, or by saying that it is not on the other film."""
+        if is_by_person(row.by) and not (row.baseline and row.followup):
+            return True
+        sides = (self.before.reading.labels, row.baseline), (self.after.reading.labels, row.followup)
+        return all(labels.authorship.is_by_person(numbers) for labels, numbers in sides)
 
 
 def deposit_changes(pair: Pair, links: Sequence[Link]) -> tuple[DepositChange, ...]:
@@ -324,8 +333,8 @@ def _present_at_one(pair: Pair, row: DepositChange, before: Area, after: Area) -
         return _by_second_look(pair, row, (seen, seen.ratio(pair.error.settings)), areas)
     new, row = not row.baseline, _measured(pair, row, before, after)
     if new:
-        by_person = pair.after.reading.outlined_by_person or row.by != "calcimeasure"
-        return replace(row, fate=Fate.NEW, confirmed=row.confirmed or by_person)
+        drawn = pair.after.reading.labels.authorship.is_by_person(row.followup)
+        return replace(row, fate=Fate.NEW, confirmed=row.confirmed or drawn or is_by_person(row.by))
     if pair.lost_because:
         return replace(row, fate=Fate.RESOLVED, counted=False, note=LOST.format(cause=pair.lost_because))
     return replace(row, fate=Fate.RESOLVED)

@@ -10,6 +10,7 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Link, Reading, Status, Verdict
+from calcimeasure.steps.change.compare.contradictions import contradictions
 from calcimeasure.steps.change.compare.deposits import SECOND_LOOK, Pair, deposit_changes
 from calcimeasure.steps.change.compare.error import Area, ErrorModel
 from calcimeasure.steps.change.compare.gate import Facts, comparable
@@ -67,8 +68,10 @@ def compare(
     """
     settings = settings or CompareSettings()
     gate = comparable(baseline.image, followup.image, Facts.of(baseline, followup))
-    refused = gate.reasons or ((alignment.refused,) if alignment.refused else ())
-    warnings = (*gate.warnings, *alignment.warnings)
+    against = list(contradictions(baseline, followup))
+    reasons = (*gate.reasons, *(text for is_refused, text in against if is_refused))
+    refused = reasons or ((alignment.refused,) if alignment.refused else ())
+    warnings = (*gate.warnings, *(text for is_refused, text in against if text and not is_refused), *alignment.warnings)
     if refused:
         return Change.not_evaluable("; ".join(refused), warnings)
     precision = _of_these_outlines(shipped_precision() if precision is None else precision, baseline, followup)

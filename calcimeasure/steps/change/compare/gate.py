@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from calcimeasure.model.image import Image, Kind
-from calcimeasure.model.study import Reading
-
-_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "both", "both": "both"}
+from calcimeasure.model.image import Acquisition, Image, Kind
+from calcimeasure.model.study import Reading, plain_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +72,22 @@ def _must_match(baseline: Image, followup: Image) -> list[_Finding]:
 def _should_match(baseline: Image, followup: Image, facts: Facts) -> list[_Finding]:
     one, two = baseline.acquisition, followup.acquisition
     rows: list[tuple[str, str | None, str | None, Callable[[str], str | None]]] = [
-        ("side", facts.side[0] or one.side, facts.side[1] or two.side, _side),
+        ("side", facts.side[0] or one.side, facts.side[1] or two.side, plain_side),
         ("view", facts.view[0] or one.view, facts.view[1] or two.view, _plain),
         ("site", facts.site[0] or one.body_part, facts.site[1] or two.body_part, _plain),
     ]
     if baseline.kind is Kind.RADIOGRAPH:
         rows += [
             ("modality", one.modality, two.modality, _plain),
-            ("device", one.device, two.device, _plain),
-            ("processing", one.processing, two.processing, _plain),
+            ("device", None, None, _plain),
+            ("processing", None, None, _plain),
             ("presentation intent", one.intent, two.intent, _plain),
             ("intensity relationship", one.intensity_relationship, two.intensity_relationship, _plain),
         ]
-    found = [_same(name, a and plain(a), b and plain(b)) for name, a, b, plain in rows]
+    found = [
+        _same_mark(name, one, two) if a is None and b is None else _same(name, a and plain(a), b and plain(b))
+        for name, a, b, plain in rows
+    ]
     silent = [name for name, (refused, text) in zip((row[0] for row in rows), found, strict=True) if text == "?"]
     known = [one_ for one_ in found if one_[1] not in ("", "?")]
     if silent:
@@ -101,8 +102,12 @@ def _same(name: str, one: str | None, two: str | None) -> _Finding:
     return False, "?"
 
 
-def _side(text: str) -> str | None:
-    return _SIDES.get(text.strip().lower())
+def _same_mark(name: str, one: Acquisition, two: Acquisition) -> _Finding:
+    """The same for a fact of which the films tell only whether it is the same: what it is stays in the files."""
+    marks = one.mark_of(name), two.mark_of(name)
+    if None in marks:
+        return False, "?"
+    return (True, f"the films are of another {name}") if marks[0] != marks[1] else (False, "")
 
 
 def _plain(text: str) -> str | None:
