@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -242,6 +243,21 @@ def test_resume_compares_only_what_is_new(films: Path, done: Path) -> None:
     before = _lines(done / ".calcimeasure" / "intervals.jsonl")
     _run("study", films / "study.csv", "-o", done, "--resume", code=1)
     assert _lines(done / ".calcimeasure" / "intervals.jsonl") == before
+
+
+@pytest.mark.parametrize(("old", "new"), [(",0.5,", ",0.4,"), (",hand,", ",foot,")])
+def test_a_run_that_is_broken_off_tells_no_change_of_films_as_they_were(
+    films: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out, table = shutil.copytree(done, tmp_path / "out"), _write(films / "again.csv", ["A,v1,a1", "A,v2,a2"])
+    table.write_text(table.read_text().replace(old, new))
+    monkeypatch.setattr("calcimeasure.run.trial.compare_visits", broken_off)
+    _run("study", table, "-o", out, "--resume", code=130)
+    assert len(_rows(out / "images.csv")) == 2
+    assert _rows(out / "changes.csv") == []
 
 
 def test_two_films_are_compared_with_one_command(films: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from calcimeasure.cli.terminal import (
     found_inputs,
     progress,
     say,
-    say_all,
+    remarks_told,
 )
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.report.plain_text import plain
@@ -247,8 +247,7 @@ def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], 
     results = open_results(
         request.out, inputs.files, run_facts(job), resume=request.resume, overwrite=request.overwrite
     )
-    with results:
-        say_all(results.remarks)
+    with results, remarks_told(results):
         interrupted = _work_through(results, job, speed)
         results.finish(run_facts(job))
         return _summary(results, request.out), interrupted

@@ -22,7 +22,7 @@ from calcimeasure.cli.terminal import (
     clear_errors,
     progress,
     say,
-    say_all,
+    remarks_told,
 )
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def _run(repeats: Repeats, pace: Pace, as_json: bool) -> int:
     inputs = [one.item for one in repeats.trial.used.values()]
     out = repeats.trial.job.out
     check_apart(out, [*repeats.trial.job.reads, *(item.path for item in inputs)])
-    with open_trial(out, inputs, repeats.facts, resume=pace.resume, overwrite=pace.overwrite) as results:
-        say_all(results.remarks)
+    opened = open_trial(out, inputs, repeats.facts, resume=pace.resume, overwrite=pace.overwrite)
+    with opened as results, remarks_told(results):
         interrupted = _work_through(repeats, results, pace)
         found = finish_repeats(repeats, results)
         failed = sum(record.failed for record in results.films.records())

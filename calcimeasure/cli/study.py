@@ -27,7 +27,7 @@ from calcimeasure.cli.terminal import (
     clear_errors,
     progress,
     say,
-    say_all,
+    remarks_told,
 )
 
 if TYPE_CHECKING:
@@ -264,8 +264,7 @@ def _outcome(trial: Trial, pace: Pace) -> Outcome:
     inputs = [one.item for one in trial.used.values()]
     check_apart(trial.job.out, [*trial.job.reads, *(item.path for item in inputs)])
     results = open_trial(trial.job.out, inputs, trial_facts(trial), resume=pace.resume, overwrite=pace.overwrite)
-    with results:
-        say_all(results.remarks)
+    with results, remarks_told(results):
         interrupted = _work_through(trial, results, pace)
         cohort = finish(trial, results)
         return Outcome(_summary(trial, results, cohort), cohort, interrupted)

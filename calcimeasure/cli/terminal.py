@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -44,6 +44,14 @@ SpacingText = Annotated[
 ]
 Frame = Annotated[int | None, typer.Option("--frame", min=1, help="Frame of multi-frame files, 1 is the first.")]
 MaxMegapixels = Annotated[float, typer.Option("--max-megapixels", min=0.0001, help="Refuse larger images.")]
+
+
+class Remarked(Protocol):
+    """A results folder that tells what the user ought to know of it."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """A line each."""
 
 
 @contextmanager
@@ -124,6 +132,15 @@ def say_all(texts: Iterable[str]) -> None:
     """Talk to the user, a line for each text."""
     for text in texts:
         say(text)
+
+
+@contextmanager
+def remarks_told(results: Remarked) -> Iterator[None]:
+    """Say what is to be known of a results folder as it was found, and at the end what came to it meanwhile."""
+    told = results.remarks
+    say_all(told)
+    yield
+    say_all(one for one in results.remarks if one not in told)
 
 
 def _shortened(text: str) -> str:

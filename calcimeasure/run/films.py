@@ -6,10 +6,13 @@ A worker takes a path and gives a record, which carries the mask and the picture
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,9 +176,18 @@ def run_facts(job: Job) -> dict[str, Any]:
         "spacing_sd_percent_table": dict(job.spacing_sds_percent),
         "scale": asdict(job.scale),
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in _MATTERS},
-        "arithmetic": arithmetic(),
+        **foundation(),
     }
+
+
+@cache
+def foundation() -> dict[str, dict[str, str | None]]:
+    """What numbers rest on beside the recipe: the packages that matter, and how OpenCV calculates.
+
+    A film that was measured on another foundation is measured again when a run goes on, so that what run.json tells
+    holds for every row.
+    """
+    return {"packages": {name: metadata.version(name) for name in _MATTERS}, "arithmetic": arithmetic()}
 
 
 def arithmetic() -> dict[str, str | None]:
@@ -330,10 +342,11 @@ def _identity(item: Input, key: str) -> dict[str, Any]:
 
 
 def _key(its: Given, item: Input, job: Job) -> str:
-    """Everything a record depends on: the bytes read, the recipe, the version, and what the user said of this image."""
+    """All that a record depends on: the bytes read, recipe, version, foundation, and what the user said of this image."""
     said = (job.user_spacing(item.image), job.scale, job.frame, job.kind)
     mask, region = (one.sha256 if one else "-" for one in (its.mask, its.region))
-    return ":".join(map(str, (its.film.sha256, job.recipe.hash, __version__, *said, mask, region)))
+    rests_on = hashlib.sha256(json.dumps(foundation(), sort_keys=True).encode()).hexdigest()[:12]
+    return ":".join(map(str, (its.film.sha256, job.recipe.hash, __version__, rests_on, *said, mask, region)))
 
 
 def _hash_alone(item: Input) -> str:

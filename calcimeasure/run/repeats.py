@@ -23,7 +23,7 @@ from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
 from calcimeasure.run.films import Job, run_facts
-from calcimeasure.run.trial import Trial, trial_facts, trial_of, twins_among
+from calcimeasure.run.trial import Trial, forget_stale, trial_facts, trial_of, twins_among
 from calcimeasure.steps.agreement.design import natural_order
 from calcimeasure.steps.agreement.repeats import Of, RepeatSet, RepeatStudy, repeat_study
 
@@ -69,6 +69,7 @@ def finish_repeats(repeats: Repeats, results: TrialResults) -> RepeatStudy:
     if repeats.by_area:
         results.films.write_run(run)
     else:
+        forget_stale(repeats.trial, results)
         results.write_films(run)
     rows = _used(_rows(repeats, results))
     changes = list(_changes(repeats, results))

@@ -154,11 +154,25 @@ def compare_visits(
     With more than two visits, intervals whose deposits turn out to have other names over all visits are then drawn
     again, so that pictures and tables speak of the same deposit by one name.
     """
-    planner = _Planner(trial, results, trial_facts(trial)["settings"], twins_among(trial, results))
+    planner = _planner(trial, results)
     with Crew(trial.job, compare_span, lost_span, crew_size, seconds) as crew:
         for tasks in (planner.tasks(), planner.renamed()):
             for _, record in crew.run(tasks):
                 yield None if record is None else results.add_interval(record)
+
+
+def forget_stale(trial: Trial, results: TrialResults) -> None:
+    """Pass over intervals that were compared from other films, outlines or settings than are there now.
+
+    A run that was broken off leaves some: their numbers are none of the films in the tables beside them.
+    """
+    keys = {task.name: task.key for task in _planner(trial, results).tasks()}
+
+    def holds(record: IntervalRecord) -> bool:
+        films = {name for pair in record.pairs for name in (pair.baseline, pair.followup)}
+        return record.key == keys.get(record.name) and films <= trial.sources.keys()
+
+    results.forget_intervals(holds)
 
 
 def twins_among(trial: Trial, results: TrialResults) -> dict[str, str]:
@@ -179,6 +193,7 @@ def twins_among(trial: Trial, results: TrialResults) -> dict[str, str]:
 def finish(trial: Trial, results: TrialResults) -> Cohort:
     """Write all tables and the reports from what stands in the journals; the cohort."""
     results.reread()
+    forget_stale(trial, results)
     run = trial_facts(trial)
     results.write_films(run)
     found = cohort(
@@ -259,6 +274,10 @@ class SpanTask:
     pairs: tuple[PairTask, ...]
     alone: tuple[str, ...] = ()
     done_key: str | None = None
+
+
+def _planner(trial: Trial, results: TrialResults) -> _Planner:
+    return _Planner(trial, results, trial_facts(trial)["settings"], twins_among(trial, results))
 
 
 @dataclass(frozen=True, slots=True)

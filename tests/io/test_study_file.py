@@ -84,9 +84,24 @@ def test_names_never_leave_the_folder(subject: str, visit: str, name: str) -> No
     assert film_name(Film(subject, visit, None, "a.png")) == name
 
 
-def test_names_that_meet_are_told_apart(tmp_path: Path) -> None:
-    study = read_study(_write(tmp_path, HEAD + "A b,1,,a.png\nA/B,1,,b.png\n"))
-    assert list(films_of(study, tmp_path)) == ["A_b/1", "A_B/1~2"]
+@pytest.mark.parametrize("exact", ["", "A_b,1,,c.png\n"])
+def test_names_that_meet_are_told_apart_whatever_the_order_of_the_table(tmp_path: Path, exact: str) -> None:
+    rows = ["A b,1,,a.png\n", "A/b,1,,b.png\n", *filter(None, [exact])]
+    there, back = (
+        {one.film.image: name for name, one in films_of(read_study(_write(tmp_path, HEAD + text)), tmp_path).items()}
+        for text in ("".join(rows), "".join(reversed(rows)))
+    )
+    assert there == back
+    assert len({name.casefold() for name in there.values()}) == len(rows)
+    assert there.get("c.png", "A_b/1") == "A_b/1"
+    assert all(there[image].startswith("A_b/1~") for image in ("a.png", "b.png"))
+
+
+def test_places_that_only_letter_case_or_their_end_tells_apart_have_two_names(tmp_path: Path) -> None:
+    head = HEAD.replace("image", "image,site")
+    text = head + f"A,1,,a.png,Hand\nA,1,,b.png,hand\nA,1,,c.png,{'x' * 90}1\nA,1,,d.png,{'x' * 90}2\n"
+    names = list(films_of(read_study(_write(tmp_path, text)), tmp_path))
+    assert len({name.casefold() for name in names}) == 4
 
 
 @pytest.mark.parametrize("cell", ["subject", "visit"])

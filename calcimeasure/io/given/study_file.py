@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -65,19 +68,16 @@ def films_of(study: Study, home: Path) -> dict[str, Source]:
     home : Path
         Folder of the study file: relative paths begin there.
     """
+    films = [film for subject in study.subjects for visit in subject.visits for film in visit.films]
     found: dict[str, Source] = {}
-    taken: Counter[str] = Counter()
-    for film in (film for subject in study.subjects for visit in subject.visits for film in visit.films):
-        name = _free(film_name(film), taken)
+    for film, name in zip(films, _names(films), strict=True):
         found[name] = Source(film, Input(home / film.image, name, name), home / film.mask if film.mask else None)
     return found
 
 
 def film_name(film: Film) -> str:
     """Subject/visit/site-side-view-reader as a relative path that no file system minds."""
-    place = place_of(film)
-    parts = (film.subject, film.visit, place) if place else (film.subject, film.visit)
-    return "/".join(_harmless(part) for part in parts)
+    return "/".join(map(_harmless, _parts(film)))
 
 
 def place_of(film: Film) -> str:
@@ -90,12 +90,32 @@ def _harmless(text: str) -> str:
     return re.sub(r"[^\w.\-]+", "_", text).strip("._")[:_LONGEST_NAME] or "_"
 
 
-def _free(name: str, taken: Counter[str]) -> str:
-    """The name, with a number behind it when another film took it; letter case does not tell two names apart."""
-    taken[name.casefold()] += 1
-    if taken[name.casefold()] == 1:
-        return name
-    return _free(f"{name}~{taken[name.casefold()]}", taken)
+def _parts(film: Film) -> tuple[str, ...]:
+    place = place_of(film)
+    return (film.subject, film.visit, place) if place else (film.subject, film.visit)
+
+
+def _names(films: Sequence[Film]) -> Iterator[str]:
+    """NAME of each film, whatever the order of the table.
+
+    Of films that would have one NAME (letter case does not tell two apart) it is the one's that is called exactly so;
+    all others get a hash of what the table calls them behind it.
+    """
+    meeting = Counter(film_name(film).casefold() for film in films)
+    exact = Counter(film_name(film).casefold() for film in films if _is_exact(film))
+    for film in films:
+        name = film_name(film)
+        alone = meeting[name.casefold()] == 1 or (_is_exact(film) and exact[name.casefold()] == 1)
+        yield name if alone else f"{name}~{_hash_of(film)}"
+
+
+def _is_exact(film: Film) -> bool:
+    return _parts(film) == tuple(map(_harmless, _parts(film)))
+
+
+def _hash_of(film: Film) -> str:
+    told = (film.subject, film.visit, film.site, film.side, film.view, film.reader)
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
 
 
 def _film(row: Row, where: str) -> Film:

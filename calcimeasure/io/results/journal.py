@@ -88,6 +88,10 @@ class Journal(Generic[Kept]):
             file.seek(self.offsets[name])
             return self.parse(_text(file.readline(LONGEST_LINE)))
 
+    def forget(self, name: str) -> None:
+        """Pass over all entries of that name; their lines stay in the file."""
+        self.offsets.pop(name, None)
+
     def add(self, entry: Kept) -> None:
         """Keep an entry: it is on disk when this returns.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +77,13 @@ class TrialResults:
         """Take note of what stands on disk: an interrupt may have come between a line and our note of it."""
         self.films.journal.reread()
         self.intervals.reread()
+
+    def forget_intervals(self, holds: Callable[[IntervalRecord], bool]) -> None:
+        """Pass over the intervals that do not hold; their lines stay in the journal."""
+        for name in list(self.intervals.offsets):
+            record = self.intervals.get(name)
+            if record is not None and not holds(record):
+                self.intervals.forget(name)
 
     def picture_of(self, interval: Interval) -> Path | None:
         """The picture of an interval's first pair of films, `None` when there is none."""
