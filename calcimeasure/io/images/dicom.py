@@ -1,4 +1,4 @@
-"""DICOM films and photos: with `calcimeasure.io.images.dicom_frame` the one place that knows pydicom.
+"""DICOM films and photos: with the other files of `dicom` and `functional_groups` the one place that knows pydicom.
 
 Values measured are modality values (rescale or Modality LUT applied), never windowed. The header is read without
 its pixels, checked, and only then is the one wanted frame decoded.
@@ -6,8 +6,6 @@ its pixels, checked, and only then is the one wanted frame decoded.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,19 +13,19 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from pydicom import dcmread
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_color_lut
-from pydicom.sequence import Sequence
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID_dictionary
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.contents import Contents
+from calcimeasure.io.images.dicom_elements import BAD_ELEMENT, Elements
 from calcimeasure.io.images.dicom_frame import Frame, Opened, read_frame
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
 from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.images.functional_groups import group_doubts, groups_of, has_groups
 from calcimeasure.io.images.keyed import keyed_hash
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.part10 import (
@@ -40,7 +38,6 @@ from calcimeasure.io.images.part10 import (
 )
 from calcimeasure.io.images.polarity import polarity_of
 from calcimeasure.io.images.spacing import Stated, aspect_of, scale_in_shape, stated_spacing
-from calcimeasure.io.images.terms import TERMS
 from calcimeasure.io.images.untrusted import Request, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
@@ -51,19 +48,9 @@ _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 _FEW = 0.01
 # Far under the end of float32, so that no sum overflows.
 _LARGEST = 1e30
+_PIXEL_DATA = (0x7FE0, 0x0010)
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _PYDICOM_ERRORS = (InvalidDicomError, BytesLengthException)
-# What pydicom raises while it turns a stored element into a value.
-_BAD_ELEMENT = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    OSError,
-    BytesLengthException,
-)
 
 
 def read_dicom(file: FileBytes, request: Request) -> Image:
@@ -78,6 +65,7 @@ def read_dicom(file: FileBytes, request: Request) -> Image:
         opened = _opened(file)
         check_picture(opened.header, opened.name, request.kind)
         number = chosen_frame(opened.name, request.frame, opened.header.frames)
+        opened = _of_frame(opened, number) if has_groups(Elements(opened.dataset)) else opened
         frame = read_frame(opened, number, request.max_megapixels)
         told = _as_told(opened, frame, number)
         if opened.header.colour:
@@ -117,12 +105,21 @@ def _opened(file: FileBytes) -> Opened:
     dataset = dcmread(stream, stop_before_pixels=True, force=True)
     at, order = stream.tell(), _byte_order(dataset)
     found = _element_at(stream, order)
-    header = _header(dataset, found)
+    header = _header(Elements(dataset), _syntax(dataset), found)
     # Read by force, anything is DICOM; without preamble only a data set that knows its class is believed.
     if not len(dataset) or (dataset.preamble is None and header.sop_class is None):
         raise DamagedFile(f"{file.name}: is not DICOM, or nothing of it is left")
     element = pixel_element(stream, at, order) if header.has_pixels else None
     return Opened(file.name, stream, dataset, header, element, file.size, warnings)
+
+
+def _of_frame(opened: Opened, number: int) -> Opened:
+    """The file with its header as it holds for one frame."""
+    get = Elements(opened.dataset)
+    over = groups_of(get, number)
+    header = _header(Elements(opened.dataset, over), opened.header.transfer_syntax, _PIXEL_DATA)
+    warnings = opened.warnings + group_doubts(get, over, header.frames)
+    return replace(opened, header=header, over=over, warnings=warnings)
 
 
 def _byte_order(dataset: Dataset) -> Literal["little", "big"]:
@@ -140,9 +137,7 @@ def _element_at(stream: BinaryIO, order: Literal["little", "big"]) -> tuple[int,
 # ----------------------------------------------------------------------------------------------------- header
 
 
-def _header(dataset: Dataset, following: tuple[int, int]) -> Header:
-    get = _Reader(dataset)
-    syntax = _syntax(dataset)
+def _header(get: Elements, syntax: str | None, following: tuple[int, int]) -> Header:
     return Header(
         sop_class=get.uid("SOPClassUID") or get.meta_uid("MediaStorageSOPClassUID"),
         modality=get.code("Modality"),
@@ -174,16 +169,16 @@ def _header(dataset: Dataset, following: tuple[int, int]) -> Header:
         window_exact=get.code("VOILUTFunction") == "LINEAR_EXACT",
         aspect=_shape(get),
         aspect_doubtful=_shape_contradicts(get),
-        has_pixels=following == (0x7FE0, 0x0010),
+        has_pixels=following == _PIXEL_DATA,
         has_float_pixels=following in ((0x7FE0, 0x0008), (0x7FE0, 0x0009)),
         lossy=_lossy(get.text("LossyImageCompression"), syntax),
-        transfer_syntax=str(syntax) if syntax else None,
+        transfer_syntax=syntax,
         stated=_stated(get),
         acquisition=_acquisition(get, syntax),
     )
 
 
-def _stated(get: _Reader) -> Stated:
+def _stated(get: Elements) -> Stated:
     rows, columns, grouped = get.integer("Rows"), get.integer("Columns"), _grouped_spacings(get)
     return Stated(
         pixel=get.pair("PixelSpacing"),
@@ -199,21 +194,21 @@ def _stated(get: _Reader) -> Stated:
     )
 
 
-def _unreadable_spacings(get: _Reader, grouped: set[tuple[float, float] | None]) -> tuple[str, ...]:
+def _unreadable_spacings(get: Elements, grouped: set[tuple[float, float] | None]) -> tuple[str, ...]:
     plain = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
     found = tuple(keyword for keyword in plain if get.stated(keyword) and get.pair(keyword) is None)
     return found if len(grouped) < 2 and None not in grouped else (*found, "PixelSpacing of the functional groups")
 
 
-def _grouped_spacings(get: _Reader) -> set[tuple[float, float] | None]:
+def _grouped_spacings(get: Elements) -> set[tuple[float, float] | None]:
     """Every PixelSpacing of the functional groups of enhanced objects; `None` is one that cannot be read."""
     groups = (*get.items("SharedFunctionalGroupsSequence"), *get.items("PerFrameFunctionalGroupsSequence"))
-    measures = [_Reader(one) for group in groups for one in _Reader(group).items("PixelMeasuresSequence")]
+    measures = [Elements(one) for group in groups for one in Elements(group).items("PixelMeasuresSequence")]
     return {one.pair("PixelSpacing") for one in measures if one.stated("PixelSpacing")}
 
 
-def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
-    side = get.code("ImageLaterality") or get.code("Laterality")
+def _acquisition(get: Elements, syntax: str | None) -> Acquisition:
+    side = get.code("FrameLaterality") or get.code("ImageLaterality") or get.code("Laterality")
     return Acquisition(
         modality=get.code("Modality"),
         side=side if side in ("L", "R", "B") else None,
@@ -224,7 +219,7 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
         photometric=get.code("PhotometricInterpretation"),
         intent=get.code("PresentationIntentType"),
         intensity_relationship=get.code("PixelIntensityRelationship"),
-        transfer_syntax=str(syntax) if syntax in UID_dictionary else None,
+        transfer_syntax=syntax if syntax in UID_dictionary else None,
         frames=max(get.integer("NumberOfFrames") or 1, 1),
         bits=get.integer("BitsStored"),
         exposure_index=get.positive("ExposureIndex"),
@@ -242,19 +237,19 @@ def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
 _IN_TERMS = {"modality": "Modality", "view": "ViewPosition", "site": "BodyPartExamined"}
 
 
-def _undisclosed(get: _Reader) -> Iterator[tuple[str, str]]:
+def _undisclosed(get: Elements) -> Iterator[tuple[str, str]]:
     for fact, keyword in _IN_TERMS.items():
         if get.code(keyword) is None and (mark := _mark(get, keyword)):
             yield fact, mark
 
 
-def _mark(get: _Reader, *keywords: str) -> str | None:
+def _mark(get: Elements, *keywords: str) -> str | None:
     """A digest of what the header says in these elements, `None` when it says nothing."""
     told = [get.text(keyword) or "" for keyword in keywords]
     return keyed_hash("/".join(told)) if any(told) else None
 
 
-def _taken(get: _Reader) -> str | None:
+def _taken(get: Elements) -> str | None:
     """When the film was exposed, as digits that sort: of the acquisition, else of the study."""
     at = get.text("AcquisitionDateTime") or ""
     day = at[:8] or get.text("AcquisitionDate") or get.text("StudyDate") or ""
@@ -264,34 +259,34 @@ def _taken(get: _Reader) -> str | None:
     return day + time if len(time) == 6 and time.isdecimal() and (at or get.text("AcquisitionDate")) else day
 
 
-def _lossy(flag: str | None, syntax: UID | None) -> bool | None:
+def _lossy(flag: str | None, syntax: str | None) -> bool | None:
     if flag == "01" or (syntax is not None and syntax in _LOSSY):
         return True
     return False if flag == "00" else None
 
 
-def _syntax(dataset: Dataset) -> UID | None:
+def _syntax(dataset: Dataset) -> str | None:
     """The stated transfer syntax, or for a file without meta header the one its data set was read in."""
-    stated = _Reader(dataset).meta_uid("TransferSyntaxUID")
+    stated = Elements(dataset).meta_uid("TransferSyntaxUID")
     if stated:
-        return UID(stated)
+        return stated
     implicit, little = dataset.original_encoding
     if little is False:
-        return UID(EXPLICIT_BIG)
-    return UID(IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE)
+        return EXPLICIT_BIG
+    return IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE
 
 
-def _shape(get: _Reader) -> tuple[float, float] | None:
+def _shape(get: Elements) -> tuple[float, float] | None:
     """Height and width of a pixel, in any unit: by a spacing, else by the aspect ratio."""
     return next(filter(None, map(get.pair, (*_SPACINGS, "PixelAspectRatio"))), None)
 
 
-def _shape_contradicts(get: _Reader) -> bool:
+def _shape_contradicts(get: Elements) -> bool:
     by_spacing, ratio = _shape(get), get.pair("PixelAspectRatio")
     return bool(by_spacing and ratio) and aspect_of(by_spacing) != aspect_of(ratio)
 
 
-def _as_pixel(get: _Reader, keyword: str) -> float | None:
+def _as_pixel(get: Elements, keyword: str) -> float | None:
     """A padding as the pixels would hold it: its VR may have another sign than they have."""
     value, allocated = get.integer(keyword), get.integer("BitsAllocated")
     if value is None or allocated not in (8, 16, 32):
@@ -302,7 +297,7 @@ def _as_pixel(get: _Reader, keyword: str) -> float | None:
     return word - (1 << bits) if get.integer("PixelRepresentation") == 1 and word >> (bits - 1) else word
 
 
-def _overlay_bits(get: _Reader) -> int:
+def _overlay_bits(get: Elements) -> int:
     """Mask of the bits of a word that hold overlay planes, as was done before 2007."""
     mask = 0
     for group in range(0x6000, 0x6020, 2):
@@ -312,7 +307,7 @@ def _overlay_bits(get: _Reader) -> int:
     return mask
 
 
-def _voi_trend(get: _Reader) -> Trend | None:
+def _voi_trend(get: Elements) -> Trend | None:
     """Where the VOI tables go; one that cannot be read says nothing."""
     tables = []
     for item in get.items("VOILUTSequence"):
@@ -323,7 +318,7 @@ def _voi_trend(get: _Reader) -> Trend | None:
 
 def _table(item: Dataset, *, signed: bool) -> ValueTable:
     """The value table of an item of a LUT sequence; raises ValueError when it is none."""
-    get = _Reader(item)
+    get = Elements(item)
     data = get.raw("LUTData")
     if isinstance(data, bytes):
         swapped = item["LUTData"].VR == "OW" and item.original_encoding[1] is False
@@ -331,99 +326,6 @@ def _table(item: Dataset, *, signed: bool) -> ValueTable:
     else:
         packed = np.asarray(get.numbers("LUTData") or (), np.int64).astype("<u2").tobytes()
     return table_of(get.numbers("LUTDescriptor") or (), packed, signed=signed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Elements of a data set as plain values; whatever is absent or malformed is `None`."""
-
-    dataset: Dataset
-
-    def raw(self, keyword: str | tuple[int, int]) -> Any:
-        try:
-            value = self.dataset.get(keyword)
-            value = value.value if isinstance(value, DataElement) else value
-        except _BAD_ELEMENT:
-            return None
-        return None if value is None or value == "" else value
-
-    def stated(self, keyword: str) -> bool:
-        """Whether the element is there and not empty, readable or not."""
-        try:
-            return keyword in self.dataset and bool(self.dataset.get_item(keyword).value)
-        except _BAD_ELEMENT:
-            return True
-
-    def items(self, keyword: str) -> tuple[Dataset, ...]:
-        """The items of a sequence; none when it is absent or no sequence."""
-        value = self.raw(keyword)
-        return tuple(value) if isinstance(value, Sequence) else ()
-
-    def unreadable(self, keyword: str) -> bool:
-        """Whether the element is there with a value that is no number."""
-        try:
-            there = bool(self.dataset[keyword].value not in (None, "")) if keyword in self.dataset else False
-        except _BAD_ELEMENT:
-            return True
-        return there and self.number(keyword) is None
-
-    def number(self, keyword: str | tuple[int, int]) -> float | None:
-        try:
-            number = float(self.raw(keyword))
-        except _BAD_ELEMENT:
-            return None
-        return number if math.isfinite(number) else None
-
-    def positive(self, keyword: str) -> float | None:
-        number = self.number(keyword)
-        return number if number is not None and number > 0 else None
-
-    def integer(self, keyword: str | tuple[int, int]) -> int | None:
-        number = self.number(keyword)
-        return int(number) if number is not None and number == int(number) else None
-
-    def numbers(self, keyword: str) -> tuple[float, ...] | None:
-        value = self.raw(keyword)
-        try:
-            numbers = tuple(float(v) for v in ([value] if isinstance(value, int | float | str) else value))
-        except _BAD_ELEMENT:
-            return None
-        return numbers if numbers and all(map(math.isfinite, numbers)) else None
-
-    def pair(self, keyword: str) -> tuple[float, float] | None:
-        numbers = self.numbers(keyword)
-        return (numbers[0], numbers[1]) if numbers and len(numbers) == 2 and min(numbers) > 0 else None
-
-    def text(self, keyword: str) -> str | None:
-        value = self.raw(keyword)
-        printable = "".join(c for c in str(value) if c.isprintable()).strip() if isinstance(value, str) else ""
-        return printable[:64] or None
-
-    def code(self, keyword: str) -> str | None:
-        """The term that the standard knows for this element; any other word is `None`, and so never repeated."""
-        text = (self.text(keyword) or "").upper()
-        return text if text in TERMS[keyword] else None
-
-    def codes(self, keyword: str) -> tuple[str, ...]:
-        value = self.raw(keyword)
-        return tuple(str(v) for v in ([value] if isinstance(value, str) else value or ()))
-
-    def uid(self, keyword: str) -> str | None:
-        value = self.raw(keyword)
-        return str(value) if isinstance(value, str) and re.fullmatch(r"[0-9.]{1,64}", value) else None
-
-    def meta_uid(self, keyword: str) -> str | None:
-        meta = getattr(self.dataset, "file_meta", None)
-        return None if meta is None else _Reader(meta).uid(keyword)
-
-    def window(self) -> tuple[float, float] | None:
-        """Centre and width of the first window."""
-        centre, width = self.numbers("WindowCenter"), self.numbers("WindowWidth")
-        return (centre[0], width[0]) if centre and width and width[0] > 0 else None
-
-    def negative_window(self) -> bool:
-        """Whether a window has a negative width, which some programs show turned over."""
-        return any(width < 0 for width in self.numbers("WindowWidth") or ())
 
 
 # ----------------------------------------------------------------------------------------------------- pixels
@@ -472,7 +374,7 @@ def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
     kind, meaning, decided = kind_and_meaning(header)
     if request.kind is Kind.PHOTO:
         raise UnsupportedFile(f"{opened.name}: is a greyscale DICOM radiograph; it cannot be measured as a photo")
-    valid, area_words = valid_area(stored, header, _shutters(opened.dataset))
+    valid, area_words = valid_area(stored, header, _shutters(Elements(opened.dataset, opened.over)))
     # Padding may lie beyond the stored bits; where it is no picture, its value is of no account.
     values = _modality_values(opened, stored if header.padding is None else np.clip(stored, *header.bounds))
     turn = polarity_of(header)
@@ -530,7 +432,7 @@ def _looked_up(opened: Opened, stored: Pixels) -> _Values:
 
 
 def _modality_table(opened: Opened) -> ValueTable:
-    items = _Reader(opened.dataset).items("ModalityLUTSequence")
+    items = Elements(opened.dataset).items("ModalityLUTSequence")
     try:
         first, *others = (_table(item, signed=opened.header.signed) for item in items)
     except ValueError as error:
@@ -551,8 +453,7 @@ def _window(header: Header, values: _Values, turned: bool) -> tuple[float, float
     return (total - high, total - low) if turned else (low, high)
 
 
-def _shutters(dataset: Dataset) -> Shutters:
-    get = _Reader(dataset)
+def _shutters(get: Elements) -> Shutters:
     shapes = get.codes("ShutterShape")
     edges = [get.number(f"Shutter{edge}Edge") for edge in _EDGES] if "RECTANGULAR" in shapes else None
     centre, radius = get.pair("CenterOfCircularShutter"), get.positive("RadiusOfCircularShutter")
@@ -562,7 +463,7 @@ def _shutters(dataset: Dataset) -> Shutters:
         rectangle=rectangle,  # type: ignore[arg-type]
         circle=(*centre, radius) if "CIRCULAR" in shapes and centre and radius else None,
         polygon=polygon if polygon and len(polygon) >= 6 and len(polygon) % 2 == 0 else None,
-        bitmap=_bitmap(dataset, get) if "BITMAP" in shapes else None,
+        bitmap=_bitmap(get) if "BITMAP" in shapes else None,
     )
     readable = sum(part is not None for part in (found.rectangle, found.circle, found.polygon, found.bitmap))
     return replace(found, malformed=readable < len(shapes))
@@ -571,13 +472,13 @@ def _shutters(dataset: Dataset) -> Shutters:
 _EDGES = ("UpperHorizontal", "LowerHorizontal", "LeftVertical", "RightVertical")
 
 
-def _bitmap(dataset: Dataset, get: _Reader) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+def _bitmap(get: Elements) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
     group = get.integer("ShutterOverlayGroup")
-    if group is None or (group, 0x3000) not in dataset:
+    if group is None or (group, 0x3000) not in get.dataset:
         return None
     try:
-        return np.asarray(dataset.overlay_array(group)).astype(bool)
-    except _BAD_ELEMENT:
+        return np.asarray(get.dataset.overlay_array(group)).astype(bool)
+    except BAD_ELEMENT:
         return None
 
 
@@ -600,7 +501,9 @@ def _coloured(opened: Opened, colours: Pixels, request: Request) -> Image:
 def _grey_film(opened: Opened, grey: Pixels, request: Request, decided: str) -> Image:
     header = opened.header
     spacing, scale_words = _scale(header, request)
-    valid, area_words = valid_area(grey, replace(header, padding=None), _shutters(opened.dataset))
+    valid, area_words = valid_area(
+        grey, replace(header, padding=None), _shutters(Elements(opened.dataset, opened.over))
+    )
     return Image(
         pixels=sealed(grey),
         kind=Kind.RADIOGRAPH,

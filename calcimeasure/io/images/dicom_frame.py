@@ -69,6 +69,8 @@ class Opened:
         Bytes of the file.
     warnings : tuple of str
         What was met while opening it.
+    over : tuple of Dataset
+        What is said of the one frame that is read, and holds before what is said of all.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Opened:
     element: PixelElement | None
     size: int
     warnings: tuple[str, ...] = ()
+    over: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,7 @@ TERMS = {
     "VOILUTFunction": _words("LINEAR LINEAR_EXACT SIGMOID"),
     "PixelSpacingCalibrationType": _words("GEOMETRY FIDUCIAL"),
     "ImageLaterality": _words("L R B U"),
+    "FrameLaterality": _words("L R B U"),
     "Laterality": _words("L R B U"),
     "ViewPosition": _words(
         "AP PA LL RL LLD RLD LLO RLO RAO LAO RPO LPO LAT LATERAL ML LM MLO LMO CC OBL OBLIQUE AX AXIAL TAN TANGENTIAL "
