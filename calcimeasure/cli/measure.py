@@ -40,8 +40,8 @@ from calcimeasure.cli.terminal import (
     clear_errors,
     found_inputs,
     progress,
-    say,
     remarks_told,
+    say,
 )
 from calcimeasure.errors import CalcimeasureError
 from calcimeasure.report.plain_text import plain

@@ -21,8 +21,8 @@ from calcimeasure.cli.terminal import (
     Out,
     clear_errors,
     progress,
-    say,
     remarks_told,
+    say,
 )
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from calcimeasure.cli.terminal import (
     SpacingText,
     clear_errors,
     progress,
-    say,
     remarks_told,
+    say,
 )
 
 if TYPE_CHECKING:

@@ -121,11 +121,17 @@ def several(path: Path, *pages: np.ndarray) -> Path:
     return path
 
 
+def framed() -> np.ndarray:
+    """A mask whose edge, where a shutter was, has a number, too."""
+    return np.pad(TRUE[1:-1, 1:-1], 1, constant_values=3)
+
+
 REFUSED = {
     "2 pages": lambda path: several(path, np.zeros_like(TRUE), TRUE),
     "2 pages ": lambda path: several(path, TRUE == 1, TRUE == 2),
     "gives the number 255 to the surround": lambda path: tiff(path, (1 - INSIDE) * np.uint8(255)),
     "gives the number 1 to the surround": lambda path: tiff(path, TRUE + np.uint8(1)),
+    "gives the number 3 to the surround": lambda path: tiff(path, framed()),
     "-1 to 2": lambda path: tiff(path, np.where(INSIDE, TRUE.astype(np.int16), -1).astype(np.int16)),
     "-1 to 0": lambda path: tiff(path, (INSIDE * np.uint8(255)).view(np.int8)),
     "up to 2147483647": lambda path: tiff(path, INSIDE * np.uint64(2**31)),
@@ -191,3 +197,11 @@ def test_a_film_is_never_its_own_region_nor_its_own_mask(tmp_path: Path) -> None
 def test_a_region_or_mask_is_never_a_film(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsupportedFile, match=r"is a mask or a region of interest by its name"):
         read_image(tiff(tmp_path / name, TRUE))
+
+
+def test_a_number_that_may_stand_for_the_limb_is_told(tmp_path: Path) -> None:
+    limb = np.where(TRUE > 0, 2, 1).astype(np.uint8)
+    limb[0], limb[:, 0] = 0, 0
+    (words,) = read_labels(tiff(tmp_path / "a.tif", limb), TRUE.shape).warnings
+    assert "the number 1 of the mask has" in words
+    assert not [words for words in read_labels(tiff(tmp_path / "b.tif", TRUE), TRUE.shape).warnings if "limb" in words]

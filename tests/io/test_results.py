@@ -11,6 +11,7 @@ import pytest
 
 from calcimeasure.errors import OutputError
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.folder import JOURNAL, Results, open_results
 from calcimeasure.io.results.masks import label_bytes
 from calcimeasure.io.results.opening import check_apart
@@ -29,7 +30,9 @@ def _record(image: str, status: str = "measured") -> Record:
     row, column = (float(at.mean()) for at in np.nonzero(labels.array))
     return Record(
         f"{image}-key",
-        {"image": image, "name": image, "status": status, "sha256": "0", "deposits": 1},
+        dict.fromkeys(columns.names("images.csv"))
+        | {"image": image, "name": image, "status": status, "sha256": "0", "deposits": 1, "area_px": 12}
+        | {"warnings": "", "spacing_origin": "none", "error": "broken" if status == "failed" else None},
         ({"image": image, "label": 1, "area_px": 12, "centroid_row": row, "centroid_column": column},),
         files=dict(zip(files_of(image), (mask, png(np.zeros((9, 9, 3), np.uint8))), strict=True)),
     )
@@ -384,6 +387,33 @@ def test_a_strange_line_is_passed_over(tmp_path: Path, line: bytes) -> None:
     journal.write_bytes(line + b"\n" + journal.read_bytes())
     with _open(folder, resume=True) as results:
         assert [record.image for record in results.records()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("where", "cells"),
+    [
+        ("row", {"kind": 5}),
+        ("row", {"warnings": None}),
+        ("row", {"area_px": "12"}),
+        ("row", {"deposits": True}),
+        ("row", {"spacing_row_mm": 0.1, "spacing_column_mm": 0.1, "spacing_origin": "elsewhere"}),
+        ("row", {"status": "failed", "error": None}),
+        ("row", {"a column of theirs": "x"}),
+        ("deposits", [{"image": "a", "feret_mm": "long"}]),
+        ("excluded", [{"image": "a", "reason": 5}]),
+        ("thumbnail", "no picture"),
+        ("thumbnail", 5),
+    ],
+)
+def test_a_line_whose_cells_are_of_another_kind_is_passed_over(tmp_path: Path, where: str, cells: Any) -> None:
+    folder = _made(tmp_path / "out")
+    journal = folder / RESULTS_MARK / JOURNAL
+    first = json.loads(_record("a").to_json())
+    first[where] = first["row"] | cells if where == "row" else cells
+    journal.write_bytes(journal.read_bytes() + json.dumps(first).encode() + b"\n")
+    with _open(folder, resume=True) as results:
+        assert results.journal.unread == 1
+        results.finish({**RUN, "names": {}})
 
 
 def test_a_line_that_is_too_long_is_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

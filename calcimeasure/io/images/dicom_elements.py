@@ -38,6 +38,7 @@ class Elements:
     over: tuple[Dataset, ...] = ()
 
     def raw(self, keyword: str | tuple[int, int]) -> Any:
+        """The value as pydicom makes it."""
         try:
             value = self._place(keyword).get(keyword)
             value = value.value if isinstance(value, DataElement) else value
@@ -71,6 +72,7 @@ class Elements:
         return there and self.number(keyword) is None
 
     def number(self, keyword: str | tuple[int, int]) -> float | None:
+        """A finite number."""
         try:
             number = float(self.raw(keyword))
         except BAD_ELEMENT:
@@ -78,14 +80,17 @@ class Elements:
         return number if math.isfinite(number) else None
 
     def positive(self, keyword: str) -> float | None:
+        """A number above 0."""
         number = self.number(keyword)
         return number if number is not None and number > 0 else None
 
     def integer(self, keyword: str | tuple[int, int]) -> int | None:
+        """A whole number."""
         number = self.number(keyword)
         return int(number) if number is not None and number == int(number) else None
 
     def numbers(self, keyword: str) -> tuple[float, ...] | None:
+        """One or several finite numbers."""
         value = self.raw(keyword)
         try:
             numbers = tuple(float(v) for v in ([value] if isinstance(value, int | float | str) else value))
@@ -94,10 +99,12 @@ class Elements:
         return numbers if numbers and all(map(math.isfinite, numbers)) else None
 
     def pair(self, keyword: str) -> tuple[float, float] | None:
+        """Two numbers above 0."""
         numbers = self.numbers(keyword)
         return (numbers[0], numbers[1]) if numbers and len(numbers) == 2 and min(numbers) > 0 else None
 
     def text(self, keyword: str) -> str | None:
+        """The first 64 characters that can be printed."""
         value = self.raw(keyword)
         printable = "".join(c for c in str(value) if c.isprintable()).strip() if isinstance(value, str) else ""
         return printable[:64] or None
@@ -108,14 +115,17 @@ class Elements:
         return text if text in TERMS[keyword] else None
 
     def codes(self, keyword: str) -> tuple[str, ...]:
+        """One or several words, as they stand."""
         value = self.raw(keyword)
         return tuple(str(v) for v in ([value] if isinstance(value, str) else value or ()))
 
     def uid(self, keyword: str) -> str | None:
+        """A unique identifier."""
         value = self.raw(keyword)
         return str(value) if isinstance(value, str) and re.fullmatch(r"[0-9.]{1,64}", value) else None
 
     def meta_uid(self, keyword: str) -> str | None:
+        """A unique identifier of the meta header."""
         meta = getattr(self.dataset, "file_meta", None)
         return None if meta is None else Elements(meta).uid(keyword)
 

@@ -20,7 +20,7 @@ from calcimeasure.io.given.inputs import RESULTS_MARK, Input
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.journal import Journal
 from calcimeasure.io.results.opening import JOURNAL, TRIAL_JOURNAL, open_folder
-from calcimeasure.io.results.record import Record, files_of
+from calcimeasure.io.results.record import Record, files_of, whole_record
 from calcimeasure.io.results.report_file import report_of
 from calcimeasure.io.results.tables import csv_text
 from calcimeasure.io.results.written import Written
@@ -55,7 +55,7 @@ class Results:
     _next_tables: float = 0.0
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.folder / RESULTS_MARK / JOURNAL, Record.from_json, lambda record: record.image)
+        self.journal = Journal(self.folder / RESULTS_MARK / JOURNAL, whole_record, lambda record: record.image)
 
     def __enter__(self) -> Results:
         self.journal.__enter__()

@@ -28,7 +28,14 @@ def value_of(kind: Any, told: Any) -> Any:
         return {value_of(inner[0], name): value_of(inner[1], cell) for name, cell in told.items()}
     if isinstance(kind, type) and is_dataclass(kind):
         return kind(**{name: value_of(hint, told[name]) for name, hint in _hints(kind).items()})
-    return kind(told) if isinstance(kind, type) and issubclass(kind, Enum) else told
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(told)
+    if kind in _PLAIN and (isinstance(told, bool) is not (kind is bool) or not isinstance(told, _PLAIN[kind])):
+        raise TypeError(f"{type(told).__name__} instead of {kind.__name__}")
+    return told
+
+
+_PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (int, float), float: (int, float)}
 
 
 @cache

@@ -34,6 +34,8 @@ _LOSSY = {6: "JPEG", 7: "JPEG", 34892: "JPEG", 22610: "JPEG XR", 50001: "WebP"}
 _REDUCED, _PALETTE, _MOST = 1, 3, 2**31
 # A label image has labels side by side here and there; a picture has them everywhere.
 _PICTURE, _LEAST_SIDE = 0.3, 8
+# Share of a picture that a limb has and a deposit has not.
+_LIMB = 0.25
 # A region may be several areas, each with its number.
 _MOST_AREAS = 20
 _READ_ERRORS = (OSError, ValueError, SyntaxError, TypeError, LookupError, RuntimeError, ArithmeticError, EOFError)
@@ -288,19 +290,28 @@ def _check_no_picture(name: str, whole: npt.NDArray[np.int32], values: Array) ->
 
 
 def check_surround(name: str, numbers: npt.NDArray[np.int32]) -> None:
-    """Nothing, or an error where a number marks what lies around: it covers the corners and most of the picture.
+    """Nothing, or an error where a number marks what lies around: no deposit has all four corners of a picture.
 
     Raises
     ------
     MaskError
-        For such a mask, which is inverted.
+        For such a mask, which is inverted, or gives a number to the background too.
     """
     if min(numbers.shape) < _LEAST_SIDE:
         return
     corner = int(numbers[0, 0])
     corners = {int(numbers[row, column]) for row in (0, -1) for column in (0, -1)}
-    if corner and corners == {corner} and float((numbers == corner).mean()) > 0.5:
+    if corner and corners == {corner}:
         raise MaskError(f"{name} gives the number {corner} to the surround: invert it, so that 0 is the background")
+
+
+def too_large(numbers: npt.NDArray[np.int32]) -> tuple[str, ...]:
+    """A warning of a number that has a quarter of the picture or more, and so may stand for the limb."""
+    found, counts = np.unique(numbers[numbers > 0], return_counts=True)
+    if not found.size or min(numbers.shape) < _LEAST_SIDE or (share := counts.max() / numbers.size) < _LIMB:
+        return ()
+    told = f"the number {found[counts.argmax()]} of the mask has {share:.0%} of the picture"
+    return (f"{told}: if it stands for the limb, not for a deposit, the area is wrong",)
 
 
 def parts_of(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

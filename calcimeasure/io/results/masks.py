@@ -16,7 +16,7 @@ import tifffile
 from calcimeasure.errors import MaskError
 from calcimeasure.io.files import real_path, write_whole
 from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.results.mask_pixels import check_surround, inside_of, mask_bytes, parts_of, read_pixels
+from calcimeasure.io.results.mask_pixels import check_surround, inside_of, mask_bytes, parts_of, read_pixels, too_large
 from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.labels import Labels
@@ -131,7 +131,7 @@ def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels
     file = mask_bytes(path)
     pixels = read_pixels(file, shape)
     check_surround(file.name, pixels.numbers)
-    array, warnings = pixels.numbers, pixels.warnings
+    array, warnings = pixels.numbers, (*pixels.warnings, *too_large(pixels.numbers))
     if pixels.binary and array.any():
         array = parts_of(array)
         warnings = (*warnings, f"the mask has no numbers, only outside and inside: split into its {array.max()} parts")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
+from calcimeasure.io.results import columns
 from calcimeasure.io.results.masks import SUFFIX
+from calcimeasure.model.image import SpacingOrigin
 
 _SAID_OF_A_FAILED_ONE = ("image", "name", "sha256", "version", "recipe")
 
@@ -71,14 +75,57 @@ class Record:
 _KEPT = tuple(part.name for part in fields(Record) if part.name != "files")
 
 
+def whole_record(line: str) -> Record:
+    """The record of a journal line from which tables and report can be made.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        For a torn or strange one, and for one whose row lacks what a measured image has.
+    """
+    record = Record.from_json(line)
+    if record.failed:
+        if not isinstance(record.row["error"], str):
+            raise TypeError("a failed record without a reason")
+        return record
+    if any(record.row[name] is None for name in _ALWAYS) or not record.row.keys() >= _TOLD:
+        raise TypeError("no row of a measured image")
+    if record.row["spacing_row_mm"] is not None:
+        SpacingOrigin(record.row["spacing_origin"])
+    base64.b64decode(record.thumbnail or "", validate=True)
+    return record
+
+
+#: What every row of a measured image tells, and what of it is never empty.
+_SCALE = ("spacing_row_mm", "spacing_column_mm", "spacing_origin")
+_TOLD = frozenset(("kind", "meaning", "side", "view", "contrast_mean", "area_mm2", "area_mm2_sd", *_SCALE))
+_ALWAYS = ("name", "deposits", "area_px", "warnings")
+_TYPES: dict[str, tuple[type, ...]] = {"text": (str,), "integer": (int,), "number": (int, float)}
+
+
 def _check_shape(parts: Any) -> None:
     """That the parts of a line are what a record consists of."""
-    tables = [parts["row"], parts["sd_components"], *parts["deposits"], *parts["excluded"]]
     words = [parts["key"], *(parts["row"][name] for name in ("image", "status", "sha256"))]
-    cells = [cell for table in (parts["row"], *parts["deposits"], *parts["excluded"]) for cell in table.values()]
-    plain = all(cell is None or isinstance(cell, str | int | float) for cell in cells)
-    if not (plain and all(isinstance(one, dict) for one in tables) and all(isinstance(one, str) for one in words)):
+    if not all(isinstance(one, str) for one in (*words, parts["thumbnail"] or "", parts.get("pixels", ""))):
         raise TypeError("no record of ours")
+    if not isinstance(parts["sd_components"], dict):
+        raise TypeError("no record of ours")
+    for table, rows in (("images.csv", [parts["row"]]), ("deposits.csv", parts["deposits"])):
+        _check_rows(table, rows)
+    _check_rows("excluded.csv", parts["excluded"])
+
+
+def _check_rows(table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    types = _types_of(table)
+    for row in rows:
+        for name, cell in row.items():
+            if cell is not None and (isinstance(cell, bool) or not isinstance(cell, types[name])):
+                raise TypeError(f"no {name} of ours")
+
+
+@cache
+def _types_of(table: str) -> dict[str, tuple[type, ...]]:
+    return {column.name: _TYPES[column.dtype] for column in columns.EVERY[table]}
 
 
 def files_of(name: str) -> tuple[str, str]:
