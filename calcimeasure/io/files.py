@@ -45,7 +45,7 @@ def real_path(path: Path) -> Path:
     """The path without links; as it is where they go in a circle or cannot be followed."""
     try:
         return path.resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         return path.absolute()
 
 

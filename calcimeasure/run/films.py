@@ -342,7 +342,7 @@ def _identity(item: Input, key: str) -> dict[str, Any]:
 
 
 def _key(its: Given, item: Input, job: Job) -> str:
-    """All that a record depends on: the bytes read, recipe, version, foundation, and what the user said of the image."""
+    """All that a record depends on: bytes read, recipe, version, foundation, and what the user said of the image."""
     said = (job.user_spacing(item.image), job.scale, job.frame, job.kind)
     mask, region = (one.sha256 if one else "-" for one in (its.mask, its.region))
     rests_on = hashlib.sha256(json.dumps(foundation(), sort_keys=True).encode()).hexdigest()[:12]

@@ -468,6 +468,20 @@ def test_a_lying_header_ends_before_memory_is_taken(
     assert str(tmp_path) not in str(caught.value)
 
 
+def _black_in_run_lengths(side: int) -> dict[str, Any]:
+    """A picture of zeros as small as RLE can make it, whole rows at a time."""
+    row = bytes([129, 0]) * (side // 128)
+    stored = struct.pack("<16L", 1, 64, *[0] * 14) + row * side
+    bits = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    return {"Rows": side, "Columns": side, "PixelData": encapsulate([stored]), **bits}
+
+
+def test_a_large_film_of_one_colour_in_run_lengths_is_refused_unread(tmp_path: Path) -> None:
+    assert read_image(film(tmp_path / "small.dcm", syntax=RLE, **_black_in_run_lengths(128))).pixels.max() == 0
+    with pytest.raises(DamagedFile, match="no film or photo is so empty"):
+        read_image(film(tmp_path / "bomb.dcm", syntax=RLE, **_black_in_run_lengths(128 * 50)))
+
+
 def test_twelve_bit_extended_jpeg_names_its_syntax(tmp_path: Path) -> None:
     path = film(tmp_path / "old.dcm", syntax=EXTENDED, PixelData=encapsulate([JPEG_START]))
     with pytest.raises(UnsupportedFile, match=r"JPEG Extended.*1\.2\.840\.10008\.1\.2\.4\.51"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from calcimeasure.errors import TableError
+from calcimeasure.io.given.repeats_file import read_repeats
 from calcimeasure.io.given.study_file import film_name, films_of, read_study
 from calcimeasure.model.study import Film
 
@@ -102,6 +103,16 @@ def test_places_that_only_letter_case_or_their_end_tells_apart_have_two_names(tm
     text = head + f"A,1,,a.png,Hand\nA,1,,b.png,hand\nA,1,,c.png,{'x' * 90}1\nA,1,,d.png,{'x' * 90}2\n"
     names = list(films_of(read_study(_write(tmp_path, text)), tmp_path))
     assert len({name.casefold() for name in names}) == 4
+
+
+def test_a_table_with_a_nul_is_refused_before_a_path_is_made_of_it(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="characters that are none"):
+        read_study(_write(tmp_path, HEAD + "A,1,,a\0.png\n"))
+
+
+def test_subjects_of_a_table_of_repeats_that_look_alike_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="lines 2 and 3: 'P1' and 'p1' look alike"):
+        read_repeats(_write(tmp_path, "subject,image,repeat\nP1,a,1\np1,b,1\nP1,c,2\np1,d,2\n"))
 
 
 @pytest.mark.parametrize("cell", ["subject", "visit"])

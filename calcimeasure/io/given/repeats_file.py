@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calcimeasure.errors import TableError
+from calcimeasure.io.given.study_checks import check_look_alikes
 from calcimeasure.io.given.study_file import place_of
 from calcimeasure.io.given.user_table import Row, check_lengths, path_cell, positive, rows_of, spacing_mm
 from calcimeasure.model.study import Film, Study, Subject, Visit
@@ -47,6 +48,7 @@ def read_repeats(path: Path) -> tuple[Given, ...]:
     rows = rows_of(path, NEEDED, COLUMNS, "table of repeats")
     by_area = not any(row.get("image") for _, row in rows)
     given = [_given(row, f"{path.name}, line {line}", by_area) for line, row in rows]
+    check_look_alikes([(line, one.film) for (line, _), one in zip(rows, given, strict=True)], path.name)
     named = sum(bool(one.film.visit) for one in given)
     if 0 < named < len(given):
         raise TableError(f"{path.name}: {len(given) - named} of {len(given)} rows have no repeat: name all or none")

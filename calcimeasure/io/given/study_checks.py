@@ -28,15 +28,21 @@ def check_study(lines: list[Line], table: str) -> None:
     for line, film in lines:
         if film.side and plain_side(film.side) is None:
             raise TableError(f"{table}, line {line}: side must be L, R or both, got {film.side!r}")
-    _check_look_alikes(lines, table)
+    check_look_alikes(lines, table)
     used = [(line, film) for line, film in lines if not film.exclude_reason]
     _check_films(used, table)
     _check_units(used, table)
     _check_dates(lines, table)
 
 
-def _check_look_alikes(lines: list[Line], table: str) -> None:
-    """Names that only letter case, accents' spelling, blanks, invisible letters or leading zeros tell apart."""
+def check_look_alikes(lines: list[Line], table: str) -> None:
+    """Refuse names that only letter case, accents' spelling, blanks, invisible letters or leading zeros tell apart.
+
+    Raises
+    ------
+    TableError
+        Naming the lines.
+    """
     _one_each(lines, table, lambda film: _seen(film.subject), lambda film: film.subject, "subjects")
     _one_each(
         lines, table, lambda film: (film.subject, _seen(film.visit)), lambda film: film.visit, "visits of one subject"

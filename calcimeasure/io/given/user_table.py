@@ -198,9 +198,12 @@ def _text(path: Path, what: str) -> str:
         if path.stat().st_size > _MOST_BYTES:
             raise TableError(f"{path.name} is too large for a {what}: one line for each film is enough")
         stored = path.read_bytes()
-        return stored.decode(_encoding(stored))
+        text = stored.decode(_encoding(stored))
     except (OSError, UnicodeDecodeError) as error:
         raise TableError(f"cannot read {path.name} ({type(error).__name__}): save it as CSV in UTF-8") from error
+    if "\0" in text:
+        raise TableError(f"{path.name} holds characters that are none (NUL): save it as CSV in UTF-8")
+    return text
 
 
 def _encoding(stored: bytes) -> str:

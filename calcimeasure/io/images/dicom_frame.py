@@ -47,8 +47,8 @@ _DECODERS = {
 }
 _JPEG_LS, _JPEG_END = (_JPEG + "80", _JPEG + "81"), b"\xff\xd9"
 _JPEG_EXTENDED, _RLE = _JPEG + "51", "1.2.840.10008.1.2.5"
-# Two bytes of RLE stand for at most 128.
-_RLE_BEST = 64
+# Two bytes of RLE stand for at most 128; a large picture that nearly gets there is of one colour.
+_RLE_BEST, _RLE_EMPTY = 64, 60
 # So much smoother must a colour picture be with its channels stored the other way before the header is called wrong.
 _SMOOTHER = 3.0
 # Or so much smoother, when the steps from channel to channel are alike up to this ratio.
@@ -232,9 +232,11 @@ def _compressed(opened: Opened, frame: int) -> Frame:
 
 
 def _run_length(opened: Opened, frame: int) -> Frame:
+    rows, columns = opened.header.rows or 0, opened.header.columns or 0
     if _frame_bits(opened.header) / 8 > opened.size * _RLE_BEST:
-        rows, columns = opened.header.rows, opened.header.columns
         raise DamagedFile(f"{opened.name}: is too short for the {rows} x {columns} pixels it declares")
+    shape, bytes_each = (rows, columns, opened.header.samples), (opened.header.bits_allocated or 8) // 8
+    check_packing(opened.name, shape, bytes_each, opened.size, _RLE_EMPTY)
     return _cut_out(opened, _array(opened, _fragments(opened, frame)), opened.header.bits_allocated or 8)
 
 

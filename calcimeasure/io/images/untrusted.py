@@ -116,19 +116,19 @@ def check_size(name: str, shape: tuple[int, ...], bytes_each: int, max_megapixel
         )
 
 
-def check_packing(name: str, shape: tuple[int, ...], bytes_each: int, size: int) -> None:
+def check_packing(name: str, shape: tuple[int, ...], bytes_each: int, size: int, most: int = _MOST_UNPACKED) -> None:
     """Nothing, or an error for a large picture in so few bytes that it can show nothing: a bomb.
 
     Noise alone takes more: the strongest compression that a film survives leaves a byte for some 50, and a scanned
-    white page with a stamp on it a byte for 320.
+    white page with a stamp on it a byte for 320. `most` is for compressions that cannot reach so far.
 
     Raises
     ------
     DamagedFile
-        For more than 32 MB at less than a byte for 500.
+        For more than 32 MB at less than a byte for `most`.
     """
     unpacked = math.prod(shape) * bytes_each
-    if unpacked > _LARGE and unpacked > size * _MOST_UNPACKED:
+    if unpacked > _LARGE and unpacked > size * most:
         rows, columns = shape[:2]
         raise DamagedFile(f"{name}: declares {rows} x {columns} pixels in {size} bytes: no film or photo is so empty")
 
