@@ -138,7 +138,7 @@ def test_hash_and_numbers_are_of_the_same_bytes(tmp_path: Path, monkeypatch: pyt
     given = films.given
     monkeypatch.setattr(films, "given", swapped)
     job = Job(tmp_path / "out", Recipe.from_dict({"segment": {"method": "classical"}}), kind="radiograph")
-    record = films.measure_file(Task(Input(tmp_path / "film.png", "film.png", "film.png")), job)
+    record = films.measure_file(Task(Input(tmp_path / "film.png", "film.png", "film")), job)
     assert record is not None
     assert record.row["status"] == "measured"
     assert record.row["sha256"] == sha256
@@ -151,7 +151,7 @@ def test_a_film_that_changed_since_it_was_measured_is_not_compared(tmp_path: Pat
     source = Source(Film("s", "v", None, "film.png"), Input(tmp_path / "film.png", name, name))
     mask = tmp_path / files_of(name)[0]
     write_labels(mask, Labels(np.zeros((40, 50), np.int32)), None)
-    film = MeasuredFilm(source, sha256_of(tmp_path / "film.png"), sha256_of(mask), by_hand=False)
+    film = MeasuredFilm(source, sha256_of(tmp_path / "film.png"), sha256_of(mask))
     assert _reading(film, job).image.shape == (40, 50)
     for stale in (replace(film, sha256="0"), replace(film, mask_sha256="0")):
         with pytest.raises(ReadError, match="changed after it was measured"):
