@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from calcimeasure import __version__
-from calcimeasure.cli import calibrate, demo, measure, repeatability, sample_size, study
+from calcimeasure.cli import calibrate, demo, info, measure, repeatability, sample_size, study
 from calcimeasure.cli.terminal import ALL_MEASURED
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ for _command in (
     repeatability.repeatability,
     sample_size.sample_size,
     demo.demo,
-    measure.info,
+    info.info,
     calibrate.calibrate,
     calibrate.marker,
 ):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from calcimeasure.model.scale import ScaleRequest
+import calcimeasure
 
 
 class ScaleOption(StrEnum):
@@ -53,10 +52,8 @@ def scale_request(
     points: str | None,
     object_mm: float | None,
     source_mm: float | None,
-) -> ScaleRequest:
+) -> calcimeasure.ScaleRequest:
     """What the options ask for; bad usage for options that contradict each other."""
-    from calcimeasure.model.scale import ScaleRequest, ScaleSource
-
     if points is not None and source is not ScaleOption.FILE:
         raise typer.BadParameter("choose one of --scale and --scale-points")
     if marker_mm is not None and source not in (ScaleOption.AUTO, ScaleOption.MARKER):
@@ -64,16 +61,14 @@ def scale_request(
     if source_mm is not None and object_mm is None:
         raise typer.BadParameter("--source-distance needs --object-distance, the part's height over the detector")
     ends = None if points is None else _two_points(points)
-    return ScaleRequest(ScaleSource(source.value), marker_mm, ends, object_mm, source_mm)
+    return calcimeasure.ScaleRequest(calcimeasure.ScaleSource(source.value), marker_mm, ends, object_mm, source_mm)
 
 
 def _two_points(text: str) -> tuple[float, float, float, float, float]:
     """Row and column of two points and the mm between them; refused at once when they cannot be a scale."""
-    from calcimeasure.steps.scale.points import scale_from_points
-
     try:
         row1, column1, row2, column2, mm = (float(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(f"--scale-points wants R1,C1,R2,C2,MM, five numbers, got {text!r}") from None
-    scale_from_points((row1, column1), (row2, column2), mm)
+    calcimeasure.scale_from_points((row1, column1), (row2, column2), mm)
     return row1, column1, row2, column2, mm
