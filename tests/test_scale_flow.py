@@ -21,7 +21,8 @@ from calibrate_scenes import Shot, sheet_photo
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.io.results.record import Record
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
-from calcimeasure.run.films import Job, Task, _key, analysis_of, given, measure_file, run_facts
+from calcimeasure.run.films import Task, _key, analysis_of, given, measure_file
+from calcimeasure.run.job import Job, run_facts
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 AUTO = ScaleRequest(ScaleSource.AUTO)

@@ -156,7 +156,7 @@ def run_facts(job: Job) -> dict[str, Any]:
             "frame": job.frame,
             "masks": job.masks is not None,
             "regions": job.regions is not None,
-            "max_megapixels": job.max_megapixels,
+            "max_megapixels": float(job.max_megapixels),
         },
         "spacing_mm": job.spacing_mm,
         "spacing_table": dict(job.spacings_mm),
