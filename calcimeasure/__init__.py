@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from calcimeasure.errors import CalcimeasureError as CalcimeasureError
     from calcimeasure.io.given.profile_file import read_profile as read_profile
     from calcimeasure.io.given.recipe_file import read_recipe as read_recipe
+    from calcimeasure.io.given.spacing_table import SpacingTable as SpacingTable
+    from calcimeasure.io.given.spacing_table import read_spacings as read_spacings
     from calcimeasure.io.images.read import read_image as read_image
     from calcimeasure.io.results.marker_sheet import write_marker_sheet as write_marker_sheet
     from calcimeasure.model.deposit import Deposit as Deposit
@@ -102,6 +104,7 @@ _HOME = {
     "Segmentation": "model.deposit",
     "Spacing": "model.image",
     "SpacingOrigin": "model.image",
+    "SpacingTable": "io.given.spacing_table",
     "Stage": "run.progress",
     "StudyRun": "run.study",
     "TrialPlan": "steps.agreement.power",
@@ -119,6 +122,7 @@ _HOME = {
     "read_image": "io.images.read",
     "read_profile": "io.given.profile_file",
     "read_recipe": "io.given.recipe_file",
+    "read_spacings": "io.given.spacing_table",
     "repeatability_of": "run.repeats",
     "run_study": "run.study",
     "sample_size": "steps.agreement.power",

@@ -90,7 +90,7 @@ def by_command_line(films: list[tuple[Path, Path]], out: Path, overrides: Path |
     """What `calcimeasure compare --masks` gives of the pair, every digit of it."""
     job = Job(out, kind="radiograph", spacing_mm=MM)
     advice = Advice.in_files(overrides=overrides)
-    study = trial_of(*_one_patient([FilmFile(film, mask) for film, mask in films], job), job, advice)
+    study = trial_of(*_one_patient([FilmFile(film, mask) for film, mask in films], job), advice)
     with opened(study, trial_facts(study)) as results:
         assert not work_through(study, results, InThisProcess(), unheard)
         assert not any(record.failed for record in results.films.records())

@@ -11,13 +11,14 @@ import typer
 
 import calcimeasure
 from calcimeasure.cli.options import Json, KindChoice, KindOption, Paths, job_of
-from calcimeasure.cli.scale import MarkerMm, ScaleOption, ScalePoints, scale_request
+from calcimeasure.cli.scale import MarkerMm, RulerMm, ScaleOption, ScalePoints, Sizes, scale_request
 from calcimeasure.cli.terminal import ALL_MEASURED, SOME_FAILED, as_lines, clear_errors, say, told
 
 
 def calibrate(
     paths: Paths,
     marker_mm: MarkerMm = None,
+    ruler_mm: RulerMm = None,
     scale_points: ScalePoints = None,
     kind: KindChoice = KindOption.AUTO,
     as_json: Json = False,
@@ -25,7 +26,7 @@ def calibrate(
     """Find the scale: from two points, a printed marker, a ruler in the photo, or what the file says."""
     with clear_errors(), told() as tell:
         source = ScaleOption.AUTO if scale_points is None else ScaleOption.FILE
-        request = scale_request(source, marker_mm, scale_points, None, None)
+        request = scale_request(source, scale_points, Sizes(marker_mm, ruler_mm))
         found = list(calcimeasure.scales_of(paths, replace(job_of(Path(), kind), scale=request), tell))
         for one in found:
             print(json.dumps(one) if as_json else as_lines(one))

@@ -26,7 +26,9 @@ def demo(
     """Measure the sample images that come with the package, run the sample study, and say where the reports lie."""
     with clear_errors():
         samples, crew = _sample_images(), calcimeasure.Processes(min(2, os.cpu_count() or 1))
-        job = replace(_job(out), leave_out=f"{SAMPLE_STUDY}/").with_spacings(samples / "spacing.csv")
+        job = replace(
+            _job(out), leave_out=f"{SAMPLE_STUDY}/", spacing_table=calcimeasure.read_spacings(samples / "spacing.csv")
+        )
         with told() as tell:
             found = calcimeasure.measure_folder([samples], job, crew, tell)
         measure.tell_run(found)

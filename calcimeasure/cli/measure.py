@@ -27,11 +27,14 @@ from calcimeasure.cli.options import (
     job_of,
 )
 from calcimeasure.cli.scale import (
+    Distances,
     MarkerMm,
     ObjectDistance,
+    RulerMm,
     ScaleChoice,
     ScaleOption,
     ScalePoints,
+    Sizes,
     SourceDistance,
     SpacingSd,
     scale_request,
@@ -47,6 +50,7 @@ def measure(
     spacing_sd: SpacingSd = None,
     scale: ScaleChoice = ScaleOption.FILE,
     marker_mm: MarkerMm = None,
+    ruler_mm: RulerMm = None,
     scale_points: ScalePoints = None,
     object_distance: ObjectDistance = None,
     source_distance: SourceDistance = None,
@@ -77,7 +81,9 @@ def measure(
         begin = begin_of(resume, overwrite)
         job = _with_folders(job_of(out, kind, spacing, recipe), masks, regions)
         job = _with_spacing_sd(_with_wedge(job, wedge), spacing_sd)
-        wanted = scale_request(scale, marker_mm, scale_points, object_distance, source_distance)
+        wanted = scale_request(
+            scale, scale_points, Sizes(marker_mm, ruler_mm), Distances(object_distance, source_distance)
+        )
         job = replace(job, frame=frame, scale=wanted, max_megapixels=max_megapixels, begin=begin)
         with told() as tell:
             found = calcimeasure.measure_folder(paths, job, calcimeasure.Processes(jobs, timeout, threads), tell)
@@ -88,7 +94,7 @@ def measure(
 
 
 def _with_spacing_sd(job: calcimeasure.Job, percent: float | None) -> calcimeasure.Job:
-    if percent is not None and job.spacing_mm is None and not job.spacings_mm:
+    if percent is not None and job.spacing_mm is None and job.spacing_table is None:
         raise typer.BadParameter("--spacing-sd is the error of --spacing: give both")
     return replace(job, spacing_sd_percent=percent)
 

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 import calcimeasure
+from calcimeasure.io.given.user_table import number
+from calcimeasure.model.pixel_size import impossible
 
 
 class KindOption(StrEnum):
@@ -67,10 +69,11 @@ def begin_of(resume: bool, overwrite: bool) -> calcimeasure.Begin:
 
 def _with_spacing(job: calcimeasure.Job, text: str) -> calcimeasure.Job:
     """The job with the user's scale: one number, or a table by image."""
-    try:
-        value = float(text)
-    except ValueError:
-        return job.with_spacings(Path(text))
-    if not 0 < value < float("inf"):
+    value = number(text.strip())
+    if value is None and text.strip("+-").lower() not in ("inf", "nan"):
+        return replace(job, spacing_table=calcimeasure.read_spacings(Path(text)))
+    if value is None or value <= 0:
         raise typer.BadParameter(f"--spacing must be a positive number of millimetres, got {text}")
+    if why := impossible(value, value):
+        raise typer.BadParameter(f"--spacing {text} {why}")
     return replace(job, spacing_mm=value)

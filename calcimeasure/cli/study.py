@@ -31,7 +31,7 @@ from calcimeasure.cli.options import (
     job_of,
 )
 from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED, SOME_FAILED, clear_errors, say, told
-from calcimeasure.model.study import plain_side
+from calcimeasure.errors import MeasurementRefused
 
 if TYPE_CHECKING:
     from calcimeasure.model.study import Interval
@@ -112,9 +112,10 @@ def _given(films: list[Path], masks: list[Path], side: str | None) -> list[calci
     for path in (*films, *masks):
         if not path.is_file():
             raise typer.BadParameter(f"there is no file {path.name!r}")
-    if side is not None and plain_side(side) is None:
-        raise typer.BadParameter(f"--side is L, R or both, got {side!r}")
-    return [calcimeasure.FilmFile(film, mask, side) for film, mask in zip_longest(films, masks)]
+    try:
+        return [calcimeasure.FilmFile(film, mask, side) for film, mask in zip_longest(films, masks)]
+    except MeasurementRefused:
+        raise typer.BadParameter(f"--side is L, R or both, got {side!r}") from None
 
 
 def _ended(found: calcimeasure.StudyRun, as_json: bool) -> int:

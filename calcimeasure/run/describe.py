@@ -31,7 +31,9 @@ def describe_films(paths: Sequence[Path], job: Job, tell: Tell = unheard) -> Ite
     NothingToMeasure
         When no image is there.
     """
-    return (_facts(item, job) for item in _found(paths, tell))
+    inputs = _found(paths, tell)
+    scaled = job.for_films(inputs)
+    return (_facts(item, scaled) for item in inputs)
 
 
 def scales_of(paths: Sequence[Path], job: Job, tell: Tell = unheard) -> Iterator[dict[str, Any]]:

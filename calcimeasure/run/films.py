@@ -90,6 +90,7 @@ def measure_folder(paths: Sequence[Path | str], job: Job, crew: Crew | None = No
     found = find_inputs([Path(path) for path in paths], job.out)
     tell(Progress(Stage.OPENING, remarks=found.remarks))
     inputs = [item for item in found.to_measure if not (job.leave_out and item.image.startswith(job.leave_out))]
+    job = job.for_films(inputs)
     with _opened(inputs, job) as results:
         tell(Progress(Stage.OPENING, remarks=tuple(results.remarks)))
         interrupted = _work_through(results, job, crew or Processes(), tell)
@@ -221,13 +222,13 @@ def read_film(item: Input, job: Job, film: FileBytes | None = None) -> Image:
 
 def _rescaled(image: Image, request: ScaleRequest) -> Image:
     """The image with the scale asked for; what the reader said of a scale that is gone is dropped."""
-    from calcimeasure.io.images.spacing import chosen_spacing
+    from calcimeasure.io.images.spacing import scale_words
     from calcimeasure.steps.scale.rescale import rescaled
 
     found = rescaled(image, request)
     if found.spacing == image.spacing:
         return found
-    _, stale = chosen_spacing(image.spacing, None)
+    stale = scale_words(image.spacing)
     return replace(found, warnings=tuple(words for words in found.warnings if words not in stale))
 
 

@@ -162,19 +162,23 @@ def compare_films(
     given = [one if isinstance(one, FilmFile) else FilmFile(Path(one)) for one in films]
     if len(given) < 2:
         raise MeasurementRefused("a comparison is of a baseline and at least one follow-up: give two films or more")
-    return _run(trial_of(*_one_patient(given, job), job, advice), crew, tell)
+    return _run(trial_of(*_one_patient(given, job), advice), crew, tell)
 
 
-def _one_patient(films: Sequence[FilmFile], job: Job) -> tuple[Study, dict[str, Source]]:
-    """A study of one subject, its visits named by their order, and where its films lie."""
-    visits, sources = [], {}
+def _one_patient(films: Sequence[FilmFile], job: Job) -> tuple[Study, dict[str, Source], Job]:
+    """A study of one subject, its visits named by their order, where its films lie, and the job by their names."""
+    scaled = job.for_films([Input(one.path, one.path.as_posix(), one.path.name) for one in films])
+    visits, sources, errors = [], {}, {}
     for k, one in enumerate(films):
-        name = "baseline" if k == 0 else "followup" if k == 1 else f"followup_{k}"
-        film = Film("patient", name, None, one.path.name, side=one.side, spacing_mm=job.spacing_of(one.path.name))
+        name, path = "baseline" if k == 0 else "followup" if k == 1 else f"followup_{k}", one.path.as_posix()
+        film = Film("patient", name, None, one.path.name, side=one.side, spacing_mm=scaled.spacing_of(path))
         item = Input(one.path, film_name(film), film_name(film))
         sources[item.name] = Source(film, item, one.mask)
+        if (percent := scaled.spacing_sds_percent.get(path)) is not None:
+            errors[item.image] = percent
         visits.append(Visit(name, None, (film,)))
-    return Study((Subject("patient", tuple(visits)),)), sources
+    study = Study((Subject("patient", tuple(visits)),))
+    return study, sources, replace(scaled, spacings_mm={}, spacing_sds_percent=errors)
 
 
 def _run(trial: Trial, crew: Crew | None, tell: Tell) -> StudyRun:
