@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from calcimeasure.errors import CalcimeasureError as CalcimeasureError
     from calcimeasure.io.given.profile_file import read_profile as read_profile
     from calcimeasure.io.given.recipe_file import read_recipe as read_recipe
+    from calcimeasure.io.given.sources_table import read_sources as read_sources
     from calcimeasure.io.given.spacing_table import SpacingTable as SpacingTable
     from calcimeasure.io.given.spacing_table import read_spacings as read_spacings
     from calcimeasure.io.images.read import read_image as read_image
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
     from calcimeasure.run.study import compare_films as compare_films
     from calcimeasure.run.study import run_study as run_study
     from calcimeasure.run.trial import Advice as Advice
+    from calcimeasure.run.validate import Truth as Truth
+    from calcimeasure.run.validate import ValidationRun as ValidationRun
+    from calcimeasure.run.validate import validate_folder as validate_folder
     from calcimeasure.steps.agreement.power import Endpoint as Endpoint
     from calcimeasure.steps.agreement.power import MeasurementError as MeasurementError
     from calcimeasure.steps.agreement.power import TrialPlan as TrialPlan
@@ -108,6 +112,8 @@ _HOME = {
     "Stage": "run.progress",
     "StudyRun": "run.study",
     "TrialPlan": "steps.agreement.power",
+    "Truth": "run.validate",
+    "ValidationRun": "run.validate",
     "analyse": "recipe",
     "calibrate_wedge": "steps.measure.wedge",
     "compare_films": "run.study",
@@ -122,6 +128,7 @@ _HOME = {
     "read_image": "io.images.read",
     "read_profile": "io.given.profile_file",
     "read_recipe": "io.given.recipe_file",
+    "read_sources": "io.given.sources_table",
     "read_spacings": "io.given.spacing_table",
     "repeatability_of": "run.repeats",
     "run_study": "run.study",
@@ -130,6 +137,7 @@ _HOME = {
     "scales_of": "run.describe",
     "segment": "steps.outline",
     "segment_photo": "steps.outline.photo",
+    "validate_folder": "run.validate",
     "write_marker_sheet": "io.results.marker_sheet",
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,26 +87,38 @@ def measure_folder(paths: Sequence[Path | str], job: Job, crew: Crew | None = No
     OutputError
         When the results folder cannot be used.
     """
+    inputs = inputs_of(paths, job, tell)
+    job = job.for_films(inputs)
+    run = run_facts(job)
+    with opened_folder(inputs, job, run) as results:
+        interrupted = work_through_films(results, job, crew or Processes(), tell)
+        results.finish(run)
+        return counted(results, interrupted)
+
+
+def inputs_of(paths: Sequence[Path | str], job: Job, tell: Tell) -> list[Input]:
+    """The images that the job asks for; tells of what was passed over."""
     found = find_inputs([Path(path) for path in paths], job.out)
     tell(Progress(Stage.OPENING, remarks=found.remarks))
-    inputs = [item for item in found.to_measure if not (job.leave_out and item.image.startswith(job.leave_out))]
-    job = job.for_films(inputs)
-    with _opened(inputs, job) as results:
-        tell(Progress(Stage.OPENING, remarks=tuple(results.remarks)))
-        interrupted = _work_through(results, job, crew or Processes(), tell)
-        results.finish(run_facts(job))
-        statuses = Counter(str(record.row["status"]) for record in results.records())
-    return FolderRun(job.out, statuses["measured"], statuses["proposed"], statuses["failed"], interrupted)
+    return [item for item in found.to_measure if not (job.leave_out and item.image.startswith(job.leave_out))]
 
 
-def _opened(inputs: Sequence[Input], job: Job) -> Results:
+def opened_folder(inputs: Sequence[Input], job: Job, run: Mapping[str, Any]) -> Results:
+    """The results folder, begun as the job says; a context manager."""
     check_apart(job.out, [*job.reads, *(item.path for item in inputs)])
     resume, overwrite = job.begin is Begin.RESUME, job.begin is Begin.OVERWRITE
-    return open_results(job.out, inputs, run_facts(job), resume=resume, overwrite=overwrite)
+    return open_results(job.out, inputs, run, resume=resume, overwrite=overwrite)
 
 
-def _work_through(results: Results, job: Job, crew: Crew, tell: Tell) -> bool:
+def counted(results: Results, interrupted: bool) -> FolderRun:
+    """How many images of a folder have which status."""
+    statuses = Counter(str(record.row["status"]) for record in results.records())
+    return FolderRun(results.folder, statuses["measured"], statuses["proposed"], statuses["failed"], interrupted)
+
+
+def work_through_films(results: Results, job: Job, crew: Crew, tell: Tell) -> bool:
     """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
+    tell(Progress(Stage.OPENING, remarks=tuple(results.remarks)))
     try:
         worked_through(Stage.MEASURING, len(results.inputs), _films(results, job, crew), tell)
     except KeyboardInterrupt:

@@ -227,6 +227,44 @@ class Validation:
     differences: BlandAltman | None
     covered: Proportion | None
 
+    @property
+    def figures(self) -> tuple[ValidationFigure, ...]:
+        """Every figure that there is, as rows of a table."""
+        shares = [("found", self.found), *((_named(band), share) for band, share in self.bands.items())]
+        seen = self.films - self.empty
+        medians = (("Dice", self.dice, None), ("bias", self.bias, self.bias_interval), ("error", self.error, None))
+        rows = [_row_of(name, share, "deposits") for name, share in shares if share is not None]
+        rows.append(ValidationFigure("false finds a film", self.false, self.false_interval, self.films))
+        rows += [ValidationFigure(name, value, ends, seen) for name, value, ends in medians if value is not None]
+        if self.agreement is not None:
+            rows.append(ValidationFigure("ICC(A,1)", self.agreement.value, self.agreement.interval, seen))
+        if (limits := self.differences) is not None:
+            ends = Interval(limits.lower, limits.upper, 0.95)
+            rows.append(ValidationFigure("limits of agreement, mm2", limits.bias, ends, seen))
+        if self.covered is not None:
+            rows.append(_row_of("covered", self.covered, "films"))
+        return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationFigure:
+    """One figure with its 95 % interval, and how many deposits or films it is of (limits: of single films)."""
+
+    figure: str
+    value: float
+    interval: Interval | None
+    number: int
+    of: str = "films"
+
+
+def _row_of(name: str, share: Proportion, of: str) -> ValidationFigure:
+    return ValidationFigure(name, share.share, share.exact, share.trials, of)
+
+
+def _named(band: tuple[float, float]) -> str:
+    low, high = band
+    return f"found, {low:g} mm or more" if math.isinf(high) else f"found, {low:g} to {high:g} mm"
+
 
 def validation(films: Sequence[FilmScore]) -> Validation:
     """The films' scores as one set of figures.
