@@ -11,7 +11,6 @@ is more than the smallest detectable one (95 %) should be seen in about 5 % of s
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +18,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Picture
 
-from calcimeasure import __version__
+from calcimeasure import Job, Processes, __version__, repeatability_of
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.given.repeats_file import read_repeats
 from calcimeasure.io.results.repeat_results import profile_text
-from calcimeasure.io.results.trial_results import open_trial
 from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.phantom.film import FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.recipe import Recipe
-from calcimeasure.run.films import Job
-from calcimeasure.run.repeats import finish_repeats, repeats_of
-from calcimeasure.run.trial import compare_visits, measure_films
 from calcimeasure.steps.agreement import fit_precision_profile
 from calcimeasure.steps.agreement.repeats import Of, RepeatStudy
 from calcimeasure.steps.change.compare.shipped import shipped_precision
@@ -100,14 +94,7 @@ def repeated(seed: int, repeat: int) -> FilmScene:
 
 def measured(folder: Path, jobs: int) -> RepeatStudy:
     """What `calcimeasure repeatability` makes of the films."""
-    job = Job(folder / "out", threads=max(1, (os.cpu_count() or 1) // jobs))
-    repeats = repeats_of(read_repeats(folder / "scans.csv"), folder, job)
-    inputs = [one.item for one in repeats.trial.used.values()]
-    with open_trial(job.out, inputs, repeats.facts, resume=False, overwrite=False) as results:
-        for act in (measure_films, compare_visits):
-            for _ in act(repeats.trial, results, jobs, 300):
-                pass
-        return finish_repeats(repeats, results)
+    return repeatability_of(folder / "scans.csv", Job(folder / "out"), Processes(jobs)).study
 
 
 def told(found: RepeatStudy) -> None:

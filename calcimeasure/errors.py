@@ -13,6 +13,7 @@
     ├── RecipeError           a setting is unknown or out of its range
     ├── TableError            a CSV of ours or of the user's cannot be used
     ├── EditRefused           the mask cannot be changed as asked (signed, no such deposit)
+    ├── NothingToMeasure      no image is there, or every film of a study is excluded
     ├── OutputError           the results folder cannot be used
     │   └── FileInTheWay        a file cannot be written where it belongs: a person's stands there
     └── MeasurementRefused    the image is sound but the number asked for would not be honest
@@ -64,6 +65,10 @@ class TableError(CalcimeasureError):
 
 class EditRefused(CalcimeasureError):
     """The mask cannot be changed as asked: it is signed, or there is no such deposit."""
+
+
+class NothingToMeasure(CalcimeasureError):
+    """A run has nothing to do: no image was found, or every film is excluded."""
 
 
 class OutputError(CalcimeasureError):

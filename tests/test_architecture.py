@@ -65,6 +65,39 @@ def test_each_library_has_one_door() -> None:
         assert all({str(path), str(path.parent)} & doors for path in found), library
 
 
+def test_nobody_below_the_doors_goes_through_the_front_page() -> None:
+    """It points at every room, so whoever took more than the version from it could climb unseen."""
+    doors = (PACKAGE / "cli", PACKAGE / "__init__.py")
+    asked = {
+        f"{path.relative_to(PACKAGE)}: {name}"
+        for path in FILES
+        if not any(path.is_relative_to(door) for door in doors)
+        for name in _from_the_front_page(ast.parse(path.read_text()))
+    }
+    assert asked == set()
+
+
+def _from_the_front_page(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "calcimeasure":
+            yield from (alias.name for alias in node.names if alias.name not in ("__version__", "errors"))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "calcimeasure":
+            yield from [node.attr] if node.attr != "__version__" else []
+
+
+def test_a_command_imports_nothing_late() -> None:
+    """The front page finds what it needs when it is used; only the bar of a terminal is fetched when there is one."""
+    late = {
+        f"{path.stem}: {node.module}"
+        for path in (PACKAGE / "cli").glob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert late <= {"terminal: rich.console", "terminal: rich.progress"}
+
+
 def test_nothing_unpickles() -> None:
     for path in PACKAGE.rglob("*.py"):
         assert not _imports(path) & {"pickle", "joblib", "dill", "shelve"}, path.name

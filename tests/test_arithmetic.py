@@ -14,7 +14,8 @@ from PIL import Image as Picture
 
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.run import films
-from calcimeasure.run.films import Job, Task, measure_file, run_facts
+from calcimeasure.run.films import Task, measure_file
+from calcimeasure.run.job import Job, run_facts
 
 
 def test_run_json_tells_with_which_ipp_opencv_calculates(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_run_json_tells_with_which_ipp_opencv_calculates(tmp_path: Path) -> None
 
 
 def test_run_json_tells_when_there_is_none() -> None:
-    asked = "from calcimeasure.run.films import arithmetic; print(arithmetic())"
+    asked = "from calcimeasure.run.job import arithmetic; print(arithmetic())"
     environment = {**os.environ, "OPENCV_IPP": "disabled"}
     told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, env=environment, check=True)
     assert told.stdout.strip() == "{'opencv_ipp': None}"

@@ -3,11 +3,14 @@
 import ctypes
 import hashlib
 import io
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +31,11 @@ from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Film
 from calcimeasure.recipe import Recipe
 from calcimeasure.run import films
-from calcimeasure.run.crew import Crew
-from calcimeasure.run.films import Job, Task, lost_file
-from calcimeasure.run.trial import MeasuredFilm, _reading
+from calcimeasure.run.crew import Crew, InThisProcess, Order, Workers
+from calcimeasure.run.films import Task, lost_file
+from calcimeasure.run.job import Job
+from calcimeasure.run.processes import Processes
+from calcimeasure.run.visits import MeasuredFilm, _reading
 
 
 def act(task: Task, job: Job) -> Record:
@@ -45,17 +50,41 @@ def act(task: Task, job: Job) -> Record:
     return Record("key", {"image": task.item.image, "status": "measured"})
 
 
-def _run(tmp_path: Path, *images: str, size: int = 1) -> dict[str, str]:
+class Threads:
+    """A crew of another kind, as a cluster's is: futures, done in any order."""
+
+    @contextmanager
+    def hired(self, order: Order) -> Iterator[Workers]:
+        with ThreadPoolExecutor(2) as pool:
+            yield Pool(pool, order)
+
+
+class Pool:
+    """Two threads at work."""
+
+    def __init__(self, pool: ThreadPoolExecutor, order: Order) -> None:
+        self.pool, self.order = pool, order
+
+    def run(self, tasks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        waiting, at_work = iter(tasks), {}
+        while True:
+            while len(at_work) < 2 and (task := next(waiting, None)) is not None:
+                at_work[self.pool.submit(self.order.act, task, self.order.job)] = task
+            if not at_work:
+                return
+            for done in wait(at_work, return_when=FIRST_COMPLETED).done:
+                yield at_work.pop(done), done.result()
+
+
+def _run(tmp_path: Path, *images: str, crew: Crew) -> dict[str, str]:
     tasks = [Task(Input(tmp_path / image, image, image)) for image in images]
-    with Crew(Job(tmp_path / "out"), act, lost_file, size, seconds_a_file=5) as crew:
-        done = {task.item.image: record for task, record in crew.run(tasks)}
+    with crew.hired(Order(Job(tmp_path / "out"), act, lost_file)) as workers:
+        done = {task.item.image: record for task, record in workers.run(tasks)}
     return {image: str(record.row.get("error", "")) for image, record in done.items() if record}
 
 
 class FailingStart:
     """Orders that end a worker in its start-up, as often as is asked."""
-
-    threads = 1
 
     def __init__(self, folder: Path, times: int) -> None:
         self.recipe, self.folder, self.times = Recipe(), folder, times
@@ -77,8 +106,9 @@ def test_a_worker_that_dies_in_its_start_is_replaced_and_no_file_is_blamed(
 ) -> None:
     (tmp_path / "deaths").mkdir()
     tasks = [Task(Input(tmp_path / image, image, image)) for image in "ab"]
-    with Crew(FailingStart(tmp_path / "deaths", times), act, lost_file, seconds_a_file=60) as crew:
-        errors = [str(record.row.get("error", "")) for _, record in crew.run(tasks)]
+    order = Order(FailingStart(tmp_path / "deaths", times), act, lost_file)
+    with Processes(1, seconds_a_film=60).hired(order) as workers:
+        errors = [str(record.row.get("error", "")) for _, record in workers.run(tasks)]
     assert len(errors) == 2
     assert sum("died as they began" in error for error in errors) == lost
 
@@ -87,11 +117,12 @@ def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
         "from tests.test_batch import stay\n"
-        "from calcimeasure.run.crew import Crew\n"
-        "from calcimeasure.run.films import Job, lost_file\n"
+        "from calcimeasure import Job, Processes\n"
+        "from calcimeasure.run.crew import Order\n"
+        "from calcimeasure.run.films import lost_file\n"
         f"if __name__ == '__main__':\n"
-        f"    with Crew(Job(Path({str(tmp_path)!r})), stay, lost_file) as crew:\n"
-        f"        list(crew.run([{str(tmp_path / 'pid')!r}]))\n"
+        f"    with Processes().hired(Order(Job(Path({str(tmp_path)!r})), stay, lost_file)) as workers:\n"
+        f"        list(workers.run([{str(tmp_path / 'pid')!r}]))\n"
     )
     (tmp_path / "run.py").write_text(script)
     home = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
@@ -160,15 +191,50 @@ def test_a_film_that_changed_since_it_was_measured_is_not_compared(tmp_path: Pat
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_dead_or_hanging_worker_costs_one_row(tmp_path: Path, size: int) -> None:
-    errors = _run(tmp_path, "a", "dies", "b", "hangs", "c", size=size)
+    errors = _run(tmp_path, "a", "dies", "b", "hangs", "c", crew=Processes(size, seconds_a_film=5))
     assert "reader process die" in errors.pop("dies")
     assert "took longer than 5 s" in errors.pop("hangs")
     assert errors == {"a": "", "b": "", "c": ""}
 
 
-def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
+CREWS: dict[str, Crew] = {"here": InThisProcess(), "one": Processes(1), "two": Processes(2), "threads": Threads()}
+
+
+@pytest.mark.parametrize("crew", CREWS.values(), ids=CREWS)
+def test_every_crew_gives_each_task_its_record_and_takes_no_more_than_it_can_do(tmp_path: Path, crew: Crew) -> None:
+    taken, given = 0, 0
+    most = 0
+
+    def tasks() -> Iterator[Task]:
+        nonlocal taken, most
+        for image in "abcdef":
+            taken += 1
+            most = max(most, taken - given)
+            yield Task(Input(tmp_path / image, image, image))
+
+    with crew.hired(Order(Job(tmp_path / "out"), act, lost_file)) as workers:
+        assert list(workers.run(())) == []
+        for task, record in workers.run(tasks()):
+            given += 1
+            assert record.image == task.item.image
+        again = [record.image for _, record in workers.run(tasks())]
+    assert taken == 12
+    assert sorted(again) == list("abcdef")
+    assert most <= 3
+
+
+@pytest.mark.parametrize("crew", CREWS.values(), ids=CREWS)
+def test_a_full_disk_stops_the_run_whoever_does_the_work(tmp_path: Path, crew: Crew) -> None:
     with pytest.raises(OutputError, match="no space"):
-        _run(tmp_path, "disk full", "a")
+        _run(tmp_path, "disk full", "a", crew=crew)
+
+
+def test_no_more_processes_are_begun_than_there_are_tasks(tmp_path: Path) -> None:
+    with Processes(8).hired(Order(Job(tmp_path / "out"), act, lost_file)) as workers:
+        before = {child.pid for child in multiprocessing.active_children()}
+        for _ in workers.run([Task(Input(tmp_path / "a", "a", "a"))]):
+            assert len({child.pid for child in multiprocessing.active_children()} - before) == 1
+    assert {child.pid for child in multiprocessing.active_children()} <= before
 
 
 def test_the_users_scale_is_that_of_the_table_else_the_one_number(tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ from calcimeasure.io.results.record import Record
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
 from calcimeasure.reading.scale import rescaled
-from calcimeasure.run.films import Job, Task, _key, analysis_of, given, measure_file, run_facts
+from calcimeasure.run.films import Task, _key, analysis_of, given, measure_file
+from calcimeasure.run.job import Job, run_facts
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
 AUTO = ScaleRequest(ScaleSource.AUTO)

@@ -27,7 +27,7 @@ from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film
 from calcimeasure.phantom.frame import Frame
-from calcimeasure.run.trial import readers_of
+from calcimeasure.run.study import readers_of
 
 MM = 0.5
 SITES = (

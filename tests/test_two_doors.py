@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from calcimeasure.cli.study import job_of
-from calcimeasure.cli.terminal import KindOption
 from calcimeasure.follow_up import Comparison, Guidance, reading_of
-from calcimeasure.io.given.by_hand import ByHand, read_overrides
 from calcimeasure.io.images.read import read_image
 from calcimeasure.io.results.masks import read_labels, write_labels
-from calcimeasure.io.results.trial_results import open_trial
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.authorship import Author, Authorship
 from calcimeasure.model.labels import Labels
@@ -27,9 +22,12 @@ from calcimeasure.reading.pair import compared, export
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Session
 from calcimeasure.recipe import Recipe
-from calcimeasure.run import trial
-from calcimeasure.run.films import Job, measure_file
-from calcimeasure.run.trial import compare_visits, measure_films, trial_facts, trial_of
+from calcimeasure.run.crew import InThisProcess
+from calcimeasure.run.job import Job
+from calcimeasure.run.progress import unheard
+from calcimeasure.run.study import FilmFile, _one_patient
+from calcimeasure.run.trial import Advice, opened, trial_facts, trial_of
+from calcimeasure.run.visits import work_through
 
 MM = 0.3
 SHAPE = (300, 220)
@@ -90,15 +88,13 @@ def visits(folder: Path, fate: Fate, by: Authorship) -> list[tuple[Path, Path]]:
 
 def by_command_line(films: list[tuple[Path, Path]], out: Path, overrides: Path | None = None) -> FilmPair:
     """What `calcimeasure compare --masks` gives of the pair, every digit of it."""
-    from calcimeasure.cli.study import _one_patient
-
-    job = job_of(out, KindOption.RADIOGRAPH, str(MM), None, None)
-    study, sources = _one_patient([film for film, _ in films], [mask for _, mask in films], None, job)
-    study_ = trial_of(study, sources, job, by_hand=ByHand(read_overrides(overrides) if overrides else {}))
-    inputs = [one.item for one in study_.used.values()]
-    with open_trial(out, inputs, trial_facts(study_), resume=False, overwrite=False) as results:
-        assert not any(record.failed for record in measure_films(study_, results, 1, 60) if record)
-        (record,) = compare_visits(study_, results, 1, 60)
+    job = Job(out, kind="radiograph", spacing_mm=MM)
+    advice = Advice.in_files(overrides=overrides)
+    study = trial_of(*_one_patient([FilmFile(film, mask) for film, mask in films], job), advice)
+    with opened(study, trial_facts(study)) as results:
+        assert not work_through(study, results, InThisProcess(), unheard)
+        assert not any(record.failed for record in results.films.records())
+        record = results.intervals.get(study.spans[0].name)
     assert record is not None
     if not record.pairs:
         return FilmPair("", "", "", Change.not_evaluable("; ".join(record.alone)))
@@ -112,28 +108,6 @@ def by_panel(films: list[tuple[Path, Path]]) -> Comparison:
         session.load_mask(mask)
     first, second = ((session.image, session.outlines) for session in sessions)
     return compared(first, second, Recipe())[0]
-
-
-class InThisProcess:
-    """A crew of nobody else: what workers do, done here and now."""
-
-    def __init__(self, job: Job, size: int, seconds: float, act: Callable = measure_file, lost: object = None) -> None:
-        self.job, self.act = job, act
-
-    def __enter__(self) -> InThisProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def run(self, tasks: Iterable) -> Iterator:
-        for task in tasks:
-            yield task, self.act(task, self.job)
-
-
-@pytest.fixture(autouse=True)
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "Crew", InThisProcess)
 
 
 #: Every fate of a reader's outlines and of the networks', and every author of one fate.

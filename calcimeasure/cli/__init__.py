@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from calcimeasure import __version__
-from calcimeasure.cli import calibrate, demo, measure, repeatability, sample_size, study
+from calcimeasure.cli import calibrate, demo, info, measure, repeatability, sample_size, study, validate
 from calcimeasure.cli.terminal import ALL_MEASURED
 
 app = typer.Typer(
@@ -30,8 +30,9 @@ for _command in (
     study.study,
     repeatability.repeatability,
     sample_size.sample_size,
+    validate.validate,
     demo.demo,
-    measure.info,
+    info.info,
     calibrate.calibrate,
     calibrate.marker,
 ):

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from calcimeasure.cli.measure import Request, Speed, job_of, measured, tell_run
-from calcimeasure.cli.study import run_sample_study, tell_study
-from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED, SOME_FAILED, Json, KindOption, clear_errors
+import calcimeasure
+from calcimeasure.cli import measure, study
+from calcimeasure.cli.options import Json
+from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED, SOME_FAILED, clear_errors, told
 
 #: The drawn trial among the sample images.
 SAMPLE_STUDY = "ivig_study"
@@ -24,19 +25,28 @@ def demo(
 ) -> None:
     """Measure the sample images that come with the package, run the sample study, and say where the reports lie."""
     with clear_errors():
-        samples = _sample_images()
-        job = replace(job_of(out, KindOption.AUTO, str(samples / "spacing.csv"), None, None), demo=True)
-        request = Request((samples,), out, resume=False, overwrite=out.exists(), leave_out=f"{SAMPLE_STUDY}/")
-        jobs = min(2, os.cpu_count() or 1)
-        summary, interrupted = measured(request, job, Speed(jobs))
-        tell_run(summary, interrupted, False)
-        if interrupted:
+        samples, crew = _sample_images(), calcimeasure.Processes(min(2, os.cpu_count() or 1))
+        job = replace(
+            _job(out), leave_out=f"{SAMPLE_STUDY}/", spacing_table=calcimeasure.read_spacings(samples / "spacing.csv")
+        )
+        with told() as tell:
+            found = calcimeasure.measure_folder([samples], job, crew, tell)
+        measure.tell_run(found)
+        if found.interrupted:
             raise typer.Exit(INTERRUPTED)
-        found = run_sample_study(samples / SAMPLE_STUDY, out / SAMPLE_STUDY, jobs)
-        tell_study(found)
+        with told() as tell:
+            trial = calcimeasure.run_study(
+                samples / SAMPLE_STUDY / "study.csv", _job(out / SAMPLE_STUDY), None, crew, tell
+            )
+        study.tell_study(trial)
         if as_json:
-            print(json.dumps({**summary, "study": found.summary}))
-        raise typer.Exit(found.code or (SOME_FAILED if summary["failed"] else ALL_MEASURED))
+            print(json.dumps({**found.to_json(), "study": trial.to_json()}))
+        raise typer.Exit(study.code_of(trial) or (SOME_FAILED if found.failed else ALL_MEASURED))
+
+
+def _job(out: Path) -> calcimeasure.Job:
+    begin = calcimeasure.Begin.OVERWRITE if out.exists() else calcimeasure.Begin.NEW
+    return calcimeasure.Job(out, begin=begin, demo=True)
 
 
 def _sample_images() -> Path:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from calcimeasure.cli.study import ProfileFile, profile_in
-from calcimeasure.cli.terminal import ALL_MEASURED, Json, as_lines, clear_errors, say
-
-if TYPE_CHECKING:
-    from calcimeasure.steps.agreement.power import MeasurementError, TrialPlan
+import calcimeasure
+from calcimeasure.cli.options import Json, ProfileFile
+from calcimeasure.cli.terminal import ALL_MEASURED, as_lines, clear_errors, say
 
 
 class EndpointOption(StrEnum):
@@ -46,35 +44,33 @@ def sample_size(
     as_json: Json = False,
 ) -> None:
     """Say how many patients a trial needs, and what a given number can show."""
-    from calcimeasure.steps.agreement.power import Endpoint, TrialPlan
-
     with clear_errors():
         measured = _error(error, profile, size, readers, films)
-        plan = TrialPlan(Endpoint(endpoint.value), arms, effect, natural, spread, measured, cut, alpha, losses / 100)
+        plan = calcimeasure.TrialPlan(
+            calcimeasure.Endpoint(endpoint.value), arms, effect, natural, spread, measured, cut, alpha, losses / 100
+        )
         facts = _facts(plan, power, patients)
         if figure:
-            _draw(plan, power, facts["per_arm"], figure)
+            calcimeasure.draw_power(plan, power, facts["per_arm"], figure)
         print(json.dumps(facts | {"plan": asdict(plan)}) if as_json else as_lines(facts))
     raise typer.Exit(ALL_MEASURED)
 
 
-def _error(percent: float, profile: Path | None, size: float, readers: int, films: int) -> MeasurementError:
+def _error(
+    percent: float, profile: Path | None, size: float, readers: int, films: int
+) -> calcimeasure.MeasurementError:
     """Measurement error by the user's profile, or as given."""
-    from calcimeasure.steps.agreement.power import MeasurementError
-
-    totals = profile_in(profile).totals if profile else None
+    totals = calcimeasure.read_profile(profile).totals if profile else None
     if totals is None:
-        return MeasurementError(percent / 100, readers, films)
+        return calcimeasure.MeasurementError(percent / 100, readers, films)
     if not totals.covers(size):
         say(f"the profile saw totals from {totals.smallest:.3g} to {totals.largest:.3g}: at {size:g} it is a guess")
-    return MeasurementError.from_profile(totals, size, readers, films)
+    return calcimeasure.MeasurementError.from_profile(totals, size, readers, films)
 
 
-def _facts(plan: TrialPlan, power: float, patients: int | None) -> dict[str, Any]:
+def _facts(plan: calcimeasure.TrialPlan, power: float, patients: int | None) -> dict[str, Any]:
     """The answer as one object of ``--json``."""
-    from calcimeasure.steps.agreement.power import least_effect, power_of, sample_size
-
-    found = sample_size(plan, power)
+    found = calcimeasure.sample_size(plan, power)
     treated, natural = found.responders
     facts: dict[str, Any] = {
         "per_arm": found.per_arm,
@@ -85,24 +81,8 @@ def _facts(plan: TrialPlan, power: float, patients: int | None) -> dict[str, Any
         "told_log_sd": round(plan.told_sd, 4),
     }
     if patients:
-        least = least_effect(plan, patients, power)
+        least = calcimeasure.least_effect(plan, patients, power)
         facts["patients"] = patients
-        facts["power_with_them"] = round(power_of(plan, patients), 4)
+        facts["power_with_them"] = round(calcimeasure.power_of(plan, patients), 4)
         facts["least_effect_percent"] = None if least is None else round(least, 1)
     return facts
-
-
-def _draw(plan: TrialPlan, power: float, needed: int, file: Path) -> None:
-    """The figure: power for the planned effect, and for a third less and a third more."""
-    from calcimeasure.io.files import write_whole
-    from calcimeasure.report.figures import PowerCurve, power_plot
-    from calcimeasure.steps.agreement.power import power_of
-
-    numbers = tuple(range(2, max(12, 2 * needed) + 1, max(1, needed // 24)))
-    effects = [plan.effect_percent * part for part in (1, 2 / 3, 4 / 3) if plan.effect_percent * part > -99]
-    plans = [replace(plan, effect_percent=effect) for effect in effects]
-    curves = [
-        PowerCurve(f"median change {one.effect_percent:+.0f} %", numbers, tuple(power_of(one, n) for n in numbers))
-        for one in plans
-    ]
-    write_whole(file, power_plot(curves, power, needed))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from calcimeasure.model.scale import ScaleRequest
+import calcimeasure
 
 
 class ScaleOption(StrEnum):
@@ -70,10 +69,8 @@ class Distances:
 
 def scale_request(
     source: ScaleOption, points: str | None, sizes: Sizes, distances: Distances | None = None
-) -> ScaleRequest:
+) -> calcimeasure.ScaleRequest:
     """What the options ask for; bad usage for options that contradict each other."""
-    from calcimeasure.model.scale import ScaleRequest, ScaleSource
-
     if points is not None and source is not ScaleOption.FILE:
         raise typer.BadParameter("choose one of --scale and --scale-points")
     for thing, told in (("marker", sizes.marker_mm), ("ruler", sizes.ruler_mm)):
@@ -83,18 +80,16 @@ def scale_request(
     if tube.source_mm is not None and tube.object_mm is None:
         raise typer.BadParameter("--source-distance needs --object-distance, the part's height over the detector")
     ends = None if points is None else _two_points(points)
-    return ScaleRequest(
-        ScaleSource(source.value), sizes.marker_mm, ends, tube.object_mm, tube.source_mm, sizes.ruler_mm
+    return calcimeasure.ScaleRequest(
+        calcimeasure.ScaleSource(source.value), sizes.marker_mm, ends, tube.object_mm, tube.source_mm, sizes.ruler_mm
     )
 
 
 def _two_points(text: str) -> tuple[float, float, float, float, float]:
     """Row and column of two points and the mm between them; refused at once when they cannot be a scale."""
-    from calcimeasure.steps.scale.points import scale_from_points
-
     try:
         row1, column1, row2, column2, mm = (float(part) for part in text.split(","))
     except ValueError:
         raise typer.BadParameter(f"--scale-points wants R1,C1,R2,C2,MM, five numbers, got {text!r}") from None
-    scale_from_points((row1, column1), (row2, column2), mm)
+    calcimeasure.scale_from_points((row1, column1), (row2, column2), mm)
     return row1, column1, row2, column2, mm

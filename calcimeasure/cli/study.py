@@ -3,57 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calcimeasure.cli.measure import job_of
-from calcimeasure.cli.terminal import (
-    ALL_MEASURED,
-    INTERRUPTED,
-    NOTHING,
-    SOME_FAILED,
+import calcimeasure
+from calcimeasure.cli.options import (
+    Jobs,
     Json,
     KindChoice,
     KindOption,
+    Landmarks,
     MaxMegapixels,
+    Mirrored,
     Out,
+    Overrides,
+    Overwrite,
+    ProfileFile,
+    RecipeFile,
+    Resume,
     SpacingText,
-    clear_errors,
-    progress,
-    remarks_told,
-    say,
+    Timeout,
+    begin_of,
+    job_of,
 )
+from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED, SOME_FAILED, clear_errors, say, told
+from calcimeasure.errors import MeasurementRefused
 
 if TYPE_CHECKING:
-    from calcimeasure.follow_up import Guidance
-    from calcimeasure.io.given.by_hand import ByHand
-    from calcimeasure.io.results.trial_results import TrialResults
-    from calcimeasure.run.films import Job
-    from calcimeasure.run.trial import Trial
-    from calcimeasure.steps.agreement.cohort import Cohort
-
-RecipeFile = Annotated[Path | None, typer.Option("--recipe", metavar="FILE.toml", help="Settings to use.")]
-ProfileFile = Annotated[
-    Path | None,
-    typer.Option("--profile", metavar="PROFILE.json", help="Precision profile measured by `repeatability`."),
-]
-Overrides = Annotated[
-    Path | None, typer.Option("--overrides", metavar="FILE.csv", help="Matches of deposits made by hand.")
-]
-Landmarks = Annotated[
-    Path | None, typer.Option("--landmarks", metavar="FILE.csv", help="Points that both films show, three or more.")
-]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Worker processes.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete our results in the folder and begin again.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds after which a film is given up.")]
-Mirrored = Annotated[bool, typer.Option("--mirrored", help="The films show the limb mirrored, and you know.")]
+    from calcimeasure.model.study import Interval
 
 
 def compare(
@@ -85,12 +66,13 @@ def compare(
 ) -> None:
     """Compare two or more visits of one patient: deposit by deposit and in total."""
     with clear_errors():
-        films, masks = _given(films, masks or [])
-        job = replace(job_of(out, kind, spacing, None, recipe), max_megapixels=max_megapixels)
-        pace = Pace(jobs, timeout, resume, overwrite)
-        study, sources, job = _one_patient(films, masks, side, job)
-        trial = _trial(study, sources, paced(job, pace), _guidance(profile, mirrored), _by_hand(landmarks, overrides))
-        raise typer.Exit(_run(trial, pace, as_json))
+        given = _given(films, masks or [], side)
+        job = replace(job_of(out, kind, spacing, recipe), max_megapixels=max_megapixels)
+        job = replace(job, begin=begin_of(resume, overwrite))
+        advice = calcimeasure.Advice.in_files(profile, overrides, landmarks, mirrored=mirrored)
+        with told() as tell:
+            found = calcimeasure.compare_films(given, job, advice, calcimeasure.Processes(jobs, timeout), tell)
+        raise typer.Exit(_ended(found, as_json))
 
 
 def study(
@@ -110,51 +92,16 @@ def study(
 ) -> None:
     """Measure and compare all visits of a trial, and write its report."""
     with clear_errors():
-        job = replace(job_of(out, kind, None, None, recipe), max_megapixels=max_megapixels)
-        pace = Pace(jobs, timeout, resume, overwrite)
-        trial = trial_in(table, paced(job, pace), _guidance(profile, False), _by_hand(landmarks, overrides))
-        raise typer.Exit(_run(trial, pace, as_json))
+        job = replace(job_of(out, kind, recipe=recipe), max_megapixels=max_megapixels)
+        job = replace(job, begin=begin_of(resume, overwrite))
+        advice = calcimeasure.Advice.in_files(profile, overrides, landmarks)
+        with told() as tell:
+            found = calcimeasure.run_study(table, job, advice, calcimeasure.Processes(jobs, timeout), tell)
+        raise typer.Exit(_ended(found, as_json))
 
 
-# --- what the user asked for ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many processes, how long one film may take, and what to do with what is there already."""
-
-    jobs: int = 1
-    seconds: float = 300
-    resume: bool = False
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        if self.resume and self.overwrite:
-            raise typer.BadParameter("choose one of --resume and --overwrite")
-
-
-def paced(job: Job, pace: Pace) -> Job:
-    """The job with as many threads as the processes leave each other."""
-    return replace(job, threads=max(1, (os.cpu_count() or 1) // pace.jobs))
-
-
-def trial_in(table: Path, job: Job, guidance: Guidance, by_hand: ByHand) -> Trial:
-    """The trial that a study file tells."""
-    from calcimeasure.io.given.study_file import films_of, read_study
-
-    told = read_study(table)
-    return _trial(told, films_of(told, table.resolve().parent), job, guidance, by_hand)
-
-
-def _trial(study: Any, sources: Any, job: Job, guidance: Guidance, by_hand: ByHand) -> Trial:
-    from calcimeasure.run.trial import trial_of
-
-    return trial_of(study, sources, job, guidance, by_hand)
-
-
-def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Films and masks as given; `--masks BASE FOLLOW` leaves all but the first mask behind the films."""
-    films, masks = list(films), list(masks)
+def _given(films: list[Path], masks: list[Path], side: str | None) -> list[calcimeasure.FilmFile]:
+    """Films with their masks; `--masks BASE FOLLOW` leaves all but the first mask behind the films."""
     if masks and len(films) > len(masks) and (len(films) + len(masks)) % 2 == 0:
         half = (len(films) + len(masks)) // 2
         films, masks = films[:half], [*masks, *films[half:]]
@@ -165,190 +112,48 @@ def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], li
     for path in (*films, *masks):
         if not path.is_file():
             raise typer.BadParameter(f"there is no file {path.name!r}")
-    return films, masks
-
-
-def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any, Job]:
-    """A study of one subject, its visits named by their order, where its films lie, and the job by their names."""
-    from calcimeasure.model.study import plain_side
-
-    if side is not None and plain_side(side) is None:
-        raise typer.BadParameter(f"--side is L, R or both, got {side!r}")
-    from calcimeasure.io.given.inputs import Input
-    from calcimeasure.io.given.study_file import Source, film_name
-    from calcimeasure.model.study import Film, Study, Subject, Visit
-
-    scaled = job.for_films([Input(path, path.as_posix(), path.name) for path in films])
-    visits, sources, errors = [], {}, {}
-    for k, path in enumerate(films):
-        name = "baseline" if k == 0 else "followup" if k == 1 else f"followup_{k}"
-        film = Film("patient", name, None, path.name, side=side, spacing_mm=scaled.spacing_of(path.as_posix()))
-        item = Input(path, film_name(film), film_name(film))
-        sources[item.name] = Source(film, item, masks[k] if masks else None)
-        if (percent := scaled.spacing_sds_percent.get(path.as_posix())) is not None:
-            errors[item.image] = percent
-        visits.append(Visit(name, None, (film,)))
-    study = Study((Subject("patient", tuple(visits)),))
-    return study, sources, replace(scaled, spacings_mm={}, spacing_sds_percent=errors)
-
-
-def _guidance(profile: Path | None, mirrored: bool) -> Guidance:
-    from calcimeasure.follow_up import Guidance
-
-    return replace(Guidance(mirrored=mirrored), **({"profile": profile_in(profile)} if profile else {}))
-
-
-def profile_in(path: Path) -> Any:
-    """The precision profile in a file; a file that is none is an error that names it."""
-    from calcimeasure.errors import TableError
-    from calcimeasure.model.precision import Precision
-
     try:
-        return Precision.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError) as error:
-        raise TableError(f"cannot read the precision profile {path.name}: {type(error).__name__}") from error
+        return [calcimeasure.FilmFile(film, mask, side) for film, mask in zip_longest(films, masks)]
+    except MeasurementRefused:
+        raise typer.BadParameter(f"--side is L, R or both, got {side!r}") from None
 
 
-def _by_hand(landmarks: Path | None, overrides: Path | None) -> ByHand:
-    from calcimeasure.io.given.by_hand import ByHand, read_landmarks, read_overrides
-
-    return ByHand(
-        read_overrides(overrides) if overrides else {},
-        read_landmarks(landmarks) if landmarks else {},
-    )
-
-
-# --- the run ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run of a trial gave: its summary, its cohort, and whether the user broke it off."""
-
-    summary: dict[str, Any]
-    cohort: Cohort
-    interrupted: bool = False
-
-    @property
-    def code(self) -> int:
-        """The exit code."""
-        if self.interrupted:
-            return INTERRUPTED
-        return SOME_FAILED if self.summary["failed_films"] or self.summary["failed_intervals"] else ALL_MEASURED
-
-
-def run_sample_study(folder: Path, out: Path, jobs: int) -> Outcome:
-    """Run the drawn trial that comes with the package."""
-    pace = Pace(jobs, overwrite=out.exists())
-    job = replace(paced(job_of(out, KindOption.AUTO, None, None, None), pace), demo=True)
-    return _outcome(trial_in(folder / "study.csv", job, _guidance(None, False), _by_hand(None, None)), pace)
-
-
-def _run(trial: Trial, pace: Pace, as_json: bool) -> int:
-    """Measure, compare and report; the exit code."""
-    if not trial.used:
-        say("nothing to measure: every film of the study is excluded")
-        return NOTHING
-    found = _outcome(trial, pace)
+def _ended(found: calcimeasure.StudyRun, as_json: bool) -> int:
+    """Tell what the run of a trial gave; the exit code."""
     if as_json:
-        print(json.dumps(found.summary))
+        print(json.dumps(found.to_json()))
     tell_study(found)
-    return found.code
+    return code_of(found)
 
 
-def _outcome(trial: Trial, pace: Pace) -> Outcome:
-    from calcimeasure.io.results.opening import check_apart
-    from calcimeasure.io.results.trial_results import open_trial
-    from calcimeasure.run.trial import finish, trial_facts
-
-    inputs = [one.item for one in trial.used.values()]
-    check_apart(trial.job.out, [*trial.job.reads, *(item.path for item in inputs)])
-    results = open_trial(trial.job.out, inputs, trial_facts(trial), resume=pace.resume, overwrite=pace.overwrite)
-    with results, remarks_told(results):
-        interrupted = _work_through(trial, results, pace)
-        cohort = finish(trial, results)
-        return Outcome(_summary(trial, results, cohort), cohort, interrupted)
-
-
-def _work_through(trial: Trial, results: TrialResults, pace: Pace) -> bool:
-    """Measure all films, then compare all visits; whether the user broke it off."""
-    try:
-        with progress(len(trial.used)) as step:
-            follow(_films(trial, results, pace), step)
-        with progress(len(trial.spans)) as step:
-            follow(_visits(trial, results, pace), step)
-    except KeyboardInterrupt:
-        return True
-    return False
-
-
-def follow(news: Iterator[str], step: Any) -> None:
-    """Say what is new, step by step; an empty text is a step without news."""
-    for text in news:
-        if text:
-            say(text)
-        step()
-
-
-def _films(trial: Trial, results: TrialResults, pace: Pace) -> Iterator[str]:
-    """What to say of each film as it is finished; nothing when all is well."""
-    from calcimeasure.run.trial import measure_films
-
-    for record in measure_films(trial, results, pace.jobs, pace.seconds):
-        yield f"failed: {record.image}: {record.row['error']}" if record and record.failed else ""
-
-
-def _visits(trial: Trial, results: TrialResults, pace: Pace) -> Iterator[str]:
-    from calcimeasure.run.trial import compare_visits
-
-    for record in compare_visits(trial, results, pace.jobs, 2 * pace.seconds):
-        told = record.name.replace("\t", " ") if record else ""
-        yield f"failed: {told}: {record.error}" if record and record.error else ""
-
-
-def _summary(trial: Trial, results: TrialResults, cohort: Cohort) -> dict[str, Any]:
-    every = [one for member in cohort.members for one in (member.primary, *member.others) if one]
-    verdicts = Counter(one.change.verdict.value for one in every)
-    share = cohort.responders
-    return {
-        "out": str(trial.job.out),
-        "subjects": len(trial.study.subjects),
-        "films": len(trial.used),
-        "failed_films": sum(record.failed for record in results.films.records()),
-        "intervals": len(every),
-        "failed_intervals": sum(one.change.status.value == "failed" for one in every),
-        "verdicts": dict(verdicts),
-        "improved": share.successes if share else 0,
-        "compared": share.trials if share else 0,
-        "improved_percent": None if share is None else round(100 * share.share, 1),
-        "improved_interval": None
-        if share is None
-        else [round(100 * share.exact.low, 1), round(100 * share.exact.high, 1)],
-        "report": str(trial.job.out / "report.html"),
-    }
-
-
-def tell_study(found: Outcome) -> None:
-    """Say the verdict, or how many improved, and where the report lies."""
-    summary, cohort = found.summary, found.cohort
+def code_of(found: calcimeasure.StudyRun) -> int:
+    """The exit code of a run."""
     if found.interrupted:
-        say(f"interrupted: {summary['intervals']} intervals so far; --resume goes on")
+        return INTERRUPTED
+    return SOME_FAILED if found.failed_films or found.failed_intervals else ALL_MEASURED
+
+
+def tell_study(found: calcimeasure.StudyRun) -> None:
+    """Say the verdict, or how many improved, and where the report lies."""
+    members = found.cohort.members
+    if found.interrupted:
+        say(f"interrupted: {len(found.intervals)} intervals so far; --resume goes on")
         return
-    for member in cohort.members[:1] if len(cohort.members) == 1 else ():
+    for member in members[:1] if len(members) == 1 else ():
         every = [one for one in (member.primary, *member.others) if one]
         told = [_one_line(one) for one in sorted(every, key=_by_visit)]
         say("\n".join(told) or member.reason)
-    if len(cohort.members) > 1:
-        say(_cohort_line(summary))
-    say(f"report: {summary['report']}")
+    if len(members) > 1:
+        say(_cohort_line(found))
+    say(f"report: {found.report}")
 
 
-def _by_visit(interval: Any) -> tuple[str, str]:
+def _by_visit(interval: Interval) -> tuple[str, str]:
     """By date, where there is one, and name: `compare` numbers its visits in the order given."""
     return str(interval.followup.date or ""), interval.followup.name
 
 
-def _one_line(interval: Any) -> str:
+def _one_line(interval: Interval) -> str:
     """The verdict on one interval, in words."""
     change = interval.change
     percent = "" if change.percent is None else f", {change.percent:+.1f} %"
@@ -358,12 +163,13 @@ def _one_line(interval: Any) -> str:
     return f"{interval.baseline.name} to {interval.followup.name}: {words}{percent}: {change.reason}"
 
 
-def _cohort_line(summary: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(summary["verdicts"].items()))
-    if not summary["compared"]:
-        return f"{summary['subjects']} subjects: nobody could be compared ({counts or 'no interval'})"
-    low, high = summary["improved_interval"]
+def _cohort_line(found: calcimeasure.StudyRun) -> str:
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(found.verdicts.items()))
+    told = found.to_json()
+    if not told["compared"]:
+        return f"{told['subjects']} subjects: nobody could be compared ({counts or 'no interval'})"
+    low, high = told["improved_interval"]
     return (
-        f"{summary['improved']} of {summary['compared']} subjects improved: {summary['improved_percent']} % "
+        f"{told['improved']} of {told['compared']} subjects improved: {told['improved_percent']} % "
         f"({low}-{high} %); {counts}"
     )

@@ -1,220 +1,83 @@
-"""Worker processes that take tasks and give answers.
+"""Who does the work of a run, and how it is asked: tasks go out, records come back, in any order.
 
-A worker that crashes or hangs on one task costs that task's answer and nothing else: it is replaced and the run goes
-on. None outlives the process that hired it.
+A run is handed a crew and knows no more of it than stands here: `processes.Processes` is worker processes of this
+machine, `InThisProcess` is nobody but the caller. Another kind, a cluster's for instance, has these two methods. It
+gets an order and tasks that can be pickled; records carry their files as bytes, and only the caller writes any.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from types import TracebackType
-from typing import Any, TypeVar
-
-from calcimeasure.errors import OutputError
-from calcimeasure.io.parent import end_with_parent
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 Asked = TypeVar("Asked")
 
-_READY = "ready"  # a worker's first word
-_START_SECONDS = 120.0  # for a process to come up and import what it needs; a file's time begins after that
-_MOST_STARTS = 3  # processes that may die in their start-up before the task is given up
 
-
-@dataclass(slots=True)
-class _Worker:
-    """A process, the pipe to it, what it is busy with and until when it may be; `ready` once it has come up.
-
-    `deaths` counts the processes before it that died in their start-up, with the same task in hand.
-    """
-
-    process: SpawnProcess
-    pipe: Connection
-    task: Any = None
-    deadline: float = 0.0
-    ready: bool = False
-    deaths: int = 0
-
-    def give(self, task: Any, seconds: float) -> None:
-        """Hand a task over; that the process is gone shows when it is asked for its answer."""
-        self.task, self.deadline = task, time.monotonic() + (seconds if self.ready else _START_SECONDS)
-        with suppress(OSError):
-            self.pipe.send(task)
-
-    def come_up(self, seconds: float) -> None:
-        """From now on its task is timed."""
-        self.ready, self.deadline = True, time.monotonic() + seconds
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-
-@dataclass(slots=True)
-class Crew:
-    """Worker processes; use as a context manager, so that none outlives the run.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a crew is hired for.
 
     Parameters
     ----------
-    job : Job
-        What to do with every file (or any other orders, with an `act` and a `lost` that know them).
-    act : function
-        What a worker does with a task; importable by name, since it travels to other processes.
-    lost : function
-        The answer to a task whose worker died or took too long, and why.
-    size : int
-        How many processes.
-    seconds_a_file : float
-        A file that takes longer is given up.
+    job : Any
+        What holds for every task.
+    act : function of (task, job)
+        What a worker does; gives a record. Importable by name, since it may travel to other processes. An `OutputError`
+        ends the run; it catches every other error itself.
+    lost : function of (task, job, why)
+        The record of a task whose worker died or took too long, and why.
+    films : int
+        How many films a task reads, by which its time is measured out.
     """
 
     job: Any
     act: Callable[[Any, Any], Any]
     lost: Callable[[Any, Any, str], Any]
-    size: int = 1
-    seconds_a_file: float = 300.0
-    _workers: list[_Worker] = field(default_factory=list)
+    films: int = 1
 
-    def __enter__(self) -> Crew:
-        try:
-            for _ in range(self.size):
-                self._workers.append(self._hire())
-        except BaseException:
-            self._dismiss()
-            raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._dismiss()
-
-    def _dismiss(self) -> None:
-        for worker in self._workers:
-            worker.stop()
+class Workers(Protocol):
+    """A crew at its work."""
 
     def run(self, tasks: Iterable[Asked]) -> Iterator[tuple[Asked, Any]]:
-        """Each task with its record, in the order they are finished; memory does not grow with their number."""
-        waiting = iter(tasks)
-        while True:
-            for worker in self._workers:
-                if worker.task is None and (task := next(waiting, None)) is not None:
-                    worker.give(task, self.seconds_a_file)
-            if not any(worker.task for worker in self._workers):
-                return
-            yield from self._finished()
+        """Each task with its record, in any order; a task is taken from the iterable when somebody is free for it.
 
-    def _finished(self) -> Iterator[tuple[Asked, Any]]:
-        """Wait for the next answer or deadline and take what is there."""
-        busy = [worker for worker in self._workers if worker.task]
-        patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-        ready = wait([worker.pipe for worker in busy], patience)
-        for worker in busy:
-            answer: tuple[Asked, Any] | None = None
-            if worker.pipe in ready:
-                answer = self._answer(worker)
-            elif time.monotonic() >= worker.deadline:
-                answer = self._replace(worker, f"took longer than {self.seconds_a_file:g} s and was given up")
-            if answer is not None:
-                yield answer
+        May be called again once all records of the tasks before are there.
 
-    def _answer(self, worker: _Worker) -> tuple[Asked, Any] | None:
-        """A task and its answer; `None` when the worker has just come up, or another took its place."""
-        task = worker.task
-        assert task is not None
-        try:
-            answer = worker.pipe.recv()
-        except (EOFError, OSError):  # a process that died with our task unread in its pipe resets the connection
-            return self._after_death(worker)
-        if not worker.ready:
-            worker.come_up(self.seconds_a_file)
-            return None
-        worker.task = None
-        if isinstance(answer, OutputError):
-            raise answer
-        return task, answer
-
-    def _after_death(self, worker: _Worker) -> tuple[Asked, Any] | None:
-        """The answer to a task that made its worker die; one that died before it began is not to blame."""
-        if worker.ready:
-            return self._replace(worker, "made its reader process die; the file is probably damaged")
-        if worker.deaths + 1 >= _MOST_STARTS:
-            return self._replace(worker, f"was not read: {_MOST_STARTS} processes died as they began")
-        fresh = self._successor(worker)
-        fresh.deaths = worker.deaths + 1
-        fresh.give(worker.task, self.seconds_a_file)
-        return None
-
-    def _replace(self, worker: _Worker, why: str) -> tuple[Asked, Any]:
-        task = worker.task
-        assert task is not None
-        self._successor(worker)
-        return task, self.lost(task, self.job, why)
-
-    def _successor(self, worker: _Worker) -> _Worker:
-        worker.stop()
-        fresh = self._workers[self._workers.index(worker)] = self._hire()
-        return fresh
-
-    def _hire(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        try:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, self.job, self.act), daemon=True)
-            with _deaf_to_interrupts():
-                process.start()
-        except OSError as error:
-            raise OutputError(f"no worker process can be begun ({error.strerror}): take fewer --jobs") from error
-        theirs.close()
-        return _Worker(process, ours)
+        Raises
+        ------
+        OutputError
+            What `Order.act` raises, or when nobody can be hired.
+        """
+        ...
 
 
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """What is begun meanwhile never hears Ctrl-C, which is the parent's to answer: not in its first second either."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
+class Crew(Protocol):
+    """Whoever can be hired for the work of a run."""
 
-    resource_tracker.ensure_running()  # it would unblock the signal again if it began below
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    def hired(self, order: Order) -> AbstractContextManager[Workers]:
+        """Workers for an order; none is left when the context ends."""
+        ...
 
 
-def _work(pipe: Connection, job: Any, act: Callable[[Any, Any], Any]) -> None:
-    """A worker's life: take a task, give its record, until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
-    _limit_threads(job.threads)
-    with suppress(BrokenPipeError):
-        pipe.send(_READY)
-    while True:
-        try:
-            task = pipe.recv()
-            answer: object = act(task, job)
-        except EOFError:
-            return
-        except OutputError as error:
-            answer = error
-        with suppress(BrokenPipeError):  # the parent was killed: the next recv ends this loop
-            pipe.send(answer)
+@dataclass(frozen=True, slots=True)
+class InThisProcess:
+    """A crew of nobody else, for notebooks and tests: each task is done here and now.
+
+    A file that never ends or kills its reader takes the caller along; no film is given up for its time.
+    """
+
+    def hired(self, order: Order) -> AbstractContextManager[Workers]:
+        """The caller, who acts on the order."""
+        return nullcontext(_Here(order))
 
 
-def _limit_threads(count: int) -> None:
-    import cv2
+@dataclass(frozen=True, slots=True)
+class _Here:
+    order: Order
 
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(count)
-    cv2.setNumThreads(count)
+    def run(self, tasks: Iterable[Asked]) -> Iterator[tuple[Asked, Any]]:
+        for task in tasks:
+            yield task, self.order.act(task, self.order.job)

@@ -1,4 +1,4 @@
-"""One film of a run: what is to be done with it, and the record that comes of it.
+"""A folder of films measured, and what is done with one film of it.
 
 A worker takes a path and gives a record, which carries the mask and the picture as bytes; it writes nothing.
 """
@@ -8,198 +8,136 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache
-from importlib import metadata
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, OutputError, ReadError
-from calcimeasure.io.given.inputs import Input
-from calcimeasure.io.given.mask_folder import mask_of_film
-from calcimeasure.io.given.spacing_table import SpacingTable
+from calcimeasure.io.given.inputs import Input, find_inputs
 from calcimeasure.io.images.file_bytes import FileBytes
+from calcimeasure.io.results.folder import Results, open_results
 from calcimeasure.io.results.mask_pixels import mask_bytes
 from calcimeasure.io.results.masks import find_region, label_bytes, read_labels, read_region
+from calcimeasure.io.results.opening import check_apart
 from calcimeasure.io.results.record import Record, files_of
-from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.scale import ScaleRequest
-from calcimeasure.recipe import Recipe
 from calcimeasure.report.plain_text import plain
+from calcimeasure.run.crew import Crew, Order
+from calcimeasure.run.job import Begin, Job, foundation, run_facts
+from calcimeasure.run.processes import Processes
+from calcimeasure.run.progress import NO_FAILURE, Failures, Progress, Stage, Tell, remarks_told, unheard, worked_through
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to do with every file of a run.
+class FolderRun:
+    """What a run over films gave; its tables, masks, pictures and report lie in `out`.
 
-    Parameters
-    ----------
-    out : Path
-        Results folder.
-    recipe : Recipe
-        All settings of segmenting and measuring.
-    kind : str or None
-        ``"radiograph"`` or ``"photo"`` for every file; `None` lets the reader decide.
-    spacing_mm : float or None
-        Scale for every file, from the user.
-    spacings_mm : mapping of str to float
-        Scale by image, from the user's table; an image that is not in it keeps its own.
-    spacing_table : SpacingTable or None
-        The user's table before its rows have found their films, see `for_films`.
-    spacing_sd_percent, spacing_sds_percent : float or None, and mapping of str to float
-        The user's own standard deviation of that scale, for all and by image; the usual one when left out.
-    scale : ScaleRequest
-        Where the scale is looked for when the user gave none.
-    frame : int or None
-        Frame of multi-frame files, 1 is the first.
-    masks, regions : Path or None
-        Folders of label images to measure instead of segmenting, and of regions of interest.
-    mask_files : mapping of str to Path
-        Label image by image; it beats the folder.
-    max_megapixels : float
-        Larger images are refused.
-    threads : int
-        Threads each worker may use.
-    demo : bool
-        Whether this is the demonstration, which nothing but another one may begin over.
+    `measured`, `proposed` (photos, whose outlines nobody accepted yet) and `failed` count the images. `interrupted` is
+    whether the user broke the run off; `Begin.RESUME` goes on.
     """
 
     out: Path
-    recipe: Recipe = field(default_factory=Recipe)
-    kind: str | None = None
-    spacing_mm: float | None = None
-    spacings_mm: Mapping[str, float] = field(default_factory=dict)
-    frame: int | None = None
-    masks: Path | None = None
-    regions: Path | None = None
-    mask_files: Mapping[str, Path] = field(default_factory=dict)
-    max_megapixels: float = 400
-    threads: int = 1
-    spacing_sd_percent: float | None = None
-    spacing_sds_percent: Mapping[str, float] = field(default_factory=dict)
-    spacing_table: SpacingTable | None = None
-    scale: ScaleRequest = field(default_factory=ScaleRequest)
-    demo: bool = False
+    measured: int
+    proposed: int
+    failed: int
+    interrupted: bool = False
 
     @property
-    def reads(self) -> tuple[Path, ...]:
-        """Files and folders that are read beside the films; none may lie in the results folder."""
-        return tuple(path for path in (self.masks, self.regions, *self.mask_files.values()) if path is not None)
+    def images(self) -> int:
+        """How many images were worked on."""
+        return self.measured + self.proposed + self.failed
 
-    def for_films(self, films: Sequence[Input]) -> Job:
-        """The job that knows which row of the user's table speaks of which of these films.
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.out / "report.html"
 
-        Raises
-        ------
-        TableError
-            When a row fits no film or several, or a film several rows.
-        """
-        if self.spacing_table is None:
-            return self
-        found = self.spacing_table.by_image(films)
-        errors = {image: row.sd_percent for image, row in found.items() if row.sd_percent is not None}
-        return replace(
-            self,
-            spacings_mm={image: row.mm for image, row in found.items()},
-            spacing_sds_percent=errors,
-            spacing_table=None,
-        )
-
-    def spacing_of(self, image: str) -> float | None:
-        """The user's millimetres per pixel for an image: its row of the table, else the one number."""
-        return self.spacings_mm.get(image, self.spacing_mm)
-
-    def user_spacing(self, image: str) -> Spacing | None:
-        """The user's scale of an image with its error; `None` where the user gave none."""
-        mm, percent = self.spacing_of(image), self.spacing_sds_percent.get(image, self.spacing_sd_percent)
-        if mm is None or percent is None:
-            return None if mm is None else Spacing.of(mm, mm, SpacingOrigin.USER)
-        return Spacing.with_errors(mm, mm, SpacingOrigin.USER, user=percent / 100)
-
-    def mask_of(self, item: Input, sha256: str) -> Path | None:
-        """The label image that the user wants measured; `None` is to segment.
-
-        Raises
-        ------
-        MaskError
-            When the folder of masks has one that could be another film's as well.
-        """
-        if item.image in self.mask_files:
-            return self.mask_files[item.image]
-        return mask_of_film(self.masks, item, sha256) if self.masks else None
+    def to_json(self) -> dict[str, Any]:
+        """What `calcimeasure measure --json` prints."""
+        counts = {"measured": self.measured, "proposed": self.proposed, "failed": self.failed}
+        return {"out": str(self.out), "images": self.images, **counts, "report": str(self.report)}
 
 
-#: Packages whose version a number may depend on.
-_MATTERS = (
-    "numpy",
-    "scipy",
-    "scikit-image",
-    "opencv-python-headless",
-    "pillow",
-    "tifffile",
-    "imagecodecs",
-    "pydicom",
-    "onnxruntime",
-)
+def measure_folder(paths: Sequence[Path | str], job: Job, crew: Crew | None = None, tell: Tell = unheard) -> FolderRun:
+    """Outline and measure the deposits of films and photos, and write tables, masks and a report into `job.out`.
 
+    Parameters
+    ----------
+    paths : sequence of paths
+        Files, and folders to search.
+    job : Job
+        How they are measured, and where the results go.
+    crew : Crew, optional
+        Who does the work; one worker process when left out.
+    tell : function of Progress, optional
+        Hears of every film. Ctrl-C ends the work; the tables are then of what is finished.
 
-def run_facts(job: Job) -> dict[str, Any]:
-    """Facts for run.json: the effective recipe and its hash, what the user asked for, and versions.
-
-    ``settings`` must be equal for a run to be continued. No path of the machine is among them.
+    Raises
+    ------
+    TableError
+        When a path does not exist.
+    NothingToMeasure
+        When no image is there.
+    OutputError
+        When the results folder cannot be used.
     """
-    return {
-        "tool": "calcimeasure",
-        **({"demo": True} if job.demo else {}),
-        "version": __version__,
-        "recipe_hash": job.recipe.hash,
-        "settings": {
-            "recipe": job.recipe.as_dict(),
-            "weights_sha256": job.recipe.weights_sha256,
-            "version": __version__,
-            "kind": job.kind or "auto",
-            "frame": job.frame,
-            "masks": job.masks is not None,
-            "regions": job.regions is not None,
-            "max_megapixels": job.max_megapixels,
-        },
-        "spacing_mm": job.spacing_mm,
-        "spacing_table": dict(job.spacings_mm),
-        "spacing_sd_percent": job.spacing_sd_percent,
-        "spacing_sd_percent_table": dict(job.spacing_sds_percent),
-        "scale": asdict(job.scale),
-        "python": platform.python_version(),
-        **foundation(),
-    }
+    inputs = inputs_of(paths, job, tell)
+    job = job.for_films(inputs)
+    run = run_facts(job)
+    with opened_folder(inputs, job, run) as results, remarks_told(results, tell):
+        interrupted = work_through_films(results, job, crew or Processes(), tell)
+        results.finish(run)
+        return counted(results, interrupted)
 
 
-@cache
-def foundation() -> dict[str, dict[str, str | None]]:
-    """What numbers rest on beside the recipe: the packages that matter, and how OpenCV calculates.
-
-    A film that was measured on another foundation is measured again when a run goes on, so that what run.json tells
-    holds for every row.
-    """
-    return {"packages": {name: metadata.version(name) for name in _MATTERS}, "arithmetic": arithmetic()}
+def inputs_of(paths: Sequence[Path | str], job: Job, tell: Tell) -> list[Input]:
+    """The images that the job asks for; tells of what was passed over."""
+    found = find_inputs([Path(path) for path in paths], job.out)
+    tell(Progress(Stage.OPENING, remarks=found.remarks))
+    return [item for item in found.to_measure if not (job.leave_out and item.image.startswith(job.leave_out))]
 
 
-def arithmetic() -> dict[str, str | None]:
-    """What else the last digits depend on: the build of Intel IPP that OpenCV calculates with, `None` without it.
+def opened_folder(inputs: Sequence[Input], job: Job, run: Mapping[str, Any]) -> Results:
+    """The results folder, begun as the job says; a context manager."""
+    check_apart(job.out, [*job.reads, *(item.path for item in inputs)])
+    resume, overwrite = job.begin is Begin.RESUME, job.begin is Begin.OVERWRITE
+    return open_results(job.out, inputs, run, resume=resume, overwrite=overwrite)
 
-    Resizing by lines or cubes, chamfer distances and template matching round otherwise with IPP than without; on the
-    sample images areas of films stay equal, one photo differs by 1 of 2176 px, and standard deviations differ in the
-    sixth digit. ``OPENCV_IPP=disabled`` takes IPP away.
-    """
-    import cv2
 
-    return {"opencv_ipp": cv2.ipp.getIppVersion() if cv2.ipp.useIPP() else None}
+def counted(results: Results, interrupted: bool) -> FolderRun:
+    """How many images of a folder have which status."""
+    statuses = Counter(str(record.row["status"]) for record in results.records())
+    return FolderRun(results.folder, statuses["measured"], statuses["proposed"], statuses["failed"], interrupted)
+
+
+def work_through_films(results: Results, job: Job, crew: Crew, tell: Tell) -> bool:
+    """Measure all inputs, keeping each record as it comes; whether the user broke it off."""
+    try:
+        worked_through(Stage.MEASURING, len(results.inputs), _films(results, job, crew), tell)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _films(results: Results, job: Job, crew: Crew) -> Failures:
+    tasks = (Task(item, results.done_key(item.image)) for item in results.inputs)
+    with crew.hired(Order(job, measure_file, lost_file)) as workers:
+        for task, record in workers.run(tasks):
+            kept = None if record is None else results.add(record)
+            yield _failure(task.item, kept) if kept and kept.failed else NO_FAILURE
+
+
+def _failure(item: Input, record: Record) -> tuple[str, str]:
+    """The image that failed, and why; the file is not named twice."""
+    return item.image, str(record.row["error"]).removeprefix(f"{plain(item.path.name)}: ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from calcimeasure.follow_up import Guidance
-from calcimeasure.io.given.repeats_file import Given, study_of
+from calcimeasure.io.given.repeats_file import Given, read_repeats, study_of
 from calcimeasure.io.given.study_file import films_of
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.record import Record
-from calcimeasure.io.results.repeat_results import write_repeats
+from calcimeasure.io.results.repeat_results import PROFILE, write_repeats
 from calcimeasure.io.results.tables import Row
 from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
-from calcimeasure.run.films import Job, run_facts
-from calcimeasure.run.trial import Trial, forget_stale, trial_facts, trial_of, twins_among
+from calcimeasure.run.crew import Crew
+from calcimeasure.run.job import Job, run_facts
+from calcimeasure.run.processes import Processes
+from calcimeasure.run.progress import Tell, remarks_told, unheard
+from calcimeasure.run.trial import Advice, Trial, opened, trial_facts, trial_of, twins_among
+from calcimeasure.run.visits import forget_stale, work_through
 from calcimeasure.steps.agreement.design import natural_order
 from calcimeasure.steps.agreement.repeats import Of, RepeatSet, RepeatStudy, repeat_study
 
@@ -52,17 +56,85 @@ class Repeats:
         return {**facts, "settings": settings, "spacing_table": {}, "tables": tables}
 
 
-def repeats_of(given: tuple[Given, ...], home: Path, job: Job) -> Repeats:
+@dataclass(frozen=True, slots=True)
+class RepeatsRun:
+    """What a repeatability study gave; its tables, profile and page lie in `out`.
+
+    `repeats` counts the rows of the table, `failed` the pictures that could not be measured. `interrupted` is whether
+    the user broke the run off; `Begin.RESUME` goes on.
+    """
+
+    out: Path
+    repeats: int
+    failed: int
+    study: RepeatStudy
+    interrupted: bool = False
+
+    @property
+    def profile(self) -> Path | None:
+        """The precision profile for `compare` and `study`; `None` when there are too few repeats for one."""
+        path = self.out / PROFILE
+        return path if path.exists() else None
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.out / "report.html"
+
+    def to_json(self) -> dict[str, Any]:
+        """What `calcimeasure repeatability --json` prints."""
+        return {
+            "out": str(self.out),
+            "repeats": self.repeats,
+            "failed": self.failed,
+            **{one.of.value: len(one.groups) for one in self.study.sets},
+            "profile": None if self.profile is None else str(self.profile),
+            "report": str(self.report),
+        }
+
+
+def repeatability_of(table: Path | str, job: Job, crew: Crew | None = None, tell: Tell = unheard) -> RepeatsRun:
+    """How far repeats of an unchanged state lie apart; tables, page and precision profile go into `job.out`.
+
+    Parameters
+    ----------
+    table : path
+        A row for each repeat (`io.given.repeats_file`): a picture, whose path begins in the table's folder, or an area.
+    job : Job
+        How pictures are measured, and where the results go.
+    crew : Crew, optional
+        Who does the work; one worker process when left out.
+    tell : function of Progress, optional
+        Hears of every picture and pair. Ctrl-C ends the work; the tables are then of what is finished.
+
+    Raises
+    ------
+    TableError
+        When the table cannot be used as it stands.
+    OutputError
+        When the results folder cannot be used.
+    """
+    table = Path(table)
+    repeats = _repeats(read_repeats(table), table.resolve().parent, job)
+    with opened(repeats.trial, repeats.facts) as results, remarks_told(results, tell):
+        interrupted = not repeats.by_area and work_through(repeats.trial, results, crew or Processes(), tell)
+        found = _finish(repeats, results)
+        failed = sum(record.failed for record in results.films.records())
+    return RepeatsRun(job.out, len(repeats.given), failed, found, interrupted)
+
+
+def _repeats(given: tuple[Given, ...], home: Path, job: Job) -> Repeats:
     """The study of a table of repeats; relative paths begin in `home`.
 
     Pairs are compared without any precision profile: it is what they are to give.
     """
     pictures = tuple(one for one in given if one.film.image)
-    trial = trial_of(study_of(pictures), films_of(study_of(pictures), home), job, Guidance(profile=Precision()))
+    study, advice = study_of(pictures), Advice(Guidance(profile=Precision()))
+    trial = trial_of(study, films_of(study, home), job, advice)
     return Repeats(given, replace(trial, study=Study(tuple(_pairs(pictures)))))
 
 
-def finish_repeats(repeats: Repeats, results: TrialResults) -> RepeatStudy:
+def _finish(repeats: Repeats, results: TrialResults) -> RepeatStudy:
     """Write all tables, the profile and the page from what stands in the journals; what they hold."""
     results.reread()
     run = repeats.facts

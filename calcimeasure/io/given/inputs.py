@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from calcimeasure.errors import TableError
+from calcimeasure.errors import NothingToMeasure, TableError
 from calcimeasure.io.files import real_path
 from calcimeasure.io.images.content import by_name, is_candidate, is_outline
 from calcimeasure.report.plain_text import plain, plain_name
@@ -60,6 +60,29 @@ class Inputs:
     skipped: int = 0
     unread: tuple[str, ...] = ()
     circular: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was passed over, a line each."""
+        others = f"{self.skipped} other files passed over (not images, or results of ours)"
+        return (
+            *(f"skipped: the folder {folder} cannot be read" for folder in self.unread),
+            *(f"skipped: the link {link} leads to a folder that holds the one given" for link in self.circular),
+            *([others] if self.skipped else ()),
+        )
+
+    @property
+    def to_measure(self) -> tuple[Input, ...]:
+        """The files, at least one.
+
+        Raises
+        ------
+        NothingToMeasure
+            When there is none.
+        """
+        if not self.files:
+            raise NothingToMeasure("nothing to measure: no image was found there")
+        return self.files
 
 
 def find_inputs(paths: Sequence[Path], out: Path | None = None) -> Inputs:

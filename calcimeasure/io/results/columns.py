@@ -292,6 +292,33 @@ REPEATS = (
     _text("note", "why it is not, or why the image failed"),
 )
 
+VALIDATION = (
+    _text("source", "the films' source; all is of every film together"),
+    _text("figure", "found | found by size | false finds a film | Dice | bias | error | ICC(A,1) | limits | covered"),
+    _number("value", "the figure; shares and relative figures as they are, 0 to 1", "see figure"),
+    _number("lower", "lower end of its 95 % interval; empty where it has none", "see figure"),
+    _number("upper", "upper end of its 95 % interval; empty where it has none", "see figure"),
+    _integer("number", "how many deposits, or films, it is of"),
+    _text("of", "deposits | films"),
+)
+
+FILM_SCORES = (
+    _text("image", "path of the image relative to the given folder"),
+    _text(
+        "source", "where the film comes from, as the user's table or its folder tells; films of one are not independent"
+    ),
+    _text("status", "scored | left_out"),
+    _text("note", "why it was left out"),
+    _integer("deposits", "true deposits that count: certain, and 2 mm across or more"),
+    _integer("found", "how many of them overlap by a tenth or more with what was outlined"),
+    _integer("false_finds", "outlined parts of 1 mm2 or more that lie on no true deposit"),
+    _number("dice", "overlap of all pixels, 0 to 1; empty on a film without a true deposit", ""),
+    _number("true_mm2", "true total area", "mm2"),
+    _number("found_mm2", "outlined total area", "mm2"),
+    _number("area_mm2_sd", "standard deviation claimed for the outlined total", "mm2"),
+    _text("covered", "yes when the claimed 95 % interval of the total holds the true one"),
+)
+
 TABLES = {
     "images.csv": IMAGES,
     "deposits.csv": DEPOSITS,
@@ -304,8 +331,10 @@ TABLES = {
 MEASURED = ("images.csv", "deposits.csv", "excluded.csv")
 #: Tables that `repeatability` writes beside those of `measure`.
 REPEATED = {"repeatability.csv": REPEATABILITY, "repeats.csv": REPEATS}
+#: Tables that `validate` writes beside those of `measure`.
+VALIDATED = {"validation.csv": VALIDATION, "film_scores.csv": FILM_SCORES}
 #: Every table of every command.
-EVERY = TABLES | REPEATED
+EVERY = TABLES | REPEATED | VALIDATED
 
 
 def names(table: str) -> list[str]:

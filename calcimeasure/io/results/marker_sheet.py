@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, PAGE_MM, Placed, Sheet
+from calcimeasure.errors import OutputError
+from calcimeasure.io.files import write_whole
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, PAGE_MM, Placed, Sheet, marker_sheet
 
 _CHECK_MM = 100
+
+
+def write_marker_sheet(file: Path, size_mm: int = 20) -> None:
+    """Write a page of markers of this side to print and lay beside the skin, as PDF.
+
+    Raises
+    ------
+    OutputError
+        When the file is there already or cannot be written.
+    """
+    if file.exists():
+        raise OutputError(f"{file.name} is there already: name another file")
+    write_whole(file, sheet_pdf(marker_sheet(size_mm)))
 
 
 def sheet_pdf(sheet: Sheet) -> bytes:

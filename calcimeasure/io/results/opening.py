@@ -40,12 +40,14 @@ _OF_THE_RUN = (LOCK, JOURNAL, TRIAL_JOURNAL, NOTES)
 _PAGES = (
     *columns.TABLES,
     *columns.REPEATED,
+    *columns.VALIDATED,
     "profile.json",
     "columns.json",
     "run.json",
     "report.html",
     "report.pdf",
     "films.html",
+    "validation.html",
 )
 _LARGEST_RUN_FILE = 512 * 2**20
 
@@ -56,6 +58,7 @@ class RunKind(StrEnum):
     MEASURE = "measure"
     STUDY = "study"
     REPEATABILITY = "repeatability"
+    VALIDATION = "validation"
     DEMO = "demo"
 
 
@@ -66,6 +69,8 @@ def kind_of(run: Mapping[str, Any]) -> RunKind:
         return RunKind.DEMO
     if settings.get("repeatability"):
         return RunKind.REPEATABILITY
+    if settings.get("validation"):
+        return RunKind.VALIDATION
     return RunKind.STUDY if settings.get("study") else RunKind.MEASURE
 
 
