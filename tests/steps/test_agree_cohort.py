@@ -112,6 +112,13 @@ def test_the_interval_that_counts_is_chosen_by_date(months, start, chosen):
     assert member.shown is not None
 
 
+def test_one_rule_says_where_an_interval_begins():
+    subject = _subject("s", -6, 0.1, 9)
+    neighbours = [_between(subject, a, b, _change(-5.0)) for a, b in ((0, 1), (0, 2))]
+    assert subject.baseline.name == "v1"
+    assert cohort(Study((subject,)), neighbours).members[0].primary is None
+
+
 def test_the_choice_does_not_look_at_the_result():
     subject = _subject("s", 0, 8.9, 10)
     near, far = Change.not_evaluable("too dark"), _change(-90.0, Verdict.IMPROVED)
