@@ -30,9 +30,8 @@ from calcimeasure.steps.measure.error import (
     shipped_outline_error,
     with_boundary_error,
 )
-from calcimeasure.steps.outline import segment
+from calcimeasure.steps.outline import method_for, method_named, segment
 from calcimeasure.steps.outline.settings import SegmentSettings
-from calcimeasure.steps.outline.weights import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,14 @@ class Recipe:
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that change when any setting, the networks it names or their error bars change."""
-        learned = self.segment.method == "learned"
-        facts = [self.as_dict(), self.weights_sha256, shipped_outline_error().to_json() if learned else None]
+        networks = method_named(self.segment.method).author is Author.NETWORKS
+        facts = [self.as_dict(), self.weights_sha256, shipped_outline_error().to_json() if networks else None]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def weights_sha256(self) -> str | None:
         """SHA-256 of the networks that the recipe uses; `None` when its method uses none."""
-        return fingerprint(self.segment.weights) if self.segment.method == "learned" else None
+        return method_named(self.segment.method).fingerprint(self.segment)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,7 +238,8 @@ def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], r
 
 def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:
     """Whether the networks drew these outlines on a film, and nobody else."""
-    return image.kind is Kind.RADIOGRAPH and found.probability is not None and recipe.segment.method == "learned"
+    by_networks = method_for(image, recipe.segment).author is Author.NETWORKS
+    return image.kind is Kind.RADIOGRAPH and found.probability is not None and by_networks
 
 
 def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:

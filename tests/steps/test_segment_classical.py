@@ -14,7 +14,6 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.steps.outline import METHODS, SegmentSettings, segment
 from calcimeasure.steps.outline.candidates import Candidate, elongation, in_reading_order, limited_to
 from calcimeasure.steps.outline.classical import area_top_hats
-from calcimeasure.steps.outline.settings import METHOD_NAMES
 
 SETTINGS = SegmentSettings(method="classical")
 MM = 0.25
@@ -264,10 +263,6 @@ def test_a_finding_limited_to_a_region_is_cut_and_the_rest_is_listed(drawn):
     inside = limited_to(whole, region)
     assert np.array_equal(inside.labels.array > 0, (whole.labels.array > 0) & region)
     assert [e.reason for e in inside.excluded[len(whole.excluded) :]] == [Reason.OUTSIDE_REGION]
-
-
-def test_every_method_that_settings_allow_exists():
-    assert set(METHOD_NAMES) <= set(METHODS)
 
 
 def test_image_libraries_load_when_a_film_comes():

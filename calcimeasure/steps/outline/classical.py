@@ -2,7 +2,7 @@
 
 The plan
 --------
-1. Work on a copy of about 0.25 mm per pixel (`limb.survey`).
+1. Work on a copy of about 0.25 mm per pixel (`anatomy.survey`).
 2. Cut the film at 64 grey levels. At each level a region smaller than some area is dropped; what is lost by
    this (the *area top-hat*) is bright, closed all around, and no larger than that area. A bone edge is not
    closed: at the level where it joins the bone it grows past the area and disappears.
@@ -23,7 +23,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.steps.anatomy import Grey, Survey, disc, resized, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
@@ -45,24 +44,17 @@ LISTED = 0.5
 FOOT, REACH_MM = 0.20, 1.2
 
 
-def segment_classical(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
-    """Deposits of a radiograph by closed bright regions; no weights, no randomness.
+def find(image: Image, settings: SegmentSettings) -> Findings:
+    """Deposits of a radiograph by closed bright regions, before smallest size and region choose; no weights, no chance.
 
     Parameters
     ----------
     image : Image
         Deposits bright; any integer or float dtype. Where the scale is unknown the film's long side is taken
-        as `limb.NOMINAL_MM`, only to choose a working scale, and a warning says so.
+        as `anatomy.NOMINAL_MM`, only to choose a working scale, and a warning says so.
     settings : SegmentSettings
-        Threshold and smallest size.
-    region : bool array, shape (rows, columns), optional
-        Only what lies inside is kept.
+        Its threshold: the candidates hold for that one alone.
     """
-    return find_classical(image, settings).segmentation(settings, region)
-
-
-def find_classical(image: Image, settings: SegmentSettings) -> Findings:
-    """Candidates of a radiograph for one threshold, before smallest size and region choose among them."""
     seen = survey(image)
     if seen is None:
         return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
@@ -74,7 +66,7 @@ def find_classical(image: Image, settings: SegmentSettings) -> Findings:
         limb=seen.enlarged(seen.limb),
         warnings=seen.warnings,
         made_for=settings.threshold,
-        again=partial(find_classical, image),
+        again=partial(find, image),
     )
 
 

@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.steps.anatomy import scaled, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds
@@ -53,24 +52,19 @@ ENLARGED_MM, ENLARGED_PX = 50.0, 800
 ENLARGED = f"scale unknown: deposits were sought as if this enlarged part were {ENLARGED_MM:.0f} mm long"
 
 
-def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
-    """Deposits of a radiograph by the shipped networks; the same film and weights give the same mask.
+def find(image: Image, settings: SegmentSettings) -> Findings:
+    """What the networks see on a radiograph, before threshold, smallest size and region choose among it.
+
+    The same film and weights give the same findings.
 
     Parameters
     ----------
     image : Image
         Deposits bright. Where the scale is unknown the film is looked at as if its long side were
-        `limb.NOMINAL_MM`, or an enlarged part of `ENLARGED_MM`, and a warning says so.
+        `anatomy.NOMINAL_MM`, or an enlarged part of `ENLARGED_MM`, and a warning says so.
     settings : SegmentSettings
-        Weights, threshold on a finding's score, and smallest size.
-    region : bool array, shape (rows, columns), optional
-        Only what lies inside is kept.
+        Which weights.
     """
-    return find_learned(image, settings).segmentation(settings, region)
-
-
-def find_learned(image: Image, settings: SegmentSettings) -> Findings:
-    """What the networks see on a radiograph, before threshold, smallest size and region choose among it."""
     found = _seen(image, settings)
     if image.spacing is not None or max(image.shape) > ENLARGED_PX:
         return found

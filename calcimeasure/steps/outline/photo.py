@@ -23,6 +23,7 @@ from calcimeasure.model.authorship import BY_PROGRAM, Author, Authorship
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Pixels
 from calcimeasure.model.labels import Labels
+from calcimeasure.steps.outline.findings import Proposed
 from calcimeasure.steps.outline.settings import SegmentSettings
 
 Mask = npt.NDArray[np.bool_]
@@ -103,6 +104,11 @@ def segment_photo(
         masks = [_deposit_at(image, region, point) for point in _clicked(clicks, image.shape, region)]
     outlines = _numbered([_Piece.of(mask) for mask in masks], image.shape)
     return Labels(outlines, (_told(box, lasso, clicks),), Authorship(Author.ACCEPTED))
+
+
+def find(image: Image, settings: SegmentSettings) -> Proposed:
+    """Candidates of a photo; the settings are those of films and say nothing about photos."""
+    return Proposed(propose(image))
 
 
 def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentation:
