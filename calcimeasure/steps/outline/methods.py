@@ -87,4 +87,4 @@ METHODS = (
     Method("classical", _in("classical"), _no_files, Author.PROGRAM),
 )
 #: What searches a photo: it proposes, and a person accepts.
-ON_PHOTOS = Method("photo", _in("photo"), _no_files, Author.PROGRAM)
+ON_PHOTOS = Method("photo", _in("proposals"), _no_files, Author.PROGRAM)
