@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.model.image import Image, Mask
-from calcimeasure.steps.anatomy import Grey, Survey, disc, resized, survey
+from calcimeasure.steps.anatomy import Grey, Survey, disc, filled, resized, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
 from calcimeasure.steps.outline.findings import Findings
 from calcimeasure.steps.outline.settings import SegmentSettings
@@ -231,7 +231,7 @@ def _outline(core: Candidate, seen: Survey, film: Grey, background: Grey) -> tup
     above = ((contrast >= FOOT * peak) & (away <= REACH_MM / seen.native_mm + 0.5)).astype(np.uint8)
     _, parts = cv2.connectedComponents(above, connectivity=8)
     touched = np.unique(parts[(hint > 0) & (above > 0)])
-    return window, _without_holes(np.isin(parts, touched[touched > 0]))
+    return window, filled(np.isin(parts, touched[touched > 0]))
 
 
 def _on_film(core: Candidate, seen: Survey) -> tuple[tuple[slice, slice], npt.NDArray[np.uint8]]:
@@ -249,9 +249,3 @@ def _on_film(core: Candidate, seen: Survey) -> tuple[tuple[slice, slice], npt.ND
     padded = np.pad(core.mask.astype(np.uint8), 1)
     rows, columns = (np.clip(n + 1, 0, size - 1) for n, size in zip(near, padded.shape, strict=True))
     return (slice(starts[0], stops[0]), slice(starts[1], stops[1])), padded[np.ix_(rows, columns)]
-
-
-def _without_holes(mask: Mask) -> Mask:
-    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
-    _, parts = cv2.connectedComponents(outside, connectivity=4)
-    return np.asarray(parts[1:-1, 1:-1] != parts[0, 0])
