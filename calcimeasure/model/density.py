@@ -86,7 +86,7 @@ def _klein_nishina(energy: Array) -> Array:
     return np.asarray(head + log / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2)
 
 
-class Writing(StrEnum):
+class ValueScale(StrEnum):
     """How a detector's values follow the beam."""
 
     LINEAR = "LIN"
@@ -94,7 +94,7 @@ class Writing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WedgeStep:
     """One step of a wedge: its thickness, the log attenuation measured on it, and its box (end exclusive)."""
 
     mm: float
@@ -107,7 +107,7 @@ Knots = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class WedgeReading:
     """One way to read a film with a wedge: its heel and its scatter (coarse maps), its curve and its beam.
 
     `contrast` is the power to which this reading takes the signal of the first; `weight` what its distance from the
@@ -150,7 +150,7 @@ class WedgeCalibration:
 
     Parameters
     ----------
-    steps : tuple of Step
+    steps : tuple of WedgeStep
         Thinnest first.
     attenuation : float32 array, shape of the image
         -ln(I / I0) of the primary beam at every pixel, heel and scatter taken off; NaN where there is none.
@@ -166,7 +166,7 @@ class WedgeCalibration:
         Share of the steps' variance that the physical curve explains.
     region : tuple of int
         (row0, column0, row1, column1) of the wedge, end exclusive.
-    writing : Writing
+    writing : ValueScale
         Whether the values were taken as linear or logarithmic in the beam.
     beam : Beam
         The spectrum that fits the wedge; its tube voltage is assumed where the file states none.
@@ -177,13 +177,13 @@ class WedgeCalibration:
     unsure : bool
     reason : str
         What a reader must know before using the curve; empty when sure.
-    readings : tuple of Reading
+    readings : tuple of WedgeReading
         This one's, and others that the film allows too.
     blur_px : float
         Standard deviation of the film's blur, from the wedge's own edges.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[WedgeStep, ...]
     attenuation: Field
     scatter_share: Field
     knots: tuple[tuple[float, float], ...]
@@ -191,13 +191,13 @@ class WedgeCalibration:
     sd_mm: float
     r2: float
     region: tuple[int, int, int, int]
-    writing: Writing
+    writing: ValueScale
     beam: Beam
     kvp_stated: bool
     material: str = "Al"
     unsure: bool = False
     reason: str = ""
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[WedgeReading, ...] = ()
     blur_px: float = 0.0
 
     def __post_init__(self) -> None:
@@ -244,7 +244,7 @@ class WedgeCalibration:
         return float(np.sqrt(np.sum(weights * (excess / excess[0] - 1) ** 2)))
 
 
-def _excess(reading: Reading, signal: Array, at: tuple[float, float]) -> float:
+def _excess(reading: WedgeReading, signal: Array, at: tuple[float, float]) -> float:
     """Millimetres of aluminium of a deposit from the signal behind the tissue and behind both."""
     background, both = reading.millimetres(reading.attenuation(signal, at))
     return float(reading.beam.hardened(float(background), np.array([both - background]))[0])

@@ -127,7 +127,7 @@ class FilmScene:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sheet:
+class _BeamMaps:
     """Maps in mm of everything in the beam."""
 
     anatomy: Anatomy
@@ -242,7 +242,7 @@ def _random_tone(rng: np.random.Generator) -> Tone:
     return Tone(writing, 12, float(rng.uniform(0.8, 1.3)), float(rng.uniform(0.1, 1.0)), float(rng.uniform(0.8, 1.2)))
 
 
-def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _Sheet:
+def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _BeamMaps:
     frame, limb, fittings = scene.frame, scene.limb, scene.fittings
     anatomy = draw_anatomy(frame, limb, rng)
     calcium, labels = draw_deposits(frame, limb, scene.deposits)
@@ -252,10 +252,10 @@ def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _Sheet:
         calcium, labels, metal = (np.ascontiguousarray(m[:, ::-1]) for m in (calcium, labels, metal))
     metal = np.maximum(metal, draw_metal(frame, limb, Fittings(letters=fittings.letters)))
     aluminium = frame.blank() if fittings.wedge is None else draw_wedge(frame, fittings.wedge)
-    return _Sheet(anatomy, calcium, labels, metal, aluminium)
+    return _BeamMaps(anatomy, calcium, labels, metal, aluminium)
 
 
-def _attenuation(sheet: _Sheet, kvp: float | None) -> Array:
+def _attenuation(sheet: _BeamMaps, kvp: float | None) -> Array:
     """Beer-Lambert exponent: sum of attenuation per mm times mm, over all energies of the beam."""
     if kvp is not None:
         return exponent(_thickness(sheet), kvp)
@@ -271,7 +271,7 @@ def _attenuation(sheet: _Sheet, kvp: float | None) -> Array:
     )
 
 
-def _thickness(sheet: _Sheet) -> dict[str, Array]:
+def _thickness(sheet: _BeamMaps) -> dict[str, Array]:
     """Millimetres of each material of `PER_MM` under every pixel."""
     body = sheet.anatomy
     return {
@@ -357,7 +357,7 @@ _WRITE = {Writing.LINEAR: _write_linear, Writing.LOG: _write_log, Writing.DISPLA
 _RELATIONSHIP = {Writing.LINEAR: "LIN", Writing.LOG: "LOG", Writing.DISPLAY: None}
 
 
-def _answer(scene: FilmScene, sheet: _Sheet, pixels: Pixels) -> Phantom:
+def _answer(scene: FilmScene, sheet: _BeamMaps, pixels: Pixels) -> Phantom:
     meaning = Meaning.DISPLAY if scene.tone.writing is Writing.DISPLAY else Meaning.DETECTOR
     image = Image(
         pixels,

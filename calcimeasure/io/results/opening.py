@@ -21,7 +21,7 @@ from calcimeasure.io.files import sha256_of
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input, hashed_name
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
-from calcimeasure.io.results.journal import UNBELIEVABLE, Journal, Kept
+from calcimeasure.io.results.journal import UNBELIEVABLE, Kept, RunJournal
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, read_labels
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.written import NOTES, Written, is_inside
@@ -308,7 +308,7 @@ def _as_recorded(folder: Path) -> Iterator[str]:
 
 
 def _entries(path: Path, parse: Callable[[str], Kept]) -> Iterator[Kept]:
-    return Journal(path, parse, lambda entry: "").entries()
+    return RunJournal(path, parse, lambda entry: "").entries()
 
 
 def _has_deposits_of(path: Path, record: Record) -> bool:

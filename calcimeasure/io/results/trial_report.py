@@ -43,9 +43,9 @@ from calcimeasure.report.trial.blocks import (
     Banner,
     Block,
     Cell,
-    Figures,
     Heading,
     Items,
+    LargeFigures,
     Page,
     Picture,
     Pictures,
@@ -294,7 +294,7 @@ def _drawn(block: Block, style: _Style) -> Iterator[Flowable]:
             yield _paragraph(block.text, style.quiet if block.quiet else style.body)
         case Banner():
             yield from _banner(block, style)
-        case Figures():
+        case LargeFigures():
             yield from _figures(block, style)
         case Items():
             lines = [_paragraph(f"\N{BULLET} {line}", style.body) for line in block.lines]
@@ -319,7 +319,7 @@ def _banner(block: Banner, style: _Style) -> Iterator[Flowable]:
     yield from (grid, Spacer(1, 5))
 
 
-def _figures(block: Figures, style: _Style) -> Iterator[Flowable]:
+def _figures(block: LargeFigures, style: _Style) -> Iterator[Flowable]:
     cells = [
         [
             _marked(f'<font name="calcimeasure-bold" size="11">{pdf_text.marked(figure)}</font>', style.figure),

@@ -32,10 +32,10 @@ from calcimeasure.report.trial.blocks import (
     Banner,
     Block,
     Cell,
-    Figures,
     Heading,
-    Link,
+    LargeFigures,
     Page,
+    PageLink,
     Picture,
     Pictures,
     Table,
@@ -82,7 +82,7 @@ def _headline(cohort: Cohort) -> Iterator[Block]:
         f"{percent(care.share)} %, {shares(care.exact)} %.{_DAGGER}"
     )
     yield Banner("\N{BULLET}", f"{found.successes} of {found.trials} compared subjects improved", text, "same")
-    yield Figures(tuple(_figures(cohort, found)))
+    yield LargeFigures(tuple(_figures(cohort, found)))
 
 
 def _losses(cohort: Cohort) -> str:
@@ -287,7 +287,7 @@ def _subjects(findings: Findings) -> Table:
 
 
 def _subject_row(anchor: str, member: Member) -> tuple[Cell, ...]:
-    link = Link(member.subject, anchor)
+    link = PageLink(member.subject, anchor)
     if member.primary is None:
         return link, *(DASH,) * 6, OUTCOMES[member.outcome]
     change = member.primary.change

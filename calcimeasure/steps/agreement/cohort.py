@@ -27,7 +27,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class VisitWindow:
     """Which follow-up visit counts: `first` to `last` months after the start of treatment, the nearest to `target`.
 
     A visit `grace_days` early or late still counts: patients do not come on the day. Chosen by date alone, never by
@@ -147,7 +147,7 @@ class Cohort:
     ----------
     members : tuple of Member
         Every subject of the study file, in its order.
-    window : Window
+    window : VisitWindow
     verdicts : mapping of Verdict to int
         Of the compared subjects.
     responders : Proportion or None
@@ -168,7 +168,7 @@ class Cohort:
     """
 
     members: tuple[Member, ...]
-    window: Window
+    window: VisitWindow
     verdicts: Mapping[Verdict, int]
     responders: Proportion | None
     worst_case: Proportion | None
@@ -201,13 +201,13 @@ class Cohort:
         return found
 
 
-def cohort(trial: study.Study, intervals: Iterable[study.Interval], window: Window | None = None) -> Cohort:
+def cohort(trial: study.Study, intervals: Iterable[study.Interval], window: VisitWindow | None = None) -> Cohort:
     """The study's result from its subjects' intervals; one interval per subject counts.
 
     It begins at the subject's baseline and ends at the visit in `window`. The other intervals are kept with the
     subject and counted nowhere.
     """
-    window = window or Window()
+    window = window or VisitWindow()
     members = _members(trial, intervals, window)
     compared = [one.primary for one in members if one.outcome is Outcome.COMPARED and one.primary]
     improved = _improved(one.change.verdict for one in compared)
@@ -252,14 +252,14 @@ def months_after_start(subject: study.Subject, interval: study.Interval) -> floa
     return study.months_between(start, interval.followup.date)
 
 
-def _members(trial: study.Study, intervals: Iterable[study.Interval], window: Window) -> tuple[Member, ...]:
+def _members(trial: study.Study, intervals: Iterable[study.Interval], window: VisitWindow) -> tuple[Member, ...]:
     of: dict[str, list[study.Interval]] = {}
     for interval in intervals:
         of.setdefault(interval.subject, []).append(interval)
     return tuple(_member(subject, of.get(subject.name, []), window) for subject in trial.subjects)
 
 
-def _member(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> Member:
+def _member(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> Member:
     primary = _primary(subject, intervals, window)
     others = tuple(one for one in _nearest_first(subject, intervals, window) if one is not primary)
     if primary is None:
@@ -270,7 +270,7 @@ def _member(subject: study.Subject, intervals: Sequence[study.Interval], window:
     return Member(subject.name, Outcome(change.status.value), reason, primary, months, others)
 
 
-def _primary(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> study.Interval | None:
+def _primary(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> study.Interval | None:
     """The interval that counts, chosen by date alone."""
     started = [one for one in intervals if one.baseline.name == subject.baseline.name]
     months = [months_after_start(subject, one) for one in started]
@@ -280,7 +280,9 @@ def _primary(subject: study.Subject, intervals: Sequence[study.Interval], window
     return next(iter(_nearest_first(subject, inside, window)), None)
 
 
-def _nearest_first(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> list[study.Interval]:
+def _nearest_first(
+    subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow
+) -> list[study.Interval]:
     """By distance to the target; of two as near the earlier; undated ones last, in the order given."""
 
     def distance(one: study.Interval) -> tuple[float, float]:
@@ -290,7 +292,7 @@ def _nearest_first(subject: study.Subject, intervals: Sequence[study.Interval], 
     return sorted(intervals, key=distance)
 
 
-def _why_none(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> tuple[Outcome, str]:
+def _why_none(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> tuple[Outcome, str]:
     excluded = [film.exclude_reason for visit in subject.visits for film in visit.films if film.exclude_reason]
     if excluded and not intervals:
         return Outcome.EXCLUDED, "; ".join(dict.fromkeys(excluded))

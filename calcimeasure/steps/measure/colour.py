@@ -164,7 +164,7 @@ def _fitted(seen: Floats, true: Floats, kind: CardKind, left_out: Floats) -> Flo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _ColourPlace:
     """A window around one deposit: the deposit and the ring of skin around it."""
 
     number: int
@@ -173,7 +173,7 @@ class _Place:
     skin: Mask
 
 
-def _places(labels: Labels) -> Iterator[_Place]:
+def _places(labels: Labels) -> Iterator[_ColourPlace]:
     where, numbers = labels.array > 0, labels.numbers
     order = np.zeros(labels.shape, np.int32)
     order[where] = np.searchsorted(numbers, labels.array[where]) + 1
@@ -187,7 +187,7 @@ def _places(labels: Labels) -> Iterator[_Place]:
         )
         inside = labels.array[window] == number
         skin = _grown(inside, reach) & ~_grown(labels.array[window] > 0, gap)
-        yield _Place(int(number), window, inside, skin)
+        yield _ColourPlace(int(number), window, inside, skin)
 
 
 def _grown(mask: Mask, reach: int) -> Mask:
@@ -196,7 +196,7 @@ def _grown(mask: Mask, reach: int) -> Mask:
     return np.asarray(away <= reach)
 
 
-def _whiteness(image: Image, place: _Place, correction: ColourCorrection | None) -> Whiteness:
+def _whiteness(image: Image, place: _ColourPlace, correction: ColourCorrection | None) -> Whiteness:
     card = None if correction is None else correction.kind
     part = image.pixels[place.window]
     skin = place.skin if image.valid is None else place.skin & image.valid[place.window]

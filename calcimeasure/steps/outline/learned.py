@@ -26,7 +26,7 @@ from calcimeasure.steps.outline.candidates import Candidate, Grounds
 from calcimeasure.steps.outline.findings import Findings
 from calcimeasure.steps.outline.judge import Judge
 from calcimeasure.steps.outline.settings import SegmentSettings
-from calcimeasure.steps.outline.weights import Finder, Weights
+from calcimeasure.steps.outline.weights import FinderFile, Weights
 
 Map = npt.NDArray[np.float32]
 
@@ -141,7 +141,7 @@ def inside_given_a_deposit(outline: Map) -> tuple[Map, Mask]:
 class Networks:
     """The finder with how it is used, the outline network, and the judge of one set of weights."""
 
-    use: Finder
+    use: FinderFile
     finder: onnxruntime.InferenceSession
     outline: onnxruntime.InferenceSession
     judge: Judge

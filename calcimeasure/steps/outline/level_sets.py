@@ -73,7 +73,7 @@ def require_photo(image: Image) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
+class _PromptView:
     """A prompt at working size: Lab colour, box coordinates (-1 to 1 from side to side), where to look."""
 
     lab: Grey
@@ -164,7 +164,7 @@ def outlined(image: Image, region: Region, aim: Aim, long_side: int = VIEW) -> M
     return mask
 
 
-def _seen(image: Image, region: Region, long_side: int) -> _View:
+def _seen(image: Image, region: Region, long_side: int) -> _PromptView:
     """The region and its context, resampled so that the box's long side has `long_side` pixels."""
     window = region.box.grown(_CONTEXT, image.shape)
     scale = long_side / max(region.box.size)
@@ -176,7 +176,7 @@ def _seen(image: Image, region: Region, long_side: int) -> _View:
         indexing="ij",
     )
     inside = np.maximum(np.abs(down), np.abs(across)) <= 1
-    return _View(lab, down, across, inside & _resampled(region, window, inside), window)
+    return _PromptView(lab, down, across, inside & _resampled(region, window, inside), window)
 
 
 def _box_units(count: int, start: int, stop: int, low: int, high: int) -> Grey:
@@ -203,7 +203,7 @@ def lab_of(rgb: Pixels, rows: int, columns: int) -> Grey:
     return np.asarray(cv2.cvtColor(np.clip(light, 0, 1), cv2.COLOR_RGB2Lab))
 
 
-def _level_sets(view: _View, aim: Aim) -> Iterator[_LevelSet]:
+def _level_sets(view: _PromptView, aim: Aim) -> Iterator[_LevelSet]:
     """Level sets of every map, the piece nearest the middle of each, judged."""
     length = float(view.inside.any(0).sum() + view.inside.any(1).sum()) / 2
     smooth = cv2.GaussianBlur(view.lab, (0, 0), max(_SMOOTH * length, 0.3))
@@ -219,7 +219,7 @@ def _level_sets(view: _View, aim: Aim) -> Iterator[_LevelSet]:
                 yield _LevelSet(piece, _plausibility(piece, steep, view, aim))
 
 
-def _maps(view: _View, smooth: Grey) -> tuple[Grey, ...]:
+def _maps(view: _PromptView, smooth: Grey) -> tuple[Grey, ...]:
     """Lightness, lack of red, and the colour direction that parts the middle from its surroundings."""
     return smooth[..., 0], -smooth[..., 1], _parting(smooth, view.radius < 0.35, view.radius > 0.95)
 
@@ -253,7 +253,7 @@ def _middle_piece(cut: Mask, middle: Grey) -> Bytes | None:
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
-def _plausibility(piece: Bytes, steep: Grey, view: _View, aim: Aim) -> float:
+def _plausibility(piece: Bytes, steep: Grey, view: _PromptView, aim: Aim) -> float:
     """Log weight of a candidate: a steep border, a usual share of the box, in its middle, off its edges."""
     mask, rim = piece > 0, (piece - cv2.erode(piece, _CROSS)) > 0
     border = rim | ((cv2.dilate(piece, _CROSS) - piece) > 0)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from calcimeasure.model.colour import Card, CardKind
 from calcimeasure.model.image import Image, Kind
 from calcimeasure.steps.scale.marker import Markers, find_markers
-from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, Sheet, marker_sheet, size_from_ids
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, MarkerSheet, marker_sheet, size_from_ids
 
 Array = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def _inside(quads: Array, image: Image) -> bool:
     return bool(quads.min() >= 0 and quads[..., 0].max() <= columns - 1 and quads[..., 1].max() <= rows - 1)
 
 
-def _page_to_px(markers: Markers, sheet: Sheet) -> Any:
+def _page_to_px(markers: Markers, sheet: MarkerSheet) -> Any:
     """Homography from the page's mm to pixels; `None` when the markers do not lie as they were printed."""
     printed = {one.number: one for one in sheet.markers}
     known = [(printed[n], corners) for n, corners in zip(markers.ids, markers.corners, strict=True) if n in printed]
@@ -99,7 +99,7 @@ def _corners(side: float) -> tuple[tuple[float, float], ...]:
     return (0.0, 0.0), (side, 0.0), (side, side), (0.0, side)
 
 
-def _patches_mm(sheet: Sheet) -> Array:
+def _patches_mm(sheet: MarkerSheet) -> Array:
     """Corners of the middle of every grey patch on the page, shape (n, 4, 2)."""
     x, y = sheet.patches_mm
     margin = GREY_MM * (1 - _LOOKED_AT) / 2

@@ -61,7 +61,7 @@ _MOST_OFF = 0.5  # how much one tick may speak against a pattern
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BestPattern:
     """The pattern that fits best.
 
     Parameters
@@ -81,17 +81,17 @@ class Verdict:
     over_rival: float
 
 
-def graduate(size: Array) -> Verdict:
+def graduate(size: Array) -> BestPattern:
     """The best pattern for one number per tick (length or ink); NaN where no tick is seen."""
     number = np.flatnonzero(np.isfinite(size) & (np.nan_to_num(size) > 0))
     if len(number) < 6:
-        return Verdict(Graduation.PLAIN, 0, 0.0, 0.0)
+        return BestPattern(Graduation.PLAIN, 0, 0.0, 0.0)
     value = _tamed(np.log(size[number]))
     fits = [(*_best_phase(number, value, pattern), kind) for kind, pattern in _PATTERNS]
     plain = fits[0][0]
     best, phase, kind = min(fits, key=lambda fit: fit[0])
     rivals = [fit[0] for fit in fits if STEP_MM[fit[2]] != STEP_MM[kind]]
-    return Verdict(kind, phase, plain - best, min(rivals) - best)
+    return BestPattern(kind, phase, plain - best, min(rivals) - best)
 
 
 def _tamed(value: Array) -> Array:

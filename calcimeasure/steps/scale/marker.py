@@ -299,7 +299,7 @@ _SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
+class _MarkerView:
     turn: Array
     to_px: Array
     corners: Array
@@ -338,14 +338,14 @@ class _Camera:
         x, y = np.moveaxis(self.corners, -1, 0)
         return int(np.argmax(np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1))))
 
-    def view(self, p: Array) -> _View:
+    def view(self, p: Array) -> _MarkerView:
         """The corners as this camera sees them."""
         turn = cv2.Rodrigues(p[:3])[0]
         focal = np.exp(p[6]) * self._long
         middle = (np.array(self.shape[::-1]) - 1) / 2 + p[7:9] * self._long
         lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
         to_px = lens @ np.column_stack([turn[:, 0], turn[:, 1], p[3:6]])
-        return _View(turn, to_px, _apply(to_px, self._laid(p[9:].reshape(-1, 4))))
+        return _MarkerView(turn, to_px, _apply(to_px, self._laid(p[9:].reshape(-1, 4))))
 
     def _laid(self, places: Array) -> Array:
         """Corners of all markers in the plane."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.scale.graduation import STEP_MM, Graduation, Verdict, graduate
+from calcimeasure.steps.scale.graduation import STEP_MM, BestPattern, Graduation, graduate
 from calcimeasure.steps.scale.points import FLATNESS_SD
 from calcimeasure.steps.scale.runs import Run, find_runs
 from calcimeasure.steps.scale.strip import Curve, Strip, straighten
@@ -46,7 +46,7 @@ class Ruler:
         Median step.
     drift : float
         How much the step changes along the ruler, as a share of it.
-    verdict : Verdict
+    verdict : BestPattern
         What the longer ticks say.
     seen : int
         Ticks found, of the n places.
@@ -58,7 +58,7 @@ class Ruler:
     ends: Array
     step_px: float
     drift: float
-    verdict: Verdict
+    verdict: BestPattern
     seen: int
     errors: Mapping[str, float]
 
@@ -170,7 +170,7 @@ def _is_ruler(strip: Strip, spread: float) -> bool:
     return clear and strip.seen >= 0.75 and spread <= 0.125
 
 
-def _verdict(strip: Strip) -> Verdict:
+def _verdict(strip: Strip) -> BestPattern:
     """What lengths say, or what heavier ticks say on rulers whose ticks are equally long."""
     length, ink = graduate(strip.depth), graduate(strip.ink)
     # Width is a weak witness: a line out of focus changes it, and so does the next digit.

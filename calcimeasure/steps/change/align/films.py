@@ -23,7 +23,7 @@ from calcimeasure.steps.change.align.landmarks import (
 )
 from calcimeasure.steps.change.align.placing import Placing, placings
 from calcimeasure.steps.change.align.quality import Quality, quality
-from calcimeasure.steps.change.align.view import Given, View, scale_known, seen, views
+from calcimeasure.steps.change.align.view import FilmGiven, View, scale_known, seen, views
 
 _RIM_MM = 3.0  # so near to what the other film hides, the picture is drawn into its shade
 Masks = tuple[Mask | None, Mask | None]
@@ -66,7 +66,7 @@ def align(
     MeasurementRefused
         For landmarks that cannot be used (fewer than three, off the film, in one place).
     """
-    pair = _Pair(Given(baseline, limbs[0], ignore[0]), Given(followup, limbs[1], ignore[1]))
+    pair = _Pair(FilmGiven(baseline, limbs[0], ignore[0]), FilmGiven(followup, limbs[1], ignore[1]))
     if landmarks is not None:
         return _from_landmarks(pair, landmarks, mirrored)
     both = views(pair.baseline, pair.followup)
@@ -79,8 +79,8 @@ def align(
 class _Pair:
     """The two films as given."""
 
-    baseline: Given
-    followup: Given
+    baseline: FilmGiven
+    followup: FilmGiven
 
     @property
     def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -71,7 +71,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Given:
+class FilmGiven:
     """A film and what the caller knows of it."""
 
     image: Image
@@ -84,7 +84,7 @@ class Given:
         return self.image.spacing.mean_mm * max(self.image.shape) if self.image.spacing else None
 
 
-def views(baseline: Given, followup: Given) -> tuple[View, View] | None:
+def views(baseline: FilmGiven, followup: FilmGiven) -> tuple[View, View] | None:
     """Both films at work with pixels of equal size; `None` when either shows nothing.
 
     Where only one scale, or none, is known, a pixel of either film is taken for equally long.
@@ -94,12 +94,12 @@ def views(baseline: Given, followup: Given) -> tuple[View, View] | None:
     return (both[0], both[1]) if both[0] is not None and both[1] is not None else None
 
 
-def scale_known(baseline: Given, followup: Given) -> bool:
+def scale_known(baseline: FilmGiven, followup: FilmGiven) -> bool:
     """Whether the sizes of the films can be compared in mm."""
     return baseline.long_mm is not None and followup.long_mm is not None
 
 
-def _factors(baseline: Given, followup: Given) -> tuple[tuple[float, float], float]:
+def _factors(baseline: FilmGiven, followup: FilmGiven) -> tuple[tuple[float, float], float]:
     """How much either film is reduced, and the mm of a working pixel."""
     sides = max(baseline.image.shape), max(followup.image.shape)
     if baseline.long_mm is None or followup.long_mm is None:
@@ -111,7 +111,7 @@ def _factors(baseline: Given, followup: Given) -> tuple[tuple[float, float], flo
     return (lengths[0] / sides[0] / mm, lengths[1] / sides[1] / mm), mm
 
 
-def _view(given: Given, factor: float, mm: float) -> View | None:
+def _view(given: FilmGiven, factor: float, mm: float) -> View | None:
     shape = tuple(max(24, round(n * factor)) for n in given.image.shape)
     valid = _reduced(seen(given.image).astype(np.float32), shape) > 0.99
     grey = _even_range(_reduced(_grey(given.image), shape), valid)

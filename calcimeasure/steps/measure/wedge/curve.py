@@ -8,10 +8,10 @@ import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.density import Beam, Knots, Reading, Step, WedgeCalibration, Writing
+from calcimeasure.model.density import Beam, Knots, ValueScale, WedgeCalibration, WedgeReading, WedgeStep
 from calcimeasure.model.image import Image
 from calcimeasure.steps.measure.wedge.blur import blur_px
-from calcimeasure.steps.measure.wedge.fit import Fit, fitted, swayed
+from calcimeasure.steps.measure.wedge.fit import WedgeFit, fitted, swayed
 from calcimeasure.steps.measure.wedge.model import CONTRAST, Array, FilmModel, stored
 from calcimeasure.steps.measure.wedge.steps import Region, WedgeSteps, inner
 
@@ -50,12 +50,12 @@ def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibrat
     )  # fmt: skip
 
 
-def _writings(image: Image) -> tuple[Writing, ...]:
+def _writings(image: Image) -> tuple[ValueScale, ...]:
     stated = image.acquisition.intensity_relationship
-    return (Writing(stated),) if stated in ("LIN", "LOG") else (Writing.LINEAR, Writing.LOG)
+    return (ValueScale(stated),) if stated in ("LIN", "LOG") else (ValueScale.LINEAR, ValueScale.LOG)
 
 
-def _doubts(image: Image, fit: Fit) -> list[str]:
+def _doubts(image: Image, fit: WedgeFit) -> list[str]:
     out = []
     if len(_writings(image)) > 1:
         out.append("the file does not say whether its values are linear or logarithmic: the wedge's curve decided")
@@ -66,7 +66,7 @@ def _doubts(image: Image, fit: Fit) -> list[str]:
     return out
 
 
-def _check_fit(fit: Fit) -> None:
+def _check_fit(fit: WedgeFit) -> None:
     if fit.wedge_cost > _MOST_WEDGE_COST:
         raise MeasurementRefused(
             "the steps do not darken as so much aluminium does in this beam: check the list of steps, the metal, the "
@@ -79,7 +79,9 @@ def _check_fit(fit: Fit) -> None:
         )
 
 
-def _corrected(image: Image, found: WedgeSteps, fit: Fit) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _corrected(
+    image: Image, found: WedgeSteps, fit: WedgeFit
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Log attenuation of the primary beam at every pixel, and scatter as a share of the signal."""
     model, p = fit.model, fit.parameters
     heel, scatter = (cv2.resize(c, image.shape[1::-1], interpolation=cv2.INTER_CUBIC) for c in _maps(model, p))
@@ -92,13 +94,13 @@ def _maps(model: FilmModel, p: Array) -> tuple[Array, Array]:
     return model.heel(model.coarse.u, model.coarse.v, p), model.scatter(model.hazes, p)
 
 
-def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> Step:
+def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> WedgeStep:
     inside = attenuation[inner(box)]
     spread = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
-    return Step(mm, float(np.median(inside)), 1.2533 * spread / np.sqrt(inside.size), box)
+    return WedgeStep(mm, float(np.median(inside)), 1.2533 * spread / np.sqrt(inside.size), box)
 
 
-def _goodness(fit: Fit, levels: Array) -> tuple[float, float]:
+def _goodness(fit: WedgeFit, levels: Array) -> tuple[float, float]:
     """Root mean square distance of the steps from the physical curve in mm, and R2.
 
     Raises
@@ -129,7 +131,7 @@ def _knots(levels: Array, thickness: Array, beam: Beam) -> Knots:
     return tuple(zip(logs.tolist(), mms.tolist(), strict=True))
 
 
-def _readings(fits: tuple[Fit, ...]) -> tuple[Reading, ...]:
+def _readings(fits: tuple[WedgeFit, ...]) -> tuple[WedgeReading, ...]:
     """The best fit's, those about as likely along each axis of its error, and those of other sorts of haze."""
     best = fits[0]
     near = [(best.model, p, 0.5 * _excess_cost(best)) for p in swayed(best)]
@@ -139,17 +141,17 @@ def _readings(fits: tuple[Fit, ...]) -> tuple[Reading, ...]:
     return tuple(reading for reading in readings if reading is not None)
 
 
-def _excess_cost(fit: Fit) -> float:
+def _excess_cost(fit: WedgeFit) -> float:
     """By what its variance grows when the model fits a film worse than it usually does."""
     return max(1.0, fit.wedge_cost / _USUAL_WEDGE_COST, fit.field_cost / _USUAL_FIELD_COST)
 
 
-def _reading(model: FilmModel, p: Array, weight: float, best: Fit) -> Reading | None:
+def _reading(model: FilmModel, p: Array, weight: float, best: WedgeFit) -> WedgeReading | None:
     """One way to read the film; none where its steps would not grow denser."""
     levels = model.attenuation(p)
     if np.diff(levels, prepend=0.0).min() <= 0 or (weight < 0.01 and p is not best.parameters):
         return None
-    contrast = float(np.exp(best.parameters[CONTRAST] - p[CONTRAST])) if model.writing is Writing.LOG else 1.0
+    contrast = float(np.exp(best.parameters[CONTRAST] - p[CONTRAST])) if model.writing is ValueScale.LOG else 1.0
     heel, scatter = (np.asarray(m, np.float32) for m in _maps(model, p))
     beam = model.beam(p)
-    return Reading(heel, scatter, contrast, _knots(levels, model.thickness, beam), beam, weight)
+    return WedgeReading(heel, scatter, contrast, _knots(levels, model.thickness, beam), beam, weight)

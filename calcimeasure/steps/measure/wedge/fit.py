@@ -22,7 +22,7 @@ _BOUNDS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class WedgeFit:
     """A fitted model: its parameters, its cost (half of chi squared), and the slopes of its residuals."""
 
     model: FilmModel
@@ -31,7 +31,7 @@ class Fit:
     slopes: Array
 
     @classmethod
-    def unfitted(cls, model: FilmModel) -> Fit:
+    def unfitted(cls, model: FilmModel) -> WedgeFit:
         """A model at its first guess."""
         return cls(model, model.start, np.inf, np.zeros((0, len(model.start))))
 
@@ -47,13 +47,13 @@ class Fit:
         return float((np.sum(on_steps**2) + np.sum(priors[:5] ** 2)) / 2)
 
 
-def fitted(bare: FilmModel) -> tuple[Fit, ...]:
+def fitted(bare: FilmModel) -> tuple[WedgeFit, ...]:
     """The fits of a film, one for each sort of haze, the best first."""
     fits = sorted((_settled(replace(bare, haze=haze)) for haze in Haze), key=lambda fit: fit.cost)
     return tuple(sorted((_driven_home(fits[0]), *fits[1:]), key=lambda fit: fit.cost))
 
 
-def swayed(fit: Fit) -> tuple[Array, ...]:
+def swayed(fit: WedgeFit) -> tuple[Array, ...]:
     """Parameters one standard deviation away from the best, to both sides along each axis of what is left open.
 
     A parameter that lies at its bound goes one way only, the free ones following it.
@@ -75,7 +75,7 @@ def _put(where: npt.NDArray[np.bool_], values: Array) -> Array:
     return out
 
 
-def _off_bound(fit: Fit, k: int, followed: Array) -> Array:
+def _off_bound(fit: WedgeFit, k: int, followed: Array) -> Array:
     """How far the kth parameter may leave its bound: its own standard deviation, or less where the slope forbids it."""
     way = followed.copy()
     way[k] = 1.0
@@ -91,22 +91,22 @@ def _within(start: Array, sway: Array) -> Array:
     return start + sway * float(np.clip(np.min(room[sway != 0], initial=1.0), 0.0, 1.0))
 
 
-def _settled(model: FilmModel) -> Fit:
+def _settled(model: FilmModel) -> WedgeFit:
     """The model fitted some times over, each time with the scatter's source corrected by the last."""
-    fit = Fit.unfitted(model)
+    fit = WedgeFit.unfitted(model)
     for _ in range(_ROUNDS):
         fit = _once_more(fit)
     return fit
 
 
-def _once_more(fit: Fit) -> Fit:
+def _once_more(fit: WedgeFit) -> WedgeFit:
     """The fit of a model whose scatter has the source that the last fit gives it."""
     model = fit.model.with_scatter(fit.parameters)
     found = least_squares(model.residuals, fit.parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
-    return Fit(model, found.x, float(found.cost), np.asarray(found.jac))
+    return WedgeFit(model, found.x, float(found.cost), np.asarray(found.jac))
 
 
-def _driven_home(fit: Fit) -> Fit:
+def _driven_home(fit: WedgeFit) -> WedgeFit:
     """The fit after as many more rounds as explain the film better; much scatter from a thin limb takes many."""
     for _ in range(_MORE_ROUNDS):
         further = _once_more(fit)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from calcimeasure.model.density import Beam, Writing
+from calcimeasure.model.density import Beam, ValueScale
 from calcimeasure.model.image import Image
 from calcimeasure.steps.measure.wedge.open_field import open_field
 from calcimeasure.steps.measure.wedge.steps import WedgeSteps, inner
@@ -114,14 +114,14 @@ class CoarseFilm:
         )
 
 
-def stored(image: Image, found: WedgeSteps, writing: Writing) -> Array:
+def stored(image: Image, found: WedgeSteps, writing: ValueScale) -> Array:
     """LINEAR: signal over the open beam's near the wedge; LOG: values over the open field's, in shares of the wedge.
 
     Values written linear were turned over by the reader about the ends of the bit range.
     """
     pixels = image.pixels.astype(float)
     base = float(np.percentile(pixels[:: 1 + pixels.shape[0] // 500, :: 1 + pixels.shape[1] // 500], 3))
-    if writing is Writing.LOG:
+    if writing is ValueScale.LOG:
         return (pixels - base) / (found.values[-1] - base)
     top = image.ceiling if image.ceiling is not None else float(pixels.max())
     return np.asarray((top - pixels) / max(top - base, 1e-9))
@@ -191,7 +191,7 @@ class FilmModel:
     `hazes` are coarse maps (2, kernels, rows, columns) of what tissue and mineral give off, spread by each width.
     """
 
-    writing: Writing
+    writing: ValueScale
     coarse: CoarseFilm
     thickness: Array
     field: Witness
@@ -202,7 +202,7 @@ class FilmModel:
     hazes: Array
 
     @classmethod
-    def bare(cls, image: Image, found: WedgeSteps, writing: Writing) -> FilmModel:
+    def bare(cls, image: Image, found: WedgeSteps, writing: ValueScale) -> FilmModel:
         """The model of a film before any scatter is known."""
         values = stored(image, found, writing)
         coarse = CoarseFilm.of(image, found, values)
@@ -225,7 +225,7 @@ class FilmModel:
 
     def intensity(self, values: Array, p: Array) -> Array:
         """Signal in units of about the open beam, from values of `stored`."""
-        return values if self.writing is Writing.LINEAR else np.exp(-values * np.exp(-p[CONTRAST]))
+        return values if self.writing is ValueScale.LINEAR else np.exp(-values * np.exp(-p[CONTRAST]))
 
     def heel(self, u: Array, v: Array, p: Array) -> Array:
         """The open beam's signal at these coordinates."""
@@ -265,7 +265,7 @@ class FilmModel:
         """Of the logarithm of the signal, in its standard deviations: what can be hoped for, and noise."""
         seen = np.maximum(self.intensity(witness.values, p), 1e-6)
         made = np.maximum(light + self.scatter(witness.hazes, p), 1e-6)
-        slope = 1 / seen if self.writing is Writing.LINEAR else np.exp(-p[CONTRAST])
+        slope = 1 / seen if self.writing is ValueScale.LINEAR else np.exp(-p[CONTRAST])
         return np.asarray(np.log(seen / made) / np.hypot(hoped, slope * witness.grain))
 
     def priors(self, p: Array) -> Array:
