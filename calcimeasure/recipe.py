@@ -233,7 +233,7 @@ def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], r
     """How much the networks doubted each outline they drew, by number; empty for photos and other methods."""
     if found.probability is None or not is_automatic(image, found, recipe):
         return {}
-    return doubts(rows, found.labels, found.probability, found.strays)
+    return doubts(rows, found.labels, found.probability, found.not_calcium)
 
 
 def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:

@@ -298,15 +298,15 @@ def _shoot(scene: FilmScene, attenuation: Array, field_: Array, rng: np.random.G
     """Intensity on the detector as a share of the open beam, with scatter, blur and quantum noise."""
     frame, shot = scene.frame, scene.exposure
     primary = field_ * np.exp(-attenuation)
-    haze = shot.scatter / (1 - shot.scatter) * _haze(frame, primary * (1 - np.exp(-1.5 * attenuation)), 14.0)
-    beam = frame.blur(np.asarray(primary + haze, np.float32), shot.blur_mm)
+    scattered = shot.scatter / (1 - shot.scatter) * _scattered(frame, primary * (1 - np.exp(-1.5 * attenuation)), 14.0)
+    beam = frame.blur(np.asarray(primary + scattered, np.float32), shot.blur_mm)
     quanta = shot.photons_mm2 * frame.mm**2
     beam = beam + np.sqrt(beam / quanta) * rng.standard_normal(frame.shape, np.float32)
     dirt = 1 + 0.0015 * texture(frame, rng, 2.0)
     return np.asarray(np.maximum(beam * dirt, 0.25 / quanta), np.float32)
 
 
-def _haze(frame: Frame, source: Array, sigma_mm: float) -> Array:
+def _scattered(frame: Frame, source: Array, sigma_mm: float) -> Array:
     """A very wide blur, worked out on 2 mm pixels."""
     rows, columns = frame.shape
     small = (max(8, round(columns * frame.mm / 2)), max(8, round(rows * frame.mm / 2)))

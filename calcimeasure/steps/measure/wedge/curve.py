@@ -22,7 +22,7 @@ _LEAST_WITNESSES = 60
 _USUAL_WEDGE_COST, _MOST_WEDGE_COST = 4.0, 12.0  # 97 of 100 drawn films of another physics fit below 3
 _USUAL_FIELD_COST, _MOST_FIELD_COST = 20.0, 100.0  # and below 15
 _MOST_BEYOND = 1.2  # how far the curve goes on, as the beam does, beyond the thickest step
-_TOLD_APART = 3.0  # difference in cost at which one sort of haze is e times as likely as another
+_TOLD_APART = 3.0  # difference in cost at which one sort of scatter is e times as likely as another
 
 
 def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibration:
@@ -91,7 +91,7 @@ def _corrected(
 
 
 def _maps(model: FilmModel, p: Array) -> tuple[Array, Array]:
-    return model.heel(model.coarse.u, model.coarse.v, p), model.scatter(model.hazes, p)
+    return model.heel(model.coarse.u, model.coarse.v, p), model.scatter(model.scatter_maps, p)
 
 
 def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> WedgeStep:
@@ -132,7 +132,7 @@ def _knots(levels: Array, thickness: Array, beam: Beam) -> Knots:
 
 
 def _readings(fits: tuple[WedgeFit, ...]) -> tuple[WedgeReading, ...]:
-    """The best fit's, those about as likely along each axis of its error, and those of other sorts of haze."""
+    """The best fit's, those about as likely along each axis of its error, and those of other sorts of scatter."""
     best = fits[0]
     near = [(best.model, p, 0.5 * _excess_cost(best)) for p in swayed(best)]
     rivals = [(fit.model, fit.parameters, float(np.exp((best.cost - fit.cost) / _TOLD_APART))) for fit in fits[1:]]

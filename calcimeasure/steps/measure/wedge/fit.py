@@ -1,4 +1,4 @@
-"""The model fitted to a film: the sort of haze that explains it best, and what the film leaves open."""
+"""The model fitted to a film: the sort of scatter that explains it best, and what the film leaves open."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from calcimeasure.steps.measure.wedge.model import Array, FilmModel, Haze
+from calcimeasure.steps.measure.wedge.model import Array, FilmModel, ScatterSource
 
-_ROUNDS = 4  # enough to tell which sort of haze it is, and on most drawn films to settle
+_ROUNDS = 4  # enough to tell which sort of scatter it is, and on most drawn films to settle
 _MORE_ROUNDS = 20
 _LEAST_GAIN = 0.05  # of the cost, half a chi squared: less says nothing
 _AT_BOUND = 1e-4
@@ -48,8 +48,11 @@ class WedgeFit:
 
 
 def fitted(bare: FilmModel) -> tuple[WedgeFit, ...]:
-    """The fits of a film, one for each sort of haze, the best first."""
-    fits = sorted((_settled(replace(bare, haze=haze)) for haze in Haze), key=lambda fit: fit.cost)
+    """The fits of a film, one for each sort of scatter, the best first."""
+    fits = sorted(
+        (_settled(replace(bare, scatter_source=source)) for source in ScatterSource),
+        key=lambda fit: fit.cost,
+    )
     return tuple(sorted((_driven_home(fits[0]), *fits[1:]), key=lambda fit: fit.cost))
 
 

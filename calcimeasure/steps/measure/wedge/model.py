@@ -48,7 +48,7 @@ _BLOCK_PX, _LEAST_OPEN = (
 _FIELD_WORTH = 100.0  # independent places that the open field counts as
 
 
-class Haze(Enum):
+class ScatterSource(Enum):
     """Where scattered light comes from: a limb that ends with the film or goes on beyond it, or the whole picture.
 
     A limb scatters what it stops; a thick one stops much of what it scatters again, so that what leaves it follows the
@@ -162,7 +162,7 @@ class Witness:
     """Places where model and film are compared.
 
     `averages` has a row for each and a column for each coarse pixel; `values` are as stored with `grain` their sd by
-    noise, `hazes` (2, kernels, n).
+    noise, `scatter_maps` (2, kernels, n).
     """
 
     averages: Averages
@@ -170,25 +170,25 @@ class Witness:
     grain: Array
     u: Array
     v: Array
-    hazes: Array
+    scatter_maps: Array
 
     @classmethod
     def of(cls, coarse: CoarseFilm, averages: Averages, values: Array, grain: Array) -> Witness:
-        """Places without any haze yet."""
+        """Places without any scatter yet."""
         u, v = averages @ coarse.u.ravel(), averages @ coarse.v.ravel()
         return cls(averages, values, grain, u, v, np.zeros((2, len(coarse.sigmas), len(values))))
 
-    def under(self, hazes: Array) -> Witness:
-        """The same places under these maps of haze."""
-        flat = hazes.reshape(-1, hazes.shape[-2] * hazes.shape[-1])
-        return replace(self, hazes=(self.averages @ flat.T).T.reshape(*hazes.shape[:2], -1))
+    def under(self, scatter_maps: Array) -> Witness:
+        """The same places under these scatter maps."""
+        flat = scatter_maps.reshape(-1, scatter_maps.shape[-2] * scatter_maps.shape[-1])
+        return replace(self, scatter_maps=(self.averages @ flat.T).T.reshape(*scatter_maps.shape[:2], -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmModel:
     """What is compared: open field and steps of one film in one writing.
 
-    `hazes` are coarse maps (2, kernels, rows, columns) of what tissue and mineral give off, spread by each width.
+    `scatter_maps` are coarse, (2, kernels, rows, columns): what tissue and mineral give off, spread by each width.
     """
 
     writing: ValueScale
@@ -198,8 +198,8 @@ class FilmModel:
     steps: Witness
     kvp: float | None
     contrast: float
-    haze: Haze
-    hazes: Array
+    scatter_source: ScatterSource
+    scatter_maps: Array
 
     @classmethod
     def bare(cls, image: Image, found: WedgeSteps, writing: ValueScale) -> FilmModel:
@@ -214,7 +214,7 @@ class FilmModel:
         kvp, thickness = image.acquisition.kvp, np.array(found.thickness)
         empty = np.zeros((2, len(coarse.sigmas), *coarse.signal.shape))
         contrast = _contrast(kvp, thickness, on_steps)
-        return cls(writing, coarse, thickness, field, steps, kvp, contrast, Haze.LIMB, empty)
+        return cls(writing, coarse, thickness, field, steps, kvp, contrast, ScatterSource.LIMB, empty)
 
     @property
     def start(self) -> Array:
@@ -232,10 +232,10 @@ class FilmModel:
         a, b, aa, bb, ab = p[HEEL]
         return np.asarray(np.exp(p[GAIN] + a * u + b * v + aa * u**2 + bb * v**2 + ab * u * v))
 
-    def scatter(self, hazes: Array, p: Array) -> Array:
-        """Signal that is no primary beam, pedestal included, under maps or places of haze."""
+    def scatter(self, scatter_maps: Array, p: Array) -> Array:
+        """Signal that is no primary beam, pedestal included, under scatter maps, or their values at places."""
         weights = np.stack([p[KERNEL:], p[MINERAL_SCATTER] * p[KERNEL:]])
-        return np.asarray(p[PEDESTAL] + np.tensordot(weights, hazes, 2))
+        return np.asarray(p[PEDESTAL] + np.tensordot(weights, scatter_maps, 2))
 
     def beam(self, p: Array) -> Beam:
         """The spectrum behind the filter."""
@@ -244,7 +244,7 @@ class FilmModel:
     def attenuation(self, p: Array) -> Array:
         """Log attenuation of the primary beam by each step, as the film shows it."""
         steps = self.steps
-        primary = self.intensity(steps.values, p) - self.scatter(steps.hazes, p)
+        primary = self.intensity(steps.values, p) - self.scatter(steps.scatter_maps, p)
         return np.asarray(-np.log(np.maximum(primary, 1e-5) / self.heel(steps.u, steps.v, p)))
 
     def residuals(self, p: Array) -> Array:
@@ -264,7 +264,7 @@ class FilmModel:
     def _misfit(self, witness: Witness, light: Array, p: Array, hoped: float) -> Array:
         """Of the logarithm of the signal, in its standard deviations: what can be hoped for, and noise."""
         seen = np.maximum(self.intensity(witness.values, p), 1e-6)
-        made = np.maximum(light + self.scatter(witness.hazes, p), 1e-6)
+        made = np.maximum(light + self.scatter(witness.scatter_maps, p), 1e-6)
         slope = 1 / seen if self.writing is ValueScale.LINEAR else np.exp(-p[CONTRAST])
         return np.asarray(np.log(seen / made) / np.hypot(hoped, slope * witness.grain))
 
@@ -284,25 +284,27 @@ class FilmModel:
         )
 
     def with_scatter(self, p: Array) -> FilmModel:
-        """The model with the hazes that follow from what its last fit says is missing from the beam."""
-        hazes = np.stack([self._spread(source) for source in self._sources(p)])
-        return replace(self, hazes=hazes, field=self.field.under(hazes), steps=self.steps.under(hazes))
+        """The model with the scatter maps that follow from what its last fit says is missing from the beam."""
+        scatter_maps = np.stack([self._spread(source) for source in self._sources(p)])
+        return replace(
+            self, scatter_maps=scatter_maps, field=self.field.under(scatter_maps), steps=self.steps.under(scatter_maps)
+        )
 
     def _sources(self, p: Array) -> tuple[Array, Array]:
         """What tissue and mineral give off, in units of the open beam; glare is all that reaches the detector."""
         coarse = self.coarse
         bare = self.heel(coarse.u, coarse.v, p)
-        primary = self.intensity(coarse.signal, p) - self.scatter(self.hazes, p)
+        primary = self.intensity(coarse.signal, p) - self.scatter(self.scatter_maps, p)
         stopped = np.where(coarse.open_field | coarse.dark, 0.0, np.clip(bare - primary, 0.0, bare))
-        if self.haze is Haze.GLARE:
+        if self.scatter_source is ScatterSource.GLARE:
             return np.where(coarse.dark, 0.0, bare - stopped), np.zeros_like(bare)
         through = np.maximum(1 - stopped / bare, 1e-3)
-        given = stopped * through if self.haze is Haze.LIMB_EXIT else stopped
+        given = stopped * through if self.scatter_source is ScatterSource.LIMB_EXIT else stopped
         mineral = given * _mineral_share(-np.log(through), coarse)
         return given - mineral, mineral
 
     def _spread(self, source: Array) -> Array:
-        border = cv2.BORDER_CONSTANT if self.haze is Haze.LIMB else cv2.BORDER_REPLICATE
+        border = cv2.BORDER_CONSTANT if self.scatter_source is ScatterSource.LIMB else cv2.BORDER_REPLICATE
         return np.stack([cv2.GaussianBlur(source, (0, 0), s, borderType=border) for s in self.coarse.sigmas])
 
 

@@ -142,7 +142,7 @@ class FilmsTogether:
         if not inside.any() or not ring.any():
             return None
         films = self.films[0][box], self._found(box)
-        place = _ShadowPlace(inside, ring, near | ~self.known[box])
+        place = _PlaceOnBoth(inside, ring, near | ~self.known[box])
         errors = place.errors(films, self.reach.grain)
         if before and after:
             return Seen(*place.contrasts(films), *errors)
@@ -227,7 +227,7 @@ def _toned(film: Floats, its: Floats, mine: Floats) -> Floats | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _ShadowPlace:
+class _PlaceOnBoth:
     """A deposit's outline, the ring of tissue around it, and all that must not be asked for tissue."""
 
     inside: Mask
