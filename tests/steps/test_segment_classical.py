@@ -246,7 +246,7 @@ def test_settings_out_of_range_are_named(setting, value):
         SegmentSettings(**{setting: value})
 
 
-@pytest.mark.parametrize("method", list(METHODS)[:1])
+@pytest.mark.parametrize("method", [method.name for method in METHODS])
 def test_a_photo_goes_to_the_proposals_whatever_the_method(method):
     skin = np.full((60, 80, 3), (190, 140, 120), np.uint8)
     photo = Image(skin, Kind.PHOTO, Meaning.PHOTO)
