@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from calcimeasure.errors import MaskError, MeasurementRefused, RecipeError
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.colour import Colours
 from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.match import MatchSettings

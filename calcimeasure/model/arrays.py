@@ -16,12 +16,17 @@ Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 #: A picture as it was read, of any real type: (rows, columns), or (rows, columns, 3) in colour.
 Pixels = npt.NDArray[Any]
-#: One number for every pixel, shape (rows, columns): brightness between 0 and 1, a probability, a field.
+#: Brightness of every pixel as a film at work has it, shape (rows, columns).
 Grey = npt.NDArray[np.float32]
+#: Another number for every pixel, shape (rows, columns): a probability, a thickness in mm; also (rows, columns, n) for
+#: what has n parts, as Lab colour or a displacement.
+Map = npt.NDArray[np.float32]
 #: A picture for people, shape (rows, columns, 3): red, green, blue, 0-255.
 Rgb = npt.NDArray[np.uint8]
 #: The number of the deposit at every pixel, 0 where there is none, shape (rows, columns).
 LabelArray = npt.NDArray[np.int32]
+#: What cuts rows and columns out of an array.
+Slices = tuple[slice, slice]
 #: Numbers that are no picture: a column, points of shape (n, 2) as (row, column), a matrix.
 Floats = npt.NDArray[np.float64]
 #: Whole numbers that say where: indices into another array.

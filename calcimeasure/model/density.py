@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import RecipeError
+from calcimeasure.model.arrays import Floats, Map
 from calcimeasure.model.image import frozen_array
 from calcimeasure.model.quantity import Quantity
-
-Array = npt.NDArray[np.float64]
-Field = npt.NDArray[np.float32]
 
 #: Fewest steps that a curve is fitted to.
 LEAST_STEPS = 5
@@ -43,7 +41,7 @@ class Beam:
     filtration_mm: float
     weighing: float = 0.0
 
-    def transmission(self, water_mm: npt.ArrayLike, aluminium_mm: npt.ArrayLike) -> Array:
+    def transmission(self, water_mm: npt.ArrayLike, aluminium_mm: npt.ArrayLike) -> Floats:
         """Share of the open beam's signal behind water and aluminium; the two broadcast."""
         energy = np.linspace(0.17 * self.kvp, self.kvp, 49)[:-1]
         photo, kn = (energy / 30.0) ** -3, _klein_nishina(energy) / _klein_nishina(np.array(30.0))
@@ -55,7 +53,7 @@ class Beam:
         through = np.exp(-stop["water"] * water - stop["aluminium"] * aluminium)
         return np.asarray(through @ (signal / signal.sum()), float)
 
-    def hardened(self, background_mm: float, excess_mm: Array) -> Array:
+    def hardened(self, background_mm: float, excess_mm: Floats) -> Floats:
         """Millimetres of aluminium lying on soft tissue, from what they seem to add to it.
 
         A wedge in the open beam hardens it more than the soft tissue that looks equally dense, so aluminium on tissue
@@ -78,7 +76,7 @@ class Beam:
         return np.where(excess_mm < 0, excess_mm * low, np.interp(excess_mm, seen - seen[0], true))
 
 
-def _klein_nishina(energy: Array) -> Array:
+def _klein_nishina(energy: Floats) -> Floats:
     """Total cross-section of free electrons, up to a factor; energy in keV."""
     a = energy / 511.0
     log = np.log1p(2 * a)
@@ -114,8 +112,8 @@ class WedgeReading:
     first counts in the variance.
     """
 
-    heel: Field
-    scatter: Field
+    heel: Map
+    scatter: Map
     contrast: float
     knots: Knots
     beam: Beam
@@ -125,17 +123,17 @@ class WedgeReading:
         object.__setattr__(self, "heel", frozen_array(self.heel))
         object.__setattr__(self, "scatter", frozen_array(self.scatter))
 
-    def signal(self, attenuation: Array, at: tuple[float, float]) -> Array:
+    def signal(self, attenuation: Floats, at: tuple[float, float]) -> Floats:
         """What the detector saw, from the primary beam's log attenuation at a place given in shares of the film."""
         heel, scatter = self._there(at)
         return np.asarray(np.exp(-attenuation) * heel + scatter)
 
-    def attenuation(self, signal: Array, at: tuple[float, float]) -> Array:
+    def attenuation(self, signal: Floats, at: tuple[float, float]) -> Floats:
         """The primary beam's log attenuation, from what the first reading says the detector saw."""
         heel, scatter = self._there(at)
         return np.asarray(-np.log(np.maximum(np.maximum(signal, 1e-6) ** self.contrast - scatter, 1e-5) / heel))
 
-    def millimetres(self, attenuation: npt.ArrayLike) -> Array:
+    def millimetres(self, attenuation: npt.ArrayLike) -> Floats:
         """By its curve."""
         return _along(self.knots, np.asarray(attenuation, float))
 
@@ -184,8 +182,8 @@ class WedgeCalibration:
     """
 
     steps: tuple[WedgeStep, ...]
-    attenuation: Field
-    scatter_share: Field
+    attenuation: Map
+    scatter_share: Map
     knots: tuple[tuple[float, float], ...]
     residual_mm: float
     sd_mm: float
@@ -216,11 +214,11 @@ class WedgeCalibration:
         """Thickness at which the curve ends; a little beyond the thickest step."""
         return self.knots[-1][1]
 
-    def millimetres(self, attenuation: npt.ArrayLike) -> Array:
+    def millimetres(self, attenuation: npt.ArrayLike) -> Floats:
         """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends."""
         return _along(self.knots, np.asarray(attenuation, float))
 
-    def steepness(self, mm: npt.ArrayLike) -> Array:
+    def steepness(self, mm: npt.ArrayLike) -> Floats:
         """Log attenuation per mm of the wedge's material, behind so many."""
         log, at = np.array(self.knots).T
         return np.asarray(np.interp(np.asarray(mm, float), at, np.gradient(log, at)))
@@ -244,13 +242,13 @@ class WedgeCalibration:
         return float(np.sqrt(np.sum(weights * (excess / excess[0] - 1) ** 2)))
 
 
-def _excess(reading: WedgeReading, signal: Array, at: tuple[float, float]) -> float:
+def _excess(reading: WedgeReading, signal: Floats, at: tuple[float, float]) -> float:
     """Millimetres of aluminium of a deposit from the signal behind the tissue and behind both."""
     background, both = reading.millimetres(reading.attenuation(signal, at))
     return float(reading.beam.hardened(float(background), np.array([both - background]))[0])
 
 
-def _along(knots: Knots, value: Array) -> Array:
+def _along(knots: Knots, value: Floats) -> Floats:
     """Along the knots, straight on beyond both ends."""
     log, mm = np.array(knots).T
     low = value * (mm[1] - mm[0]) / (log[1] - log[0])

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from calcimeasure.model.arrays import Floats
+
 Homography = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 _HORIZON = 1e-9  # of the third coordinate, which is 1 at the markers

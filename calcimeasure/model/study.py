@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.deposit import Measurement
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from skimage.filters import threshold_multiotsu
 
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
 
-Grey = npt.NDArray[np.float32]
 _Value = TypeVar("_Value", bound=np.generic)
 
 WORKING_MM = 0.25

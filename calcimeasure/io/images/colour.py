@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 # Spread of the channels (of 255) up to which a pixel is grey, and the share of pixels that may be coloured: JPEG
 # colour noise, tinted paper and coloured arrows stay under it. On 118 films the 90th percentile of the spread is at

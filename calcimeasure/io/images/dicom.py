@@ -44,7 +44,8 @@ from calcimeasure.io.images.terms import TERMS
 from calcimeasure.io.images.untrusted import ReadRequest, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity, Spacing
+from calcimeasure.model.arrays import Pixels
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Polarity, Spacing
 
 _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 # Share of the pixels beyond the ends of a value table that is worth a word.

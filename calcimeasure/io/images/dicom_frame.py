@@ -27,7 +27,7 @@ from calcimeasure.io.images.dicom_header import GREY, Header
 from calcimeasure.io.images.part10 import EXPLICIT_BIG, NATIVE, PixelElement
 from calcimeasure.io.images.stored_words import Layout, check_order, check_sign, roughness, values_in
 from calcimeasure.io.images.untrusted import check_packing, check_size
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 _JPEG = "1.2.840.10008.1.2.4."
 # One decoder for each syntax, so that every machine gets the same values.

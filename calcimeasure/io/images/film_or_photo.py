@@ -11,7 +11,8 @@ from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.raster import Raster
 from calcimeasure.io.images.spacing import scale_in_shape
 from calcimeasure.io.images.untrusted import ReadRequest
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
+from calcimeasure.model.arrays import Pixels
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Polarity
 
 _NEGATIVE = "looks like a negative (bright surround, dark limb): values were not turned over; check the picture"
 _LOSSY = "lossy compression: edges of small deposits may have moved"

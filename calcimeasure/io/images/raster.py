@@ -26,7 +26,7 @@ from calcimeasure.io.images.spacing import aspect_of
 from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import ReadRequest, check_packing, check_size, guarded
-from calcimeasure.model.image import Mask, Pixels
+from calcimeasure.model.arrays import Mask, Pixels
 
 _ORIENTATION = 0x0112
 _PIL_FORMATS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcimeasure.errors import DamagedFile
-from calcimeasure.model.image import Mask, Pixels
+from calcimeasure.model.arrays import Mask, Pixels
 
 # Fewer pixels than this show no roughness.
 _LEAST_PIXELS = 256

@@ -17,8 +17,9 @@ from calcimeasure.errors import MaskError
 from calcimeasure.io.files import real_path, write_whole
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.results.mask_pixels import check_surround, inside_of, mask_bytes, parts_of, read_pixels
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
-from calcimeasure.model.image import Mask, Spacing
+from calcimeasure.model.image import Spacing
 from calcimeasure.model.labels import Labels
 from calcimeasure.report.plain_text import plain
 

@@ -17,11 +17,10 @@ from scipy.ndimage import find_objects
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from calcimeasure.errors import MaskError, MeasurementRefused
+from calcimeasure.model.arrays import Floats, Mask
 from calcimeasure.model.colour import Card, CardKind, ColourCorrection, Colours, Whiteness
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
-
-Floats = npt.NDArray[np.float64]
 
 #: Patches with a channel beyond these 8-bit values are clipped and tell nothing.
 CLIPPED = (3, 252)

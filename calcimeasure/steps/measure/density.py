@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import find_objects
 
 from calcimeasure.errors import MaskError, MeasurementRefused
+from calcimeasure.model.arrays import Array, Floats, Mask
 from calcimeasure.model.density import (
     Components,
     Densities,
@@ -28,12 +27,9 @@ from calcimeasure.model.density import (
     TotalDensity,
     WedgeCalibration,
 )
-from calcimeasure.model.image import Image, Kind, Mask, Meaning
+from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 
 RING_GAP_MM, RING_GAP_PX = 0.6, 2
 #: Share of a deposit that may lie over bone. On drawn films this catches about 9 of 10 deposits over bone, and 1 of 20

@@ -22,15 +22,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.arrays import Map
 from calcimeasure.model.authorship import Doubt
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
-
-Map = npt.NDArray[np.float32]
 
 #: Pixels around a deposit whose doubt counts as its own.
 REACH_PX = 4

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.deposit import Segmentation
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image
 from calcimeasure.steps.outline.methods import METHODS, Method, method_for, method_named
 from calcimeasure.steps.outline.settings import SegmentSettings
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
 
+from calcimeasure.model.arrays import Grey, Mask
 from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.anatomy import Grey, Survey, disc
+from calcimeasure.steps.anatomy import Survey, disc
 from calcimeasure.steps.outline.settings import SegmentSettings
 
 #: How far outside the limb mask a deposit may lie: skin over a swollen finger tip fades into air.

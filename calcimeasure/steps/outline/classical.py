@@ -23,8 +23,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.image import Image, Mask
-from calcimeasure.steps.anatomy import Grey, Survey, disc, filled, resized, survey
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
+from calcimeasure.steps.anatomy import Survey, disc, filled, resized, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
 from calcimeasure.steps.outline.findings import Findings
 from calcimeasure.steps.outline.settings import SegmentSettings

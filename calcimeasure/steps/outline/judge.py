@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from calcimeasure.model.arrays import Map
 from calcimeasure.steps.outline.candidates import Candidate
-
-Map = npt.NDArray[np.float32]
 
 #: What is weighed, in this order: log odds of both networks' high and middle probability in the finding, and its size
 #: (log mm2, as far as the scale is known or assumed).

@@ -17,18 +17,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
-from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
+from calcimeasure.model.arrays import Map, Mask, Pixels
+from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.steps.anatomy import scaled, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds
 from calcimeasure.steps.outline.findings import Findings
 from calcimeasure.steps.outline.judge import Judge
 from calcimeasure.steps.outline.settings import SegmentSettings
 from calcimeasure.steps.outline.weights import FinderFile, Weights
-
-Map = npt.NDArray[np.float32]
 
 #: Working pixels: the finder's stride, its receptive margin, and the core of one tile (a multiple of the stride).
 STRIDE, MARGIN, TILE = 16, 240, 832

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.arrays import Box, Bytes, Floats, Grey, Mask, Pixels
+from calcimeasure.model.arrays import Box, Bytes, Floats, Map, Mask, Pixels
 from calcimeasure.model.image import Image, Kind
 
 #: Long side of a box in its view, in view pixels; context beyond each side, as a share of the box.
@@ -76,19 +76,19 @@ def require_photo(image: Image) -> None:
 class _PromptView:
     """A prompt at working size: Lab colour, box coordinates (-1 to 1 from side to side), where to look."""
 
-    lab: Grey
-    down: Grey
-    across: Grey
+    lab: Map
+    down: Map
+    across: Map
     inside: Mask
     window: Box
 
     @property
-    def edge(self) -> Grey:
+    def edge(self) -> Map:
         """Distance from the middle in box units: 1 on the box's sides."""
         return np.maximum(np.abs(self.down), np.abs(self.across))
 
     @property
-    def radius(self) -> Grey:
+    def radius(self) -> Map:
         """Distance from the middle, round, in box units."""
         return np.hypot(self.down, self.across)
 
@@ -179,7 +179,7 @@ def _seen(image: Image, region: Region, long_side: int) -> _PromptView:
     return _PromptView(lab, down, across, inside & _resampled(region, window, inside), window)
 
 
-def _box_units(count: int, start: int, stop: int, low: int, high: int) -> Grey:
+def _box_units(count: int, start: int, stop: int, low: int, high: int) -> Map:
     centres = start + (np.arange(count) + 0.5) * (stop - start) / count
     return ((2 * centres - low - high) / (high - low)).astype(np.float32)
 
@@ -195,7 +195,7 @@ def _resampled(region: Region, window: Box, like: Mask) -> Mask:
     return np.asarray(cv2.resize(full, like.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5)
 
 
-def lab_of(rgb: Pixels, rows: int, columns: int) -> Grey:
+def lab_of(rgb: Pixels, rows: int, columns: int) -> Map:
     """CIE Lab (D65) of linearised sRGB, resampled; light is averaged when shrinking, cubic when growing."""
     method = cv2.INTER_AREA if rows < rgb.shape[0] else cv2.INTER_CUBIC
     top = np.iinfo(rgb.dtype).max if rgb.dtype.kind in "ui" else 1.0
@@ -219,12 +219,12 @@ def _level_sets(view: _PromptView, aim: Aim) -> Iterator[_LevelSet]:
                 yield _LevelSet(piece, _plausibility(piece, steep, view, aim))
 
 
-def _maps(view: _PromptView, smooth: Grey) -> tuple[Grey, ...]:
+def _maps(view: _PromptView, smooth: Map) -> tuple[Map, ...]:
     """Lightness, lack of red, and the colour direction that parts the middle from its surroundings."""
     return smooth[..., 0], -smooth[..., 1], _parting(smooth, view.radius < 0.35, view.radius > 0.95)
 
 
-def _parting(lab: Grey, middle: Mask, around: Mask) -> Grey:
+def _parting(lab: Map, middle: Mask, around: Mask) -> Map:
     """Fisher's linear discriminant of two sets of pixels; 2 Lab units of noise keep it from splitting hairs."""
     if middle.sum() < 4 or around.sum() < 4:
         return lab[..., 0]
@@ -234,11 +234,11 @@ def _parting(lab: Grey, middle: Mask, around: Mask) -> Grey:
     return (lab @ direction.astype(np.float32)).astype(np.float32)
 
 
-def _gradient(plane: Grey) -> Grey:
+def _gradient(plane: Map) -> Map:
     return np.asarray(np.hypot(cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1)) / 8, np.float32)
 
 
-def _middle_piece(cut: Mask, middle: Grey) -> Bytes | None:
+def _middle_piece(cut: Mask, middle: Map) -> Bytes | None:
     """The connected piece with most of its weight in the middle, holes filled; `None` under 9 pixels."""
     count, pieces = cv2.connectedComponents(cut.astype(np.uint8), connectivity=4)
     weights = np.bincount(pieces.ravel(), middle.ravel(), count)[1:]
@@ -253,7 +253,7 @@ def _middle_piece(cut: Mask, middle: Grey) -> Bytes | None:
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
-def _plausibility(piece: Bytes, steep: Grey, view: _PromptView, aim: Aim) -> float:
+def _plausibility(piece: Bytes, steep: Map, view: _PromptView, aim: Aim) -> float:
     """Log weight of a candidate: a steep border, a usual share of the box, in its middle, off its edges."""
     mask, rim = piece > 0, (piece - cv2.erode(piece, _CROSS)) > 0
     border = rim | ((cv2.dilate(piece, _CROSS) - piece) > 0)
@@ -268,7 +268,7 @@ def _plausibility(piece: Bytes, steep: Grey, view: _PromptView, aim: Aim) -> flo
     )
 
 
-def _vote(candidates: list[_LevelSet]) -> Grey:
+def _vote(candidates: list[_LevelSet]) -> Map:
     scores = np.array([one.score for one in candidates])
     weights = np.exp((scores - scores.max()) / _TEMPERATURE)
     masks = np.stack([one.mask for one in candidates]).astype(np.float64)
@@ -294,7 +294,7 @@ def _stands_out(image: Image, mask: Mask) -> Floats:
     return np.asarray(np.median(inside, 0) - np.median(around, 0), float)
 
 
-def sides(image: Image, mask: Mask) -> tuple[Grey, Grey]:
+def sides(image: Image, mask: Mask) -> tuple[Map, Map]:
     """Lab pixels of a deposit and of the frame around it (half its size wide); equal ones when there is no frame."""
     window = Box.of(mask).grown(0.5, image.shape)
     scale = min(1.0, VIEW / max(window.size))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.arrays import Box, Grey, LabelArray, Mask
+from calcimeasure.model.arrays import Box, LabelArray, Map, Mask
 from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image
@@ -108,7 +108,7 @@ class _Found:
         return self.score >= settings.threshold and self.reason is not Reason.TOO_SMALL
 
 
-def _searched(image: Image) -> tuple[Grey, float]:
+def _searched(image: Image) -> tuple[Map, float]:
     """The photo in Lab at the size it is searched at, and that size over the photo's."""
     scale = min(1.0, _SEARCH / max(image.shape))
     rows, columns = (max(8, round(side * scale)) for side in image.shape)
@@ -163,7 +163,7 @@ def _pale_places(image: Image, lettering: Mask) -> list[Box]:
     return boxes
 
 
-def _peaks(pallor: Grey) -> Iterator[tuple[float, int, int, float]]:
+def _peaks(pallor: Map) -> Iterator[tuple[float, int, int, float]]:
     """(minus strength, row, column, radius) of the local maxima of differences of Gaussians, by scale.
 
     Strength is in units of the photo's own variation at that scale, so that pores do not outnumber papules.
@@ -231,7 +231,7 @@ def _evidence(image: Image, mask: Mask) -> dict[Reason, float]:
     }
 
 
-def _warmth(redness: Grey, yellowness: Grey) -> Grey:
+def _warmth(redness: Map, yellowness: Map) -> Map:
     """Above 0 for skin of every tone and for what lies in it, below 0 for cloth of grey, green or blue."""
     return np.asarray(redness + 0.5 * yellowness, np.float32)
 
@@ -275,6 +275,6 @@ def _dropped(one: _Found) -> Excluded:
     return Excluded(one.reason, *one.piece.first, one.box, int(one.piece.mask.sum()), one.score)
 
 
-def _proposal(array: LabelArray, probability: Grey, number: int) -> Ranked:
+def _proposal(array: LabelArray, probability: Map, number: int) -> Ranked:
     mask = array == number
     return Ranked(number, float(probability[mask].max()), Box.of(mask))

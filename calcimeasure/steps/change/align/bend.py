@@ -12,13 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from calcimeasure.model.image import Mask
-from calcimeasure.steps.change.align.chart import Chart, Field, Floats, grid
-from calcimeasure.steps.change.align.view import Grey, View
-
-Bytes = npt.NDArray[np.uint8]
+from calcimeasure.model.arrays import Bytes, Floats, Grey, Map, Mask
+from calcimeasure.steps.change.align.chart import Chart, grid
+from calcimeasure.steps.change.align.view import View
 
 #: Reach of the smoothing of either round, as sigma in mm.
 REACHES_MM = (12.0, 7.0, 4.5, 3.0)
@@ -65,12 +62,12 @@ def _round(chart: Chart, films: tuple[View, View], belief: Grey, reach: float) -
     return chart.bent(carried(chart.bend + step, belief * common, reach))
 
 
-def _flow(picture: Bytes, other: Bytes) -> Field:
+def _flow(picture: Bytes, other: Bytes) -> Map:
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(dis.calc(picture, other, None), np.float32)
 
 
-def _pictures(fixed: View, moving: View, points: Field) -> tuple[Bytes, Bytes, Grey]:
+def _pictures(fixed: View, moving: View, points: Map) -> tuple[Bytes, Bytes, Grey]:
     """Both films on the fixed one's pixels; what only one of them shows looks alike on both, so that nothing pulls."""
     layers = moving.detail, moving.body, moving.valid & ~moving.ignored
     detail, body, seen = (cv2.remap(np.asarray(layer, np.float32), points, None, cv2.INTER_LINEAR) for layer in layers)
@@ -99,7 +96,7 @@ def structure(view: View) -> Grey:
     return np.asarray((0.02 + lesser / (lesser + usual)) * near * np.where(view.ignored, 0.01, 1), np.float32)
 
 
-def carried(field: Field, belief: Grey, reach: float) -> Field:
+def carried(field: Map, belief: Grey, reach: float) -> Map:
     """A field smoothed over `reach` pixels, each place counted by its belief; far from any belief, the broad mean."""
     total, out = np.zeros_like(field), np.zeros_like(field)
     left = np.ones(belief.shape, np.float32)
@@ -112,7 +109,7 @@ def carried(field: Field, belief: Grey, reach: float) -> Field:
     return np.asarray(total + left[..., None] * out, np.float32)
 
 
-def _weighted_mean(field: Field, belief: Grey, width: float) -> tuple[Field, Grey]:
+def _weighted_mean(field: Map, belief: Grey, width: float) -> tuple[Map, Grey]:
     step = max(1, int(width / 4))  # a wide blur is worked out on fewer pixels
     small = tuple(max(1, n // step) for n in belief.shape)
     stack = np.dstack([field * belief[..., None], belief])

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Field = npt.NDArray[np.float32]
+from calcimeasure.model.arrays import Floats, Map
 
 #: Rounds of the fixed-point inversion; each shrinks the error by the strain of the bend (well under a half).
 ROUNDS = 10
@@ -31,7 +29,7 @@ class Chart:
     """
 
     affine: Floats
-    bend: Field
+    bend: Map
 
     @classmethod
     def straight(cls, affine: Floats, shape: tuple[int, ...]) -> Chart:
@@ -44,16 +42,16 @@ class Chart:
         return int(self.bend.shape[0]), int(self.bend.shape[1])
 
     @property
-    def dense(self) -> Field:
+    def dense(self) -> Map:
         """(x, y) on the target of every source pixel, shape (rows, columns, 2)."""
         return np.asarray(_straight(self.affine, grid(self.shape)) + self.bend, np.float32)
 
-    def at(self, points: Field) -> Field:
+    def at(self, points: Map) -> Map:
         """The target points of an array of source points, shape (rows, columns, 2)."""
         bend = cv2.remap(self.bend, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(_straight(self.affine, points) + bend, np.float32)
 
-    def bent(self, bend: Field) -> Chart:
+    def bent(self, bend: Map) -> Chart:
         """The same affine part with another bend."""
         return replace(self, bend=np.asarray(bend, np.float32))
 
@@ -66,7 +64,7 @@ class Chart:
             bend = bend + _straight(turn, places - self.at(straight + bend))
         return Chart(back, bend)
 
-    def enlarged(self, source: tuple[int, int], target: tuple[int, int], target_now: tuple[int, int]) -> Field:
+    def enlarged(self, source: tuple[int, int], target: tuple[int, int], target_now: tuple[int, int]) -> Map:
         """(x, y) on a target of another size for every pixel of a source of another size.
 
         Pixel centres keep their place: pixel i of n lies at (i + 0.5) / n of the picture.
@@ -95,7 +93,7 @@ def moved(affine: Floats, points: Floats) -> Floats:
     return np.asarray(points @ affine[:, :2].T + affine[:, 2])
 
 
-def grid(shape: tuple[int, ...]) -> Field:
+def grid(shape: tuple[int, ...]) -> Map:
     """(x, y) of every pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return np.dstack([x, y])
@@ -106,7 +104,7 @@ def mirror(columns: int) -> Floats:
     return np.array([[-1.0, 0, columns - 1], [0, 1.0, 0]])
 
 
-def _straight(affine: Floats, points: Field) -> Field:
+def _straight(affine: Floats, points: Map) -> Map:
     (a, b, c), (d, e, f) = affine.astype(np.float32)
     x, y = points[..., 0], points[..., 1]
     return np.dstack([a * x + b * y + c, d * x + e * y + f])

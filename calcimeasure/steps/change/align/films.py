@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from calcimeasure.model.alignment import Alignment
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.arrays import Map, Mask
+from calcimeasure.model.image import Image
 from calcimeasure.steps.change.align.bend import Bent, bent
-from calcimeasure.steps.change.align.chart import Field
 from calcimeasure.steps.change.align.judge import LOST_MM, refusal
 from calcimeasure.steps.change.align.landmarks import (
     Pair,
@@ -102,7 +102,7 @@ class _Pair:
         return replace(out, residual_px=px, residual_mm=px * spacing.mean_mm if spacing else None)
 
 
-def _off(field: Field, target: Image) -> Field:
+def _off(field: Map, target: Image) -> Map:
     """The field with NaN where it leads to a place of the target that is no picture."""
     picture = seen(target)
     if picture.all():

@@ -13,7 +13,8 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.change.align.chart import Chart, Floats, chained, grid, moved, scaling
+from calcimeasure.model.arrays import Floats
+from calcimeasure.steps.change.align.chart import Chart, chained, grid, moved, scaling
 
 Pair = tuple[tuple[float, float], tuple[float, float]]
 Shapes = tuple[tuple[int, int], tuple[int, int]]

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from calcimeasure.steps.change.align.chart import Floats, chained, mirror, scaling
-from calcimeasure.steps.change.align.view import Grey, View
+from calcimeasure.model.arrays import Floats, Grey
+from calcimeasure.steps.change.align.chart import chained, mirror, scaling
+from calcimeasure.steps.change.align.view import View
 
 #: Long side of the pictures of the search, in pixels.
 SEARCH_SIDE = 64

@@ -13,10 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
 from calcimeasure.steps.anatomy import NOMINAL_MM, limb_of
-
-Grey = npt.NDArray[np.float32]
 
 #: Long side of the larger film at work, in pixels.
 WORKING_SIDE = 460

@@ -8,11 +8,12 @@ import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.density import Beam, Knots, ValueScale, WedgeCalibration, WedgeReading, WedgeStep
 from calcimeasure.model.image import Image
 from calcimeasure.steps.measure.wedge.blur import blur_px
 from calcimeasure.steps.measure.wedge.fit import WedgeFit, fitted, swayed
-from calcimeasure.steps.measure.wedge.model import CONTRAST, Array, FilmModel, stored
+from calcimeasure.steps.measure.wedge.model import CONTRAST, FilmModel, stored
 from calcimeasure.steps.measure.wedge.steps import Region, WedgeSteps, inner
 
 #: Least share of the steps' variance that the curve must explain.
@@ -90,7 +91,7 @@ def _corrected(
     return np.asarray(-np.log(primary / heel), np.float32), np.asarray(scatter / seen, np.float32)
 
 
-def _maps(model: FilmModel, p: Array) -> tuple[Array, Array]:
+def _maps(model: FilmModel, p: Floats) -> tuple[Floats, Floats]:
     return model.heel(model.coarse.u, model.coarse.v, p), model.scatter(model.scatter_maps, p)
 
 
@@ -100,7 +101,7 @@ def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> Wedge
     return WedgeStep(mm, float(np.median(inside)), 1.2533 * spread / np.sqrt(inside.size), box)
 
 
-def _goodness(fit: WedgeFit, levels: Array) -> tuple[float, float]:
+def _goodness(fit: WedgeFit, levels: Floats) -> tuple[float, float]:
     """Root mean square distance of the steps from the physical curve in mm, and R2.
 
     Raises
@@ -121,7 +122,7 @@ def _goodness(fit: WedgeFit, levels: Array) -> tuple[float, float]:
     return float(np.sqrt(np.mean(off**2))), r2
 
 
-def _knots(levels: Array, thickness: Array, beam: Beam) -> Knots:
+def _knots(levels: Floats, thickness: Floats, beam: Beam) -> Knots:
     """Points of the monotone cubic through nothing at zero and every step; beyond the last, the beam's own course."""
     curve = PchipInterpolator(np.concatenate([[0.0], levels]), np.concatenate([[0.0], thickness]))
     log = np.linspace(0.0, levels[-1], 200)
@@ -146,7 +147,7 @@ def _excess_cost(fit: WedgeFit) -> float:
     return max(1.0, fit.wedge_cost / _USUAL_WEDGE_COST, fit.field_cost / _USUAL_FIELD_COST)
 
 
-def _reading(model: FilmModel, p: Array, weight: float, best: WedgeFit) -> WedgeReading | None:
+def _reading(model: FilmModel, p: Floats, weight: float, best: WedgeFit) -> WedgeReading | None:
     """One way to read the film; none where its steps would not grow denser."""
     levels = model.attenuation(p)
     if np.diff(levels, prepend=0.0).min() <= 0 or (weight < 0.01 and p is not best.parameters):

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from calcimeasure.steps.measure.wedge.model import Array, FilmModel, ScatterSource
+from calcimeasure.model.arrays import Floats
+from calcimeasure.steps.measure.wedge.model import FilmModel, ScatterSource
 
 _ROUNDS = 4  # enough to tell which sort of scatter it is, and on most drawn films to settle
 _MORE_ROUNDS = 20
@@ -26,9 +27,9 @@ class WedgeFit:
     """A fitted model: its parameters, its cost (half of chi squared), and the slopes of its residuals."""
 
     model: FilmModel
-    parameters: Array
+    parameters: Floats
     cost: float
-    slopes: Array
+    slopes: Floats
 
     @classmethod
     def unfitted(cls, model: FilmModel) -> WedgeFit:
@@ -56,7 +57,7 @@ def fitted(bare: FilmModel) -> tuple[WedgeFit, ...]:
     return tuple(sorted((_driven_home(fits[0]), *fits[1:]), key=lambda fit: fit.cost))
 
 
-def swayed(fit: WedgeFit) -> tuple[Array, ...]:
+def swayed(fit: WedgeFit) -> tuple[Floats, ...]:
     """Parameters one standard deviation away from the best, to both sides along each axis of what is left open.
 
     A parameter that lies at its bound goes one way only, the free ones following it.
@@ -72,13 +73,13 @@ def swayed(fit: WedgeFit) -> tuple[Array, ...]:
     return tuple(_within(fit.parameters, sign * sway) for sway in (*sways, *lone) for sign in (-1.0, 1.0))
 
 
-def _put(where: npt.NDArray[np.bool_], values: Array) -> Array:
+def _put(where: npt.NDArray[np.bool_], values: Floats) -> Floats:
     out = np.zeros(len(where))
     out[where] = values
     return out
 
 
-def _off_bound(fit: WedgeFit, k: int, followed: Array) -> Array:
+def _off_bound(fit: WedgeFit, k: int, followed: Floats) -> Floats:
     """How far the kth parameter may leave its bound: its own standard deviation, or less where the slope forbids it."""
     way = followed.copy()
     way[k] = 1.0
@@ -87,7 +88,7 @@ def _off_bound(fit: WedgeFit, k: int, followed: Array) -> Array:
     return way * length
 
 
-def _within(start: Array, sway: Array) -> Array:
+def _within(start: Floats, sway: Floats) -> Floats:
     """As far along the sway as the bounds let it, once at most."""
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(sway > 0, (_BOUNDS[1] - start) / sway, (_BOUNDS[0] - start) / sway)
