@@ -49,7 +49,7 @@ from calcimeasure.model.study import (
     VisitOrder,
 )
 from calcimeasure.report.plain_text import plain
-from calcimeasure.report.trial import Findings
+from calcimeasure.report.trial import TrialFindings
 from calcimeasure.run.crew import Crew
 from calcimeasure.run.films import Job, Task, lost_file, measure_file, read_film, run_facts
 from calcimeasure.steps.agreement.cohort import Cohort, cohort
@@ -185,7 +185,7 @@ def finish(trial: Trial, results: TrialResults) -> Cohort:
         trial.study, [one for subject in trial.study.subjects for one in intervals_of(trial, subject, results)]
     )
     results.write_changes(zip(trial.study.subjects, found.members, strict=True), trial.job.recipe.hash)
-    findings = Findings(trial.study, found, run | run["settings"], readers_of(trial, results))
+    findings = TrialFindings(trial.study, found, run | run["settings"], readers_of(trial, results))
     write_findings(trial.job.out, findings, results.picture_of, results.written.place)
     return found
 

@@ -70,7 +70,7 @@ def kind_of(run: Mapping[str, Any]) -> RunKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedFolder:
     """A results folder that this process may write: the lock, whose files are whose, and the NAMEs given before."""
 
     lock: IO[str]
@@ -104,7 +104,7 @@ def check_apart(folder: Path, read: Sequence[Path]) -> None:
             )
 
 
-def open_folder(folder: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Opened:
+def open_folder(folder: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> OpenedFolder:
     """The folder, locked, swept of drafts, and empty of what runs wrote if it is to be begun again.
 
     Raises
@@ -129,7 +129,7 @@ def open_folder(folder: Path, run: Mapping[str, Any], *, resume: bool, overwrite
         raise
 
 
-def _prepared(folder: Path, lock: IO[str], run: Mapping[str, Any], overwrite: bool) -> Opened:
+def _prepared(folder: Path, lock: IO[str], run: Mapping[str, Any], overwrite: bool) -> OpenedFolder:
     before = _run_before(folder, overwrite)
     _check_same_run(folder, before, run, overwrite)
     written = Written(folder)
@@ -144,7 +144,7 @@ def _prepared(folder: Path, lock: IO[str], run: Mapping[str, Any], overwrite: bo
         names = {}
     facts = json.dumps({**run, "inputs": {}, "names": names}, indent=1) + "\n"
     written.write({"columns.json": columns.dictionary(run.get("tables", columns.MEASURED)), "run.json": facts})
-    return Opened(lock, written, names)
+    return OpenedFolder(lock, written, names)
 
 
 def _check_free(folder: Path, mark: Path, allowed: bool) -> None:

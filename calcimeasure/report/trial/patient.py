@@ -24,7 +24,7 @@ from calcimeasure.report.numbers import (
 )
 from calcimeasure.report.pair_picture import MARKS
 from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Items, LargeFigures, Page, Picture, Table, Text
-from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.report.trial.findings import OUTCOMES, TrialFindings
 from calcimeasure.steps.agreement.cohort import Member, months_after_start
 
 #: Deposits in a patient's table, so that the page stays one sheet; the rest are in deposit_changes.csv.
@@ -37,7 +37,7 @@ _KEY = (
 )
 
 
-def patient_page(findings: Findings, subject: Subject, member: Member, picture: Picture | None) -> Page:
+def patient_page(findings: TrialFindings, subject: Subject, member: Member, picture: Picture | None) -> Page:
     """One patient over the interval that counts, or over the one nearest to it."""
     interval = member.shown
     anchor = findings.anchors[subject.name]
