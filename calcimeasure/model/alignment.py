@@ -66,20 +66,32 @@ class Alignment:
 
     @property
     def common_baseline(self) -> Mask:
-        """Baseline pixels that lie on the follow-up film."""
+        """Baseline pixels that lie on the follow-up film.
+
+        Shape of the baseline film.
+        """
         return _inside(self.forward, self.backward.shape[:2])
 
     @property
     def common_followup(self) -> Mask:
-        """Follow-up pixels that lie on the baseline film."""
+        """Follow-up pixels that lie on the baseline film.
+
+        Shape of the follow-up film.
+        """
         return _inside(self.backward, self.forward.shape[:2])
 
     def on_baseline(self, followup: npt.NDArray[np.generic], *, nearest: bool = False) -> npt.NDArray[np.generic]:
-        """A picture or label image of the follow-up, laid on the baseline film; 0 where there is none."""
+        """A picture or label image of the follow-up, laid on the baseline film; 0 where there is none.
+
+        Shape of the baseline film.
+        """
         return _warped(followup, self.forward, nearest)
 
     def on_followup(self, baseline: npt.NDArray[np.generic], *, nearest: bool = False) -> npt.NDArray[np.generic]:
-        """A picture or label image of the baseline, laid on the follow-up film; 0 where there is none."""
+        """A picture or label image of the baseline, laid on the follow-up film; 0 where there is none.
+
+        Shape of the follow-up film.
+        """
         return _warped(baseline, self.backward, nearest)
 
 

@@ -40,7 +40,10 @@ class CommonField:
         )
 
     def share_of_baseline(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-        """Share (0-1) of every baseline label that lies in the field, by label number; NaN for numbers not in use."""
+        """Share (0-1) of every baseline label that lies in the field, by label number; NaN for numbers not in use.
+
+        Shape (largest label + 1,).
+        """
         return _share(labels, self.baseline)
 
     def share_of_followup(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:

@@ -42,7 +42,10 @@ class Beam:
     weighing: float = 0.0
 
     def transmission(self, water_mm: npt.ArrayLike, aluminium_mm: npt.ArrayLike) -> Floats:
-        """Share of the open beam's signal behind water and aluminium; the two broadcast."""
+        """Share of the open beam's signal behind water and aluminium; the two broadcast.
+
+        Shape of both together; thickness in mm.
+        """
         energy = np.linspace(0.17 * self.kvp, self.kvp, 49)[:-1]
         photo, kn = (energy / 30.0) ** -3, _klein_nishina(energy) / _klein_nishina(np.array(30.0))
         stop = {name: p * photo + c * kn for name, (p, c) in _PARTS.items()}
@@ -124,17 +127,26 @@ class WedgeReading:
         object.__setattr__(self, "scatter", frozen_array(self.scatter))
 
     def signal(self, attenuation: Floats, at: tuple[float, float]) -> Floats:
-        """What the detector saw, from the primary beam's log attenuation at a place given in shares of the film."""
+        """What the detector saw, from the primary beam's log attenuation at a place given in shares of the film.
+
+        Shape as given.
+        """
         heel, scatter = self._there(at)
         return np.asarray(np.exp(-attenuation) * heel + scatter)
 
     def attenuation(self, signal: Floats, at: tuple[float, float]) -> Floats:
-        """The primary beam's log attenuation, from what the first reading says the detector saw."""
+        """The primary beam's log attenuation, from what the first reading says the detector saw.
+
+        Shape as given.
+        """
         heel, scatter = self._there(at)
         return np.asarray(-np.log(np.maximum(np.maximum(signal, 1e-6) ** self.contrast - scatter, 1e-5) / heel))
 
     def millimetres(self, attenuation: npt.ArrayLike) -> Floats:
-        """By its curve."""
+        """By its curve.
+
+        Shape as given.
+        """
         return _along(self.knots, np.asarray(attenuation, float))
 
     def _there(self, at: tuple[float, float]) -> tuple[float, float]:
@@ -215,7 +227,10 @@ class WedgeCalibration:
         return self.knots[-1][1]
 
     def millimetres(self, attenuation: npt.ArrayLike) -> Floats:
-        """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends."""
+        """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends.
+
+        Shape as given.
+        """
         return _along(self.knots, np.asarray(attenuation, float))
 
     def steepness(self, mm: npt.ArrayLike) -> Floats:

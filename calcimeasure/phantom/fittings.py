@@ -62,7 +62,10 @@ class Fittings:
 
 
 def draw_metal(frame: Frame, limb: Limb, fittings: Fittings) -> Map:
-    """Millimetres of steel (or its worth in lead and gold) under every pixel."""
+    """Millimetres of steel (or its worth in lead and gold) under every pixel.
+
+    Shape of the frame.
+    """
     metal = frame.blank()
     for letter in fittings.letters:
         metal = np.maximum(metal, 3.0 * _letter(frame, letter))
@@ -74,7 +77,10 @@ def draw_metal(frame: Frame, limb: Limb, fittings: Fittings) -> Map:
 
 
 def draw_wedge(frame: Frame, wedge: Wedge) -> Map:
-    """Millimetres of aluminium under every pixel."""
+    """Millimetres of aluminium under every pixel.
+
+    Shape of the frame.
+    """
     out = frame.blank()
     step = np.floor((frame.y - wedge.y_mm) / WEDGE_STEP_MM).astype(int)
     for number, thick in enumerate(wedge.steps_mm):

@@ -62,7 +62,10 @@ class Frame:
         return np.asarray(cv2.GaussianBlur(array, (0, 0), sigma) if sigma > 0.15 else array, np.float32)
 
     def blank(self) -> Map:
-        """Nothing drawn yet."""
+        """Nothing drawn yet.
+
+        Shape of the frame.
+        """
         return np.zeros(self.shape, np.float32)
 
 
@@ -73,6 +76,8 @@ def _span(centre: float, reach: float, mm: float, count: int) -> slice:
 
 def texture(frame: Frame, rng: np.random.Generator, cell_mm: float, stretch: float = 1.0, angle: float = 0.0) -> Map:
     """Smooth random field of about unit variance, locked to the millimetres of the sheet.
+
+    Shape of the frame.
 
     Normal numbers on a lattice of `cell_mm` (longer by `stretch` along `angle`, radians from the x axis)
     are joined by cubic interpolation, so a finer pixel shows the same field.
@@ -99,6 +104,9 @@ def _lattice_to_sheet(
 
 
 def furrows(frame: Frame, rng: np.random.Generator, cell_mm: float, stretch: float, angle: float) -> Map:
-    """Valleys between ridges, 0 (flat) to 1 (bottom), about `cell_mm` apart and running along `angle`."""
+    """Valleys between ridges, 0 (flat) to 1 (bottom), about `cell_mm` apart and running along `angle`.
+
+    Shape of the frame.
+    """
     field = texture(frame, rng, cell_mm, stretch, angle)
     return np.asarray(np.exp(-np.square(field / np.float32(0.35))), np.float32)

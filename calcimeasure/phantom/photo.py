@@ -131,7 +131,10 @@ def random_photo_scene(seed: int, ita: float | None = None, part: str | None = N
 
 
 def ita_degrees(lab: npt.NDArray[np.floating]) -> float:
-    """Individual typology angle of one L*, a*, b* colour: atan((L* - 50) / b*), in degrees."""
+    """Individual typology angle of one L*, a*, b* colour: atan((L* - 50) / b*), in degrees.
+
+    Shape (3,).
+    """
     return float(np.degrees(np.arctan2(lab[0] - 50.0, lab[2])))
 
 

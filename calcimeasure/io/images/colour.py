@@ -26,7 +26,10 @@ def coloured_share(rgb: Pixels) -> float:
 
 
 def is_grey(rgb: Pixels) -> bool:
-    """Whether a picture stored in colour is in fact grey."""
+    """Whether a picture stored in colour is in fact grey.
+
+    Shape (rows, columns, 3).
+    """
     return coloured_share(rgb) <= _COLOURED_SHARE
 
 

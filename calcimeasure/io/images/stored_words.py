@@ -61,6 +61,8 @@ class Layout:
 def values_in(words: Pixels, layout: Layout, name: str) -> Pixels:
     """The values in their words, in a dtype as wide and signed as asked; padding keeps its whole word.
 
+    Shape as given.
+
     Raises
     ------
     DamagedFile
@@ -148,7 +150,10 @@ def check_sign(values: Pixels, layout: Layout, name: str) -> None:
 
 
 def roughness(picture: Pixels) -> float:
-    """Mean step between neighbours in a row, in standard deviations of the picture; 0 for a flat one."""
+    """Mean step between neighbours in a row, in standard deviations of the picture; 0 for a flat one.
+
+    Of shape (rows, columns) or (rows, columns, 3).
+    """
     spread = float(picture.std())
     return _mean_step(picture) / spread if spread else 0.0
 

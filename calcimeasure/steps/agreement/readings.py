@@ -103,7 +103,10 @@ def repeats(groups: Iterable[Sequence[float] | Array], least: int = 2) -> Repeat
 
 
 def all_alike(values: Array) -> bool:
-    """Whether the values differ by no more than rounding."""
+    """Whether the values differ by no more than rounding.
+
+    Values of any shape.
+    """
     return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 

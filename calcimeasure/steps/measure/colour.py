@@ -214,7 +214,10 @@ def _typical(colours: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def linear_light(encoded: npt.NDArray[np.uint8]) -> Floats:
-    """Linear light (0-1) of 8-bit sRGB values (IEC 61966-2-1)."""
+    """Linear light (0-1) of 8-bit sRGB values (IEC 61966-2-1).
+
+    Shape as given.
+    """
     return _LIGHT[encoded]
 
 

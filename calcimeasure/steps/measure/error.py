@@ -130,7 +130,10 @@ def doubts(
 
 
 def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
-    """Where a deposit ends: the sum of p (1 - p) in and around it, over its area in pixels."""
+    """Where a deposit ends: the sum of p (1 - p) in and around it, over its area in pixels.
+
+    `probability` has the film's shape, 0-1.
+    """
     top, left, bottom, right = row.bbox
     window = np.s_[max(0, top - REACH_PX) : bottom + REACH_PX, max(0, left - REACH_PX) : right + REACH_PX]
     part, chance = labels.array[window], probability[window]

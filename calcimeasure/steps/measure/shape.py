@@ -34,7 +34,10 @@ class Shapes:
     bbox: Array
 
     def sums(self, column: Array) -> Array:
-        """A column of the runs, added up per deposit."""
+        """A column of the runs, added up per deposit.
+
+        Shape (deposits,).
+        """
         return per_run(column, self.first, column.dtype.type)
 
 

@@ -125,6 +125,8 @@ def outlined(cores: Sequence[Candidate], seen: Survey, threshold: float) -> list
 def background_without(cores: Sequence[Candidate], seen: Survey) -> Grey:
     """The film at working scale as it would be without the candidates, filled in smoothly from around them.
 
+    Shape of ``seen.grey``.
+
     A weighted mean of what is known, near values first: blurs of growing width, each counting a hundredth
     of the one before, so that a wide one rules only where no near value is known.
     """

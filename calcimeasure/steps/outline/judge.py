@@ -55,7 +55,10 @@ class Judge:
 
 
 def facts_of(finding: Candidate, finder: Map, outline: Map, mm: float) -> tuple[float, ...]:
-    """The facts of one finding, in the order of `FACTS`; both maps are probabilities as large as the film."""
+    """The facts of one finding, in the order of `FACTS`; both maps are probabilities as large as the film.
+
+    Both maps have the shape of the film.
+    """
     chances = (image[finding.window][finding.mask] for image in (finder, outline))
     odds = [_log_odds(float(np.percentile(values, rank))) for values in chances for rank in (90, 50)]
     return (*odds, float(np.log(finding.area * mm**2)))

@@ -117,7 +117,10 @@ FIRST, _SECOND, CLICKED = Aim(0.8), Aim(0.65), Aim(0.65, 0.02)
 
 
 def deposit_in(image: Image, region: Region, first: Aim = FIRST) -> Mask:
-    """The deposit that a region was drawn around."""
+    """The deposit that a region was drawn around.
+
+    Shape of the photo.
+    """
     found = region.clip(outlined(image, region, first))
     if found.any():
         redrawn = Box.of(found).grown(_REDRAW, image.shape)
@@ -145,7 +148,10 @@ def explained(image: Image, region: Region) -> float:
 
 
 def inside_of(region: Region, box: Box, shape: tuple[int, int]) -> Mask | None:
-    """The part of a region that lies in another box; `None` when it is all of it."""
+    """The part of a region that lies in another box; `None` when it is all of it.
+
+    Shape of the box.
+    """
     whole = region.clip(np.ones(shape, bool))[box.slices]
     return None if whole.all() else whole
 
@@ -196,7 +202,10 @@ def _resampled(region: Region, window: Box, like: Mask) -> Mask:
 
 
 def lab_of(rgb: Pixels, rows: int, columns: int) -> Map:
-    """CIE Lab (D65) of linearised sRGB, resampled; light is averaged when shrinking, cubic when growing."""
+    """CIE Lab (D65) of linearised sRGB, resampled; light is averaged when shrinking, cubic when growing.
+
+    Shape (rows, columns, 3), in Lab units.
+    """
     method = cv2.INTER_AREA if rows < rgb.shape[0] else cv2.INTER_CUBIC
     top = np.iinfo(rgb.dtype).max if rgb.dtype.kind in "ui" else 1.0
     light = cv2.resize(rgb, (columns, rows), interpolation=method).astype(np.float32) / np.float32(top)
@@ -295,7 +304,10 @@ def _stands_out(image: Image, mask: Mask) -> Floats:
 
 
 def sides(image: Image, mask: Mask) -> tuple[Map, Map]:
-    """Lab pixels of a deposit and of the frame around it (half its size wide); equal ones when there is no frame."""
+    """Lab pixels of a deposit and of the frame around it (half its size wide); equal ones when there is no frame.
+
+    Both of shape (pixels, 3), in Lab units.
+    """
     window = Box.of(mask).grown(0.5, image.shape)
     scale = min(1.0, VIEW / max(window.size))
     rows, columns = (max(3, round(side * scale)) for side in window.size)

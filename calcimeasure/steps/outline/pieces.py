@@ -29,7 +29,10 @@ class Piece:
 
 
 def numbered(pieces: list[Piece], shape: tuple[int, int]) -> LabelArray:
-    """One number per piece in reading order; a piece half covered by an earlier one is that one."""
+    """One number per piece in reading order; a piece half covered by an earlier one is that one.
+
+    The label image has the shape that is given.
+    """
     array = np.zeros(shape, np.int32)
     number = 0
     for piece in sorted(pieces, key=lambda one: one.first):

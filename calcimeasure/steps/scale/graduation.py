@@ -82,7 +82,10 @@ class BestPattern:
 
 
 def graduate(size: Floats) -> BestPattern:
-    """The best pattern for one number per tick (length or ink); NaN where no tick is seen."""
+    """The best pattern for one number per tick (length or ink); NaN where no tick is seen.
+
+    Shape (ticks,), in order along the ruler.
+    """
     number = np.flatnonzero(np.isfinite(size) & (np.nan_to_num(size) > 0))
     if len(number) < 6:
         return BestPattern(Graduation.PLAIN, 0, 0.0, 0.0)

@@ -33,7 +33,10 @@ class Bent:
 
 
 def bent(baseline: View, followup: View, affine: Floats) -> Bent:
-    """The limb of one film bent onto that of the other."""
+    """The limb of one film bent onto that of the other.
+
+    `affine` is (2, 3), from pixels (x, y) of the baseline at work to the follow-up's.
+    """
     there = _one_way(baseline, followup, affine)
     back = _one_way(followup, baseline, cv2.invertAffineTransform(affine))
     returned = back.inverse(baseline.shape)
@@ -88,7 +91,10 @@ def _grey(detail: Grey, body: Grey) -> Bytes:
 
 
 def structure(view: View) -> Grey:
-    """How much there is to hold on to: contrast in both directions (the lesser eigenvalue of the structure tensor)."""
+    """How much there is to hold on to: contrast in both directions (the lesser eigenvalue of the structure tensor).
+
+    Shape of the view.
+    """
     picture = cv2.GaussianBlur(view.detail + 2 * view.body, (0, 0), 1.0)
     lesser = cv2.cornerMinEigenVal(picture, round(3.0 / view.mm) | 1, ksize=3)
     usual = float(np.median(lesser[view.limb])) + 1e-9
@@ -97,7 +103,10 @@ def structure(view: View) -> Grey:
 
 
 def carried(field: Map, belief: Grey, reach: float) -> Map:
-    """A field smoothed over `reach` pixels, each place counted by its belief; far from any belief, the broad mean."""
+    """A field smoothed over `reach` pixels, each place counted by its belief; far from any belief, the broad mean.
+
+    `field` is (rows, columns, n), `belief` (rows, columns).
+    """
     total, out = np.zeros_like(field), np.zeros_like(field)
     left = np.ones(belief.shape, np.float32)
     for width in (reach, 3 * reach, 9 * reach):

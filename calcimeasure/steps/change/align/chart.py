@@ -33,7 +33,10 @@ class Chart:
 
     @classmethod
     def straight(cls, affine: Floats, shape: tuple[int, ...]) -> Chart:
-        """The affine map without a bend."""
+        """The affine map without a bend.
+
+        `affine` is (2, 3) on points (x, y).
+        """
         return cls(affine, np.zeros((*shape[:2], 2), np.float32))
 
     @property
@@ -52,7 +55,10 @@ class Chart:
         return np.asarray(_straight(self.affine, points) + bend, np.float32)
 
     def bent(self, bend: Map) -> Chart:
-        """The same affine part with another bend."""
+        """The same affine part with another bend.
+
+        `bend` is (rows, columns, 2), in pixels (x, y).
+        """
         return replace(self, bend=np.asarray(bend, np.float32))
 
     def inverse(self, shape: tuple[int, int]) -> Chart:
@@ -66,6 +72,8 @@ class Chart:
 
     def enlarged(self, source: tuple[int, int], target: tuple[int, int], target_now: tuple[int, int]) -> Map:
         """(x, y) on a target of another size for every pixel of a source of another size.
+
+        Shape (rows, columns, 2) of the source.
 
         Pixel centres keep their place: pixel i of n lies at (i + 0.5) / n of the picture.
         """
@@ -84,7 +92,10 @@ def scaling(before: tuple[int, int], after: tuple[int, int]) -> Floats:
 
 
 def chained(second: Floats, first: Floats) -> Floats:
-    """The affine map that does `first`, then `second`."""
+    """The affine map that does `first`, then `second`.
+
+    Both (2, 3) on points (x, y).
+    """
     return np.asarray((np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2])
 
 
@@ -94,13 +105,19 @@ def moved(affine: Floats, points: Floats) -> Floats:
 
 
 def grid(shape: tuple[int, ...]) -> Map:
-    """(x, y) of every pixel."""
+    """(x, y) of every pixel.
+
+    Shape (rows, columns, 2).
+    """
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return np.dstack([x, y])
 
 
 def mirror(columns: int) -> Floats:
-    """The affine map that turns a picture of that width left for right."""
+    """The affine map that turns a picture of that width left for right.
+
+    Shape (2, 3), on points (x, y).
+    """
     return np.array([[-1.0, 0, columns - 1], [0, 1.0, 0]])
 
 

@@ -66,7 +66,10 @@ def placings(baseline: View, followup: View, *, known: bool, mirrored: bool) -> 
 
 
 def agreement(baseline: View, followup: View, affine: Floats) -> float:
-    """Correlation of detail and outline under an affine map, over what both films show."""
+    """Correlation of detail and outline under an affine map, over what both films show.
+
+    `affine` is (2, 3) on points (x, y).
+    """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = baseline.shape[::-1]
     detail, body, seen = (

@@ -130,7 +130,10 @@ def _grey(image: Image) -> Grey:
 
 
 def seen(image: Image) -> Mask:
-    """Where there is picture: not padded, not behind the blades of a collimator."""
+    """Where there is picture: not padded, not behind the blades of a collimator.
+
+    Shape of the image.
+    """
     valid = np.ones(image.shape, bool) if image.valid is None else image.valid
     field = _irradiated(image, valid)
     return valid if field is None else valid & field

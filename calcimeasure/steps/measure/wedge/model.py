@@ -115,6 +115,8 @@ class CoarseFilm:
 def stored(image: Image, found: WedgeSteps, writing: ValueScale) -> Floats:
     """LINEAR: signal over the open beam's near the wedge; LOG: values over the open field's, in shares of the wedge.
 
+    Shape of the image.
+
     Values written linear were turned over by the reader about the ends of the bit range.
     """
     pixels = image.pixels.astype(float)
@@ -222,11 +224,17 @@ class FilmModel:
         return np.array([*head, *[1e-3] * len(self.coarse.sigmas)])
 
     def intensity(self, values: Floats, p: Floats) -> Floats:
-        """Signal in units of about the open beam, from values of `stored`."""
+        """Signal in units of about the open beam, from values of `stored`.
+
+        Shape of the values; `p` are the model's parameters.
+        """
         return values if self.writing is ValueScale.LINEAR else np.exp(-values * np.exp(-p[CONTRAST]))
 
     def heel(self, u: Floats, v: Floats, p: Floats) -> Floats:
-        """The open beam's signal at these coordinates."""
+        """The open beam's signal at these coordinates.
+
+        Shape of `u` and `v`, the places as `CoarseFilm` has them.
+        """
         a, b, aa, bb, ab = p[HEEL]
         return np.asarray(np.exp(p[GAIN] + a * u + b * v + aa * u**2 + bb * v**2 + ab * u * v))
 
@@ -240,7 +248,10 @@ class FilmModel:
         return Beam(float(p[KVP]), float(p[FILTRATION]), float(p[WEIGHING]))
 
     def attenuation(self, p: Floats) -> Floats:
-        """Log attenuation of the primary beam by each step, as the film shows it."""
+        """Log attenuation of the primary beam by each step, as the film shows it.
+
+        Shape (steps,).
+        """
         steps = self.steps
         primary = self.intensity(steps.values, p) - self.scatter(steps.scatter_maps, p)
         return np.asarray(-np.log(np.maximum(primary, 1e-5) / self.heel(steps.u, steps.v, p)))
