@@ -27,7 +27,7 @@ NOMINAL_MM = 220.0
 LONG_SIDE_MM = (10.0, 2000.0)
 #: A limb meets the film's border where it is cut off. A body on more of the border than this share is a trunk, a
 #: shoulder or a hip, unless the whole film is known to be shorter than `CLOSE_UP_MM`. A narrow field hides some
-#: (`tests/steps/test_segment_limb.py` counts them on real films).
+#: (`tests/steps/test_anatomy.py` counts them on real films).
 TRUNK_BORDER, CLOSE_UP_MM = 0.45, 150.0
 TRUNK = (
     "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show"

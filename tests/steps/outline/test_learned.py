@@ -24,7 +24,7 @@ from calcimeasure.steps.outline.learned import (
 )
 from calcimeasure.steps.outline.settings import SegmentSettings
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
+SAMPLES = Path(__file__).resolve().parents[3] / "sample_images"
 SETTINGS = SegmentSettings(method="learned")
 
 
