@@ -40,7 +40,7 @@ from calcimeasure.model.deposit import Deposit  # noqa: E402
 from calcimeasure.model.image import Kind, Meaning, Spacing, SpacingOrigin  # noqa: E402
 from calcimeasure.model.labels import Doubt  # noqa: E402
 from calcimeasure.phantom.film import draw_film, random_film_scene  # noqa: E402
-from calcimeasure.steps.measure.error import doubt, shipped_outline_error, strays_of  # noqa: E402
+from calcimeasure.steps.measure.error import doubt, sd_of_false_finds, shipped_outline_error  # noqa: E402
 from calcimeasure.training.films import Film, load_films  # noqa: E402
 from calcimeasure.training.scenes import make_scene, whole  # noqa: E402
 from calcimeasure.training.validate import COUNTED_VISIBILITY  # noqa: E402
@@ -175,9 +175,10 @@ def score(image: Image, truth: np.ndarray) -> Score:
     matches = tuple(_matched(some, truth, ids, px, doubt_of) for ids, some in groups.items() if ids)
     lost = len(set(np.unique(truth[truth > 0]).tolist()) - {n for ids in groups for n in ids})
     counted = [one for one in outlines if not one.idle]
-    strays = done.segmentation.strays
+    not_calcium = done.segmentation.not_calcium
     bars = [
-        Match(one.mm2, one.sd, 0.0, doubt_of(one.row), one.mm2 / px, strays.get(one.row.label, 0.0)) for one in counted
+        Match(one.mm2, one.sd, 0.0, doubt_of(one.row), one.mm2 / px, not_calcium.get(one.row.label, 0.0))
+        for one in counted
     ]
     passed = done.segmentation.labels.passed_over_px * px
     unseen = math.hypot(shipped_outline_error().unseen_mm2, passed)
@@ -186,8 +187,10 @@ def score(image: Image, truth: np.ndarray) -> Score:
 
 def total_of(outlines: Sequence[Match], unseen: float, true: float) -> Match:
     """A film's total with the error bar that the package gives it."""
-    strays = strays_of((one.found, Doubt(one.doubt, one.stray)) for one in outlines)
-    return Match(sum(one.found for one in outlines), math.hypot(unseen, strays, *(one.sd for one in outlines)), true)
+    false_finds = sd_of_false_finds((one.found, Doubt(one.doubt, one.stray)) for one in outlines)
+    return Match(
+        sum(one.found for one in outlines), math.hypot(unseen, false_finds, *(one.sd for one in outlines)), true
+    )
 
 
 def _found(row: Deposit, inside: np.ndarray) -> Found:

@@ -23,7 +23,8 @@ from PIL import Image as Picture
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.phantom.photo import draw_photo, random_photo_scene
-from calcimeasure.steps.outline.photo import propose, ranking, segment_photo
+from calcimeasure.steps.outline.photo import segment_photo
+from calcimeasure.steps.outline.proposals import propose, ranking
 
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 PHOTOS = SHARED / "data" / "calcinosis_photos"

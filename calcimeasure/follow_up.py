@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import UNSAID
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.precision import Precision, multiplier
 from calcimeasure.model.study import Change, Fate, Film, Link, Reading, Verdict

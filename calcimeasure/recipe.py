@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from calcimeasure.errors import MaskError, MeasurementRefused, RecipeError
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import Author, Authorship, Doubt
 from calcimeasure.model.colour import Colours
 from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibration, WedgeSettings
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.match import MatchSettings
@@ -30,9 +31,8 @@ from calcimeasure.steps.measure.error import (
     shipped_outline_error,
     with_boundary_error,
 )
-from calcimeasure.steps.outline import segment
+from calcimeasure.steps.outline import method_for, method_named, segment
 from calcimeasure.steps.outline.settings import SegmentSettings
-from calcimeasure.steps.outline.weights import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,14 @@ class Recipe:
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that change when any setting, the networks it names or their error bars change."""
-        learned = self.segment.method == "learned"
-        facts = [self.as_dict(), self.weights_sha256, shipped_outline_error().to_json() if learned else None]
+        networks = method_named(self.segment.method).author is Author.NETWORKS
+        facts = [self.as_dict(), self.weights_sha256, shipped_outline_error().to_json() if networks else None]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def weights_sha256(self) -> str | None:
         """SHA-256 of the networks that the recipe uses; `None` when its method uses none."""
-        return fingerprint(self.segment.weights) if self.segment.method == "learned" else None
+        return method_named(self.segment.method).fingerprint(self.segment)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,12 +234,13 @@ def outline_doubts(image: Image, found: Segmentation, rows: Iterable[Deposit], r
     """How much the networks doubted each outline they drew, by number; empty for photos and other methods."""
     if found.probability is None or not is_automatic(image, found, recipe):
         return {}
-    return doubts(rows, found.labels, found.probability, found.strays)
+    return doubts(rows, found.labels, found.probability, found.not_calcium)
 
 
 def is_automatic(image: Image, found: Segmentation, recipe: Recipe) -> bool:
     """Whether the networks drew these outlines on a film, and nobody else."""
-    return image.kind is Kind.RADIOGRAPH and found.probability is not None and recipe.segment.method == "learned"
+    by_networks = method_for(image, recipe.segment).author is Author.NETWORKS
+    return image.kind is Kind.RADIOGRAPH and found.probability is not None and by_networks
 
 
 def unseen_on(image: Image, passed_over_px: float = 0.0) -> Unseen:

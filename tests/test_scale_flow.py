@@ -13,10 +13,8 @@ import numpy as np
 import pydicom
 import pytest
 import tifffile
-from PIL import Image as PillowImage
-
-sys.path.insert(0, str(Path(__file__).parent / "steps"))
 from calibrate_scenes import Shot, sheet_photo
+from PIL import Image as PillowImage
 
 from calcimeasure.errors import RecipeError
 from calcimeasure.io.given.inputs import Input

@@ -26,7 +26,7 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
-from calcimeasure.report.trial import Findings, cohort_pages, patient_page, sentence
+from calcimeasure.report.trial import TrialFindings, cohort_pages, patient_page, sentence
 from calcimeasure.steps.agreement import Read, cohort, readers_agree
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}<b>$x^2$\x00\u202e\udce9\N{SNOWMAN}"
@@ -112,7 +112,7 @@ def test_a_page_per_patient_and_the_cohort_first(tmp_path):
 def test_every_responder_rate_has_usual_care_beside_it():
     rules = {"25 % alone": Verdict.IMPROVED, "80 % alone": Verdict.STABLE}
     study, intervals = _trial([_change(under_rules=rules)] * 3)
-    pages = list(cohort_pages(Findings(study, cohort(study, intervals), RUN)))
+    pages = list(cohort_pages(TrialFindings(study, cohort(study, intervals), RUN)))
     table = next(block for block in pages[0].blocks if block.kind == "table")
     assert len(table.rows) == 4
     assert {row[-1] for row in table.rows} == {"12.8 (4.3–27.4)"}
@@ -122,7 +122,7 @@ def test_every_responder_rate_has_usual_care_beside_it():
 def test_a_patient_page_tells_each_fate_in_words_and_what_was_left_out():
     study, intervals = _trial([_change(deposits=DEPOSITS)])
     found = cohort(study, intervals)
-    page = patient_page(Findings(study, found, RUN), study.subjects[0], found.members[0], None)
+    page = patient_page(TrialFindings(study, found, RUN), study.subjects[0], found.members[0], None)
     table = next(block for block in page.blocks if block.kind == "table")
     assert [row[1] for row in table.rows] == ["S shrunk", "O out of field", "N new"]
     assert [row[-1] for row in table.rows] == ["", "not in the totals", "not confirmed: changes no verdict"]
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 def test_readers_have_a_table_and_a_figure(tmp_path):
     study, intervals = _trial([_change()] * 3)
     reads = [Read(f"f{n}", reader, 10.0 * n + shift) for n in range(5) for reader, shift in (("A", 0), ("B", 0.5 * n))]
-    findings = Findings(study, cohort(study, intervals), RUN, readers_agree(reads))
+    findings = TrialFindings(study, cohort(study, intervals), RUN, readers_agree(reads))
     write_findings(tmp_path, findings, lambda _: None)
     assert "ICC(A,1), two-way random, absolute agreement" in (tmp_path / "report.html").read_text()
 

@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.image import Mask, frozen_array
-
-Floats = npt.NDArray[np.float64]
-Field = npt.NDArray[np.float32]
+from calcimeasure.model.arrays import Floats, Map, Mask
+from calcimeasure.model.image import frozen_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +36,8 @@ class Alignment:
         What a reader ought to know.
     """
 
-    forward: Field
-    backward: Field
+    forward: Map
+    backward: Map
     overlap: float
     residual_px: float | None = None
     residual_mm: float | None = None
@@ -68,24 +66,36 @@ class Alignment:
 
     @property
     def common_baseline(self) -> Mask:
-        """Baseline pixels that lie on the follow-up film."""
+        """Baseline pixels that lie on the follow-up film.
+
+        Shape of the baseline film.
+        """
         return _inside(self.forward, self.backward.shape[:2])
 
     @property
     def common_followup(self) -> Mask:
-        """Follow-up pixels that lie on the baseline film."""
+        """Follow-up pixels that lie on the baseline film.
+
+        Shape of the follow-up film.
+        """
         return _inside(self.backward, self.forward.shape[:2])
 
     def on_baseline(self, followup: npt.NDArray[np.generic], *, nearest: bool = False) -> npt.NDArray[np.generic]:
-        """A picture or label image of the follow-up, laid on the baseline film; 0 where there is none."""
+        """A picture or label image of the follow-up, laid on the baseline film; 0 where there is none.
+
+        Shape of the baseline film.
+        """
         return _warped(followup, self.forward, nearest)
 
     def on_followup(self, baseline: npt.NDArray[np.generic], *, nearest: bool = False) -> npt.NDArray[np.generic]:
-        """A picture or label image of the baseline, laid on the follow-up film; 0 where there is none."""
+        """A picture or label image of the baseline, laid on the follow-up film; 0 where there is none.
+
+        Shape of the follow-up film.
+        """
         return _warped(baseline, self.backward, nearest)
 
 
-def _looked_up(field: Field, points: npt.ArrayLike) -> Floats:
+def _looked_up(field: Map, points: npt.ArrayLike) -> Floats:
     """The field at points by linear interpolation; NaN outside."""
     at = np.atleast_2d(np.asarray(points, np.float64))
     xy = at.astype(np.float32)[:, None, ::-1]
@@ -95,12 +105,12 @@ def _looked_up(field: Field, points: npt.ArrayLike) -> Floats:
     return np.asarray(found[:, 0], np.float64)
 
 
-def _inside(field: Field, shape: tuple[int, ...]) -> Mask:
+def _inside(field: Map, shape: tuple[int, ...]) -> Mask:
     row, column = field[..., 0], field[..., 1]
     return np.asarray((row >= 0) & (row <= shape[0] - 1) & (column >= 0) & (column <= shape[1] - 1))
 
 
-def _warped(picture: npt.NDArray[np.generic], field: Field, nearest: bool) -> npt.NDArray[np.generic]:
+def _warped(picture: npt.NDArray[np.generic], field: Map, nearest: bool) -> npt.NDArray[np.generic]:
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
     rows, columns = np.nan_to_num(field[..., 0], nan=-1e6), np.nan_to_num(field[..., 1], nan=-1e6)
     known = picture.astype(np.float32) if picture.dtype in (np.int32, np.uint32, np.int64, bool) else picture

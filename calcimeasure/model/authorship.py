@@ -36,19 +36,19 @@ class Doubt(NamedTuple):
 
     Parameters
     ----------
-    rim : float
+    outline : float
         Where it ends (`calcimeasure.steps.measure.error`), 0 to `MOST_DOUBT`.
-    stray : float
+    not_calcium : float
         The chance that it is no calcium, 0-1: what its score lacks of 1.
     """
 
-    rim: float
-    stray: float = 0.0
+    outline: float
+    not_calcium: float = 0.0
 
     @property
     def possible(self) -> bool:
         """Whether both are in range; what stands in a file may not be."""
-        return 0 <= self.rim <= MOST_DOUBT and 0 <= self.stray <= 1
+        return 0 <= self.outline <= MOST_DOUBT and 0 <= self.not_calcium <= 1
 
 
 @dataclass(frozen=True, slots=True)

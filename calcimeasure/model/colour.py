@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.image import frozen_array
-
-Floats = npt.NDArray[np.float64]
 
 
 class CardKind(StrEnum):

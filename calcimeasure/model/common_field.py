@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.alignment import Alignment, Field
-from calcimeasure.model.image import Mask
+from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.arrays import Map, Mask
 from calcimeasure.model.study import Reading
 
 #: A deposit under the skin may bulge so far beyond where the limb's outline was seen.
@@ -40,7 +40,10 @@ class CommonField:
         )
 
     def share_of_baseline(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-        """Share (0-1) of every baseline label that lies in the field, by label number; NaN for numbers not in use."""
+        """Share (0-1) of every baseline label that lies in the field, by label number; NaN for numbers not in use.
+
+        Shape (largest label + 1,).
+        """
         return _share(labels, self.baseline)
 
     def share_of_followup(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
@@ -59,7 +62,7 @@ def _shown(reading: Reading) -> Mask:
     return np.asarray(shown & (away <= margin))
 
 
-def _looked_up(mask: Mask, field: Field) -> Mask:
+def _looked_up(mask: Mask, field: Map) -> Mask:
     known = np.nan_to_num(field, nan=-1e6)
     there = cv2.remap(mask.astype(np.uint8), known[..., 1], known[..., 0], cv2.INTER_NEAREST)
     return np.asarray(there > 0)

@@ -10,11 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import RecipeError
+from calcimeasure.model.arrays import Floats, Map
 from calcimeasure.model.image import frozen_array
 from calcimeasure.model.quantity import Quantity
-
-Array = npt.NDArray[np.float64]
-Field = npt.NDArray[np.float32]
 
 #: Fewest steps that a curve is fitted to.
 LEAST_STEPS = 5
@@ -43,8 +41,11 @@ class Beam:
     filtration_mm: float
     weighing: float = 0.0
 
-    def transmission(self, water_mm: npt.ArrayLike, aluminium_mm: npt.ArrayLike) -> Array:
-        """Share of the open beam's signal behind water and aluminium; the two broadcast."""
+    def transmission(self, water_mm: npt.ArrayLike, aluminium_mm: npt.ArrayLike) -> Floats:
+        """Share of the open beam's signal behind water and aluminium; the two broadcast.
+
+        Shape of both together; thickness in mm.
+        """
         energy = np.linspace(0.17 * self.kvp, self.kvp, 49)[:-1]
         photo, kn = (energy / 30.0) ** -3, _klein_nishina(energy) / _klein_nishina(np.array(30.0))
         stop = {name: p * photo + c * kn for name, (p, c) in _PARTS.items()}
@@ -55,7 +56,7 @@ class Beam:
         through = np.exp(-stop["water"] * water - stop["aluminium"] * aluminium)
         return np.asarray(through @ (signal / signal.sum()), float)
 
-    def hardened(self, background_mm: float, excess_mm: Array) -> Array:
+    def hardened(self, background_mm: float, excess_mm: Floats) -> Floats:
         """Millimetres of aluminium lying on soft tissue, from what they seem to add to it.
 
         A wedge in the open beam hardens it more than the soft tissue that looks equally dense, so aluminium on tissue
@@ -78,7 +79,7 @@ class Beam:
         return np.where(excess_mm < 0, excess_mm * low, np.interp(excess_mm, seen - seen[0], true))
 
 
-def _klein_nishina(energy: Array) -> Array:
+def _klein_nishina(energy: Floats) -> Floats:
     """Total cross-section of free electrons, up to a factor; energy in keV."""
     a = energy / 511.0
     log = np.log1p(2 * a)
@@ -86,7 +87,7 @@ def _klein_nishina(energy: Array) -> Array:
     return np.asarray(head + log / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2)
 
 
-class Writing(StrEnum):
+class ValueScale(StrEnum):
     """How a detector's values follow the beam."""
 
     LINEAR = "LIN"
@@ -94,7 +95,7 @@ class Writing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WedgeStep:
     """One step of a wedge: its thickness, the log attenuation measured on it, and its box (end exclusive)."""
 
     mm: float
@@ -107,15 +108,15 @@ Knots = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class WedgeReading:
     """One way to read a film with a wedge: its heel and its scatter (coarse maps), its curve and its beam.
 
     `contrast` is the power to which this reading takes the signal of the first; `weight` what its distance from the
     first counts in the variance.
     """
 
-    heel: Field
-    scatter: Field
+    heel: Map
+    scatter: Map
     contrast: float
     knots: Knots
     beam: Beam
@@ -125,18 +126,27 @@ class Reading:
         object.__setattr__(self, "heel", frozen_array(self.heel))
         object.__setattr__(self, "scatter", frozen_array(self.scatter))
 
-    def signal(self, attenuation: Array, at: tuple[float, float]) -> Array:
-        """What the detector saw, from the primary beam's log attenuation at a place given in shares of the film."""
+    def signal(self, attenuation: Floats, at: tuple[float, float]) -> Floats:
+        """What the detector saw, from the primary beam's log attenuation at a place given in shares of the film.
+
+        Shape as given.
+        """
         heel, scatter = self._there(at)
         return np.asarray(np.exp(-attenuation) * heel + scatter)
 
-    def attenuation(self, signal: Array, at: tuple[float, float]) -> Array:
-        """The primary beam's log attenuation, from what the first reading says the detector saw."""
+    def attenuation(self, signal: Floats, at: tuple[float, float]) -> Floats:
+        """The primary beam's log attenuation, from what the first reading says the detector saw.
+
+        Shape as given.
+        """
         heel, scatter = self._there(at)
         return np.asarray(-np.log(np.maximum(np.maximum(signal, 1e-6) ** self.contrast - scatter, 1e-5) / heel))
 
-    def millimetres(self, attenuation: npt.ArrayLike) -> Array:
-        """By its curve."""
+    def millimetres(self, attenuation: npt.ArrayLike) -> Floats:
+        """By its curve.
+
+        Shape as given.
+        """
         return _along(self.knots, np.asarray(attenuation, float))
 
     def _there(self, at: tuple[float, float]) -> tuple[float, float]:
@@ -150,7 +160,7 @@ class WedgeCalibration:
 
     Parameters
     ----------
-    steps : tuple of Step
+    steps : tuple of WedgeStep
         Thinnest first.
     attenuation : float32 array, shape of the image
         -ln(I / I0) of the primary beam at every pixel, heel and scatter taken off; NaN where there is none.
@@ -166,7 +176,7 @@ class WedgeCalibration:
         Share of the steps' variance that the physical curve explains.
     region : tuple of int
         (row0, column0, row1, column1) of the wedge, end exclusive.
-    writing : Writing
+    writing : ValueScale
         Whether the values were taken as linear or logarithmic in the beam.
     beam : Beam
         The spectrum that fits the wedge; its tube voltage is assumed where the file states none.
@@ -177,27 +187,27 @@ class WedgeCalibration:
     unsure : bool
     reason : str
         What a reader must know before using the curve; empty when sure.
-    readings : tuple of Reading
+    readings : tuple of WedgeReading
         This one's, and others that the film allows too.
     blur_px : float
         Standard deviation of the film's blur, from the wedge's own edges.
     """
 
-    steps: tuple[Step, ...]
-    attenuation: Field
-    scatter_share: Field
+    steps: tuple[WedgeStep, ...]
+    attenuation: Map
+    scatter_share: Map
     knots: tuple[tuple[float, float], ...]
     residual_mm: float
     sd_mm: float
     r2: float
     region: tuple[int, int, int, int]
-    writing: Writing
+    writing: ValueScale
     beam: Beam
     kvp_stated: bool
     material: str = "Al"
     unsure: bool = False
     reason: str = ""
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[WedgeReading, ...] = ()
     blur_px: float = 0.0
 
     def __post_init__(self) -> None:
@@ -216,11 +226,14 @@ class WedgeCalibration:
         """Thickness at which the curve ends; a little beyond the thickest step."""
         return self.knots[-1][1]
 
-    def millimetres(self, attenuation: npt.ArrayLike) -> Array:
-        """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends."""
+    def millimetres(self, attenuation: npt.ArrayLike) -> Floats:
+        """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends.
+
+        Shape as given.
+        """
         return _along(self.knots, np.asarray(attenuation, float))
 
-    def steepness(self, mm: npt.ArrayLike) -> Array:
+    def steepness(self, mm: npt.ArrayLike) -> Floats:
         """Log attenuation per mm of the wedge's material, behind so many."""
         log, at = np.array(self.knots).T
         return np.asarray(np.interp(np.asarray(mm, float), at, np.gradient(log, at)))
@@ -244,13 +257,13 @@ class WedgeCalibration:
         return float(np.sqrt(np.sum(weights * (excess / excess[0] - 1) ** 2)))
 
 
-def _excess(reading: Reading, signal: Array, at: tuple[float, float]) -> float:
+def _excess(reading: WedgeReading, signal: Floats, at: tuple[float, float]) -> float:
     """Millimetres of aluminium of a deposit from the signal behind the tissue and behind both."""
     background, both = reading.millimetres(reading.attenuation(signal, at))
     return float(reading.beam.hardened(float(background), np.array([both - background]))[0])
 
 
-def _along(knots: Knots, value: Array) -> Array:
+def _along(knots: Knots, value: Floats) -> Floats:
     """Along the knots, straight on beyond both ends."""
     log, mm = np.array(knots).T
     low = value * (mm[1] - mm[0]) / (log[1] - log[0])

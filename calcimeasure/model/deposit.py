@@ -86,8 +86,8 @@ class Segmentation:
     scores: tuple[tuple[int, int, float], ...] = ()
 
     @property
-    def strays(self) -> dict[int, float]:
-        """The chance that a deposit is none, by number: what its highest score lacks of 1."""
+    def not_calcium(self) -> dict[int, float]:
+        """The chance that a deposit is no calcium, by number: what its highest score lacks of 1."""
         told = sorted((score, int(self.labels.array[row, column])) for row, column, score in self.scores)
         return {number: 1 - score for score, number in told if number}
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.arrays import Mask as Mask
+from calcimeasure.model.arrays import Pixels
 from calcimeasure.model.plane import ObjectPlane
 
-Pixels = npt.NDArray[Any]
 #: No film has more levels of grey; values spread wider are compared as they are.
 _MOST_LEVELS = 1 << 17
-Mask = npt.NDArray[np.bool_]
 
 
 class Kind(StrEnum):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from calcimeasure.model.arrays import Floats
+
 Homography = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 # A sheet beside a deposit lies so many mm over or under it, and more by this share of the distance from its markers:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.image import Mask, Spacing
+from calcimeasure.model.arrays import Mask
+from calcimeasure.model.image import Spacing
 from calcimeasure.model.plane import Homography as Homography
 from calcimeasure.model.plane import ObjectPlane, PlaneError
 

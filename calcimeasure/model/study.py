@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.deposit import Measurement
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 
@@ -63,6 +64,12 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+#: A first infusion takes 2 to 5 days: a film of the same week still shows the untreated state.
+GRACE_DAYS = 7
+#: A twelfth of a year.
+DAYS_A_MONTH = 30.4375
+
+
 @dataclass(frozen=True, slots=True)
 class Film:
     """One row of a study file: an image of a visit and what the user's file says of it.
@@ -94,6 +101,11 @@ class Visit:
     films: tuple[Film, ...]
 
 
+def months_between(start: datetime.date | None, end: datetime.date | None) -> float | None:
+    """Time between two dates in months of 30.44 days; `None` where one is unknown."""
+    return None if start is None or end is None else (end - start).days / DAYS_A_MONTH
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A patient's visits, earliest first; `order` tells by what."""
@@ -102,6 +114,15 @@ class Subject:
     visits: tuple[Visit, ...]
     treatment_start: datetime.date | None = None
     order: VisitOrder = VisitOrder.AS_GIVEN
+
+    @property
+    def baseline(self) -> Visit:
+        """The last visit on or before the start of treatment (`GRACE_DAYS` after it still count), else the first."""
+        start = self.treatment_start
+        if start is None:
+            return self.visits[0]
+        before = [v for v in self.visits if v.date is not None and (v.date - start).days <= GRACE_DAYS]
+        return before[-1] if before else self.visits[0]
 
 
 @dataclass(frozen=True, slots=True)

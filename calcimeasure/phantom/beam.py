@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from calcimeasure.phantom.frame import Array
-
-Floats = npt.NDArray[np.float64]
+from calcimeasure.model.arrays import Floats, Map
 
 PER_MM = {"fat": 0.0228, "muscle": 0.0285, "bone": 0.099, "calcium": 0.107, "aluminium": 0.154, "steel": 2.86}
 """Linear attenuation per mm at 40 keV (NIST tables of mass attenuation, rounded). Bone (1.92 g/cm3) and calcium
@@ -44,7 +41,7 @@ _OF_TABLE = {
 }
 
 
-def exponent(thickness: Mapping[str, Array], kvp: float) -> Array:
+def exponent(thickness: Mapping[str, Map], kvp: float) -> Map:
     """Minus the logarithm of the beam's share that passes: Beer-Lambert, summed over the spectrum.
 
     Parameters
@@ -62,7 +59,7 @@ def exponent(thickness: Mapping[str, Array], kvp: float) -> Array:
     return np.asarray(-np.log(np.maximum(through, 1e-12)), np.float32)
 
 
-def aluminium_worth(thickness: Mapping[str, Array], kvp: float | None) -> Array:
+def aluminium_worth(thickness: Mapping[str, Map], kvp: float | None) -> Map:
     """Millimetres of aluminium that stop the same beam as the calcium does, in its place, behind the same tissue."""
     calcium = thickness["calcium"]
     if kvp is None:

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from calcimeasure.model.arrays import Map, Mask
 from calcimeasure.phantom.anatomy import Bone, Flesh, Limb, Pebble
-from calcimeasure.phantom.frame import Array, Frame, Mask, texture
+from calcimeasure.phantom.frame import Frame, texture
 from calcimeasure.phantom.outline import Outline
 
 SPONGY = 0.2
@@ -22,9 +23,9 @@ BONE_MM = 0.35
 class Anatomy:
     """Maps in mm: `flesh` is all inside the skin, `muscle` what lies below the fat, `bone` mineral as in a wall."""
 
-    flesh: Array
-    muscle: Array
-    bone: Array
+    flesh: Map
+    muscle: Map
+    bone: Map
 
     @property
     def limb(self) -> Mask:
@@ -52,7 +53,7 @@ def draw_anatomy(frame: Frame, limb: Limb, rng: np.random.Generator) -> Anatomy:
     return Anatomy(np.asarray(flesh, np.float32), np.asarray(muscle, np.float32), bone)
 
 
-def _squared_height(frame: Frame, rods: tuple[Flesh, ...]) -> Array:
+def _squared_height(frame: Frame, rods: tuple[Flesh, ...]) -> Map:
     """Squared half thickness of the joined rods; 0 is the skin line, negative is outside.
 
     It is smooth, so it is worked out twice a millimetre and interpolated. The rods are joined by a soft
@@ -66,7 +67,7 @@ def _squared_height(frame: Frame, rods: tuple[Flesh, ...]) -> Array:
     return _refined(np.asarray(joined, np.float32), coarse, frame)
 
 
-def _refined(field: Array, coarse: Frame, frame: Frame) -> Array:
+def _refined(field: Map, coarse: Frame, frame: Frame) -> Map:
     """A field moved from a coarse sheet to a fine one; pixel centres keep their millimetres."""
     k = frame.mm / coarse.mm
     move = np.array([[k, 0, 0.5 * k - 0.5], [0, k, 0.5 * k - 0.5]])
@@ -75,7 +76,7 @@ def _refined(field: Array, coarse: Frame, frame: Frame) -> Array:
     return np.asarray(cv2.warpAffine(field, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _rod(frame: Frame, rod: Flesh) -> Array:
+def _rod(frame: Frame, rod: Flesh) -> Map:
     (x0, y0), (x1, y1) = rod.ends
     along = ((frame.x - x0) * (x1 - x0) + (frame.y - y0) * (y1 - y0)) / np.float32((x1 - x0) ** 2 + (y1 - y0) ** 2)
     along = np.clip(along, 0, 1)
@@ -89,17 +90,17 @@ def _rod(frame: Frame, rod: Flesh) -> Array:
 class _Spongy:
     """A tile of random numbers from which every bone takes its trabeculae."""
 
-    tile: Array
+    tile: Map
 
     @classmethod
     def grown(cls, rng: np.random.Generator) -> _Spongy:
         return cls(rng.standard_normal((256, 256), np.float32))
 
-    def at(self, u: Array, v: Array) -> Array:
+    def at(self, u: Map, v: Map) -> Map:
         """The field at bone coordinates counted in cells."""
         return np.asarray(cv2.remap(self.tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
 
-    def trabeculae(self, along: Array, across: Array, start: int) -> Array:
+    def trabeculae(self, along: Map, across: Map, start: int) -> Map:
         """Struts along the bone and cross-links, about unit variance."""
         shift = np.float32(start * 17.3)
         struts = self.at(along / np.float32(1.9) + shift, across / np.float32(0.42) + shift)
@@ -107,7 +108,7 @@ class _Spongy:
         return np.asarray(struts + 0.7 * links, np.float32)
 
 
-def _add_bone(bone: Array, frame: Frame, one: Bone, spongy: _Spongy) -> None:
+def _add_bone(bone: Map, frame: Frame, one: Bone, spongy: _Spongy) -> None:
     """Adds a long bone: a tube whose wall thins towards spongy ends."""
     middle = ((one.base[0] + one.head[0]) / 2, (one.base[1] + one.head[1]) / 2)
     part = frame.window(*middle, one.length_mm / 2 + one.half_width_mm + 2)
@@ -124,7 +125,7 @@ def _add_bone(bone: Array, frame: Frame, one: Bone, spongy: _Spongy) -> None:
     bone[part][near] += mineral
 
 
-def _axis(frame: Frame, one: Bone, part: tuple[slice, slice]) -> tuple[Array, Array]:
+def _axis(frame: Frame, one: Bone, part: tuple[slice, slice]) -> tuple[Map, Map]:
     """Millimetres along and across the bowed axis of a bone."""
     c, s = np.float32(np.cos(one.angle)), np.float32(np.sin(one.angle))
     dx, dy = frame.x[:, part[1]] - np.float32(one.base[0]), frame.y[part[0], :] - np.float32(one.base[1])
@@ -133,7 +134,7 @@ def _axis(frame: Frame, one: Bone, part: tuple[slice, slice]) -> tuple[Array, Ar
     return along, np.asarray(across - np.float32(4 * one.bow_mm) * share * (1 - share), np.float32)
 
 
-def _tube(along: Array, across: Array, one: Bone, struts: Array) -> Array:
+def _tube(along: Map, across: Map, one: Bone, struts: Map) -> Map:
     """Mineral in mm: chord through the wall plus a share of the chord through the spongy inside."""
     share = np.clip(along / np.float32(one.length_mm), 0, 1)
     width = _half_width(share, one)
@@ -150,23 +151,23 @@ def _tube(along: Array, across: Array, one: Bone, struts: Array) -> Array:
     return np.asarray(flat * ((shell - inside) + filling * inside), np.float32)
 
 
-def _half_width(share: Array, one: Bone) -> Array:
+def _half_width(share: Map, one: Bone) -> Map:
     at, values = zip(*one.profile, strict=True)
     table = PchipInterpolator(at, values)(np.linspace(0, 1, 128))
     return np.asarray(one.half_width_mm * np.interp(share, np.linspace(0, 1, 128), table), np.float32)
 
 
-def _closing(depth: Array, over_mm: float, power: float) -> Array:
+def _closing(depth: Map, over_mm: float, power: float) -> Map:
     """Superellipse from 0 at the end of a bone to 1 at `over_mm` inside it."""
     rest = 1 - np.clip(depth / np.float32(over_mm), 0, 1)
     return np.asarray((1 - rest**power) ** (1 / power), np.float32)
 
 
-def _chord(radius: Array, across: Array) -> Array:
+def _chord(radius: Map, across: Map) -> Map:
     return np.asarray(2 * np.sqrt(np.maximum(np.square(radius) - np.square(across), 0)), np.float32)
 
 
-def _add_pebble(bone: Array, frame: Frame, pebble: Pebble, spongy: _Spongy) -> None:
+def _add_pebble(bone: Map, frame: Frame, pebble: Pebble, spongy: _Spongy) -> None:
     """Adds a short bone: a thin shell filled with spongy bone; its neighbours lie more beside than upon it."""
     outline = _pebble_outline(pebble)
     part = frame.window(*pebble.middle, outline.reach_mm + 1)

@@ -9,8 +9,9 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
+from calcimeasure.model.arrays import Map
 from calcimeasure.phantom.anatomy import Limb
-from calcimeasure.phantom.frame import Array, Frame
+from calcimeasure.phantom.frame import Frame
 from calcimeasure.phantom.outline import Outline
 
 LEVEL_MM = 0.03
@@ -75,8 +76,8 @@ class Calcium:
 class _Spot:
     """A deposit's own axes on the sheet: u, v in mm from its middle, and random numbers of its form."""
 
-    u: Array
-    v: Array
+    u: Map
+    v: Map
     size_mm: float
     form: int
 
@@ -84,7 +85,7 @@ class _Spot:
         return np.random.default_rng([11, self.form])
 
 
-def draw_deposits(frame: Frame, limb: Limb, deposits: tuple[Calcium, ...]) -> tuple[Array, np.ndarray]:
+def draw_deposits(frame: Frame, limb: Limb, deposits: tuple[Calcium, ...]) -> tuple[Map, np.ndarray]:
     """Calcium in mm and the labels of the deposits on a sheet with a placed limb.
 
     Where two deposits overlap their calcium adds up and the label is that of the first.
@@ -109,7 +110,7 @@ def where_is(limb: Limb, site: Site) -> tuple[float, float, float]:
     )
 
 
-def _relief(frame: Frame, limb: Limb, calcium: Calcium) -> tuple[tuple[slice, slice], Array]:
+def _relief(frame: Frame, limb: Limb, calcium: Calcium) -> tuple[tuple[slice, slice], Map]:
     x, y, turn = where_is(limb, calcium.site)
     part = frame.window(x, y, 1.1 * calcium.size_mm + 1.0)
     dx, dy = frame.x[:, part[1]] - np.float32(x), frame.y[part[0], :] - np.float32(y)
@@ -120,11 +121,11 @@ def _relief(frame: Frame, limb: Limb, calcium: Calcium) -> tuple[tuple[slice, sl
     return part, np.asarray(calcium.thickness_mm * _DRAW[calcium.shape](spot), np.float32)
 
 
-def _disc(spot: _Spot) -> Array:
+def _disc(spot: _Spot) -> Map:
     return np.asarray(np.hypot(spot.u, spot.v) < spot.size_mm / 2, np.float32)
 
 
-def _nodule(spot: _Spot) -> Array:
+def _nodule(spot: _Spot) -> Map:
     """A lumpy dome with a granular inside; steep at its outline."""
     outline = Outline.wavy((0.0, 0.0, 0.0), spot.size_mm / 2, spot.numbers())
     ratio = outline.radius(spot.u, spot.v)
@@ -132,7 +133,7 @@ def _nodule(spot: _Spot) -> Array:
     return np.asarray(np.where(ratio < 1, np.clip(0.1 + 0.9 * dome, 0.1, 1), 0), np.float32)
 
 
-def _cluster(spot: _Spot) -> Array:
+def _cluster(spot: _Spot) -> Map:
     """Several grains of different size within the spread."""
     rng, out = spot.numbers(), np.zeros_like(spot.u)
     for _ in range(int(rng.integers(5, 13))):
@@ -144,7 +145,7 @@ def _cluster(spot: _Spot) -> Array:
     return np.asarray(out, np.float32)
 
 
-def _strand(spot: _Spot) -> Array:
+def _strand(spot: _Spot) -> Map:
     """A beaded band along a gentle curve."""
     rng, out = spot.numbers(), np.zeros_like(spot.u)
     t = np.linspace(-0.5, 0.5, max(24, int(spot.size_mm * 4)))
@@ -158,7 +159,7 @@ def _strand(spot: _Spot) -> Array:
     return np.asarray(out * np.clip(0.85 + 0.15 * _grain(spot, 1.0), 0.3, 1), np.float32)
 
 
-def _plaque(spot: _Spot) -> Array:
+def _plaque(spot: _Spot) -> Map:
     """A broad lacy sheet; nowhere thinner than a quarter of its thickest, so its outline is its area."""
     outline = Outline.wavy((0.0, 0.0, 0.0), spot.size_mm / 2, spot.numbers())
     ratio = outline.radius(spot.u, spot.v)
@@ -167,14 +168,14 @@ def _plaque(spot: _Spot) -> Array:
     return np.asarray(np.where(ratio < 1, np.clip(lace * (0.45 + 0.55 * rim), 0.25, 1), 0), np.float32)
 
 
-def _grain(spot: _Spot, cell_mm: float) -> Array:
+def _grain(spot: _Spot, cell_mm: float) -> Map:
     """Smooth noise tied to the deposit's own axes."""
     tile = np.random.default_rng([12, spot.form]).standard_normal((64, 64), np.float32)
     u, v = (np.asarray(a / np.float32(cell_mm) + np.float32(32), np.float32) for a in (spot.u, spot.v))
     return np.asarray(1.4 * cv2.remap(tile, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
 
 
-_DRAW: dict[Shape, Callable[[_Spot], Array]] = {
+_DRAW: dict[Shape, Callable[[_Spot], Map]] = {
     Shape.DISC: _disc,
     Shape.NODULE: _nodule,
     Shape.CLUSTER: _cluster,

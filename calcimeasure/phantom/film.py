@@ -13,7 +13,8 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Spacing, SpacingOrigin
+from calcimeasure.model.arrays import Map, Mask, Pixels
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.phantom.anatomy import Bone, Limb, Placement, Pose, foot, forearm, hand, placed
 from calcimeasure.phantom.answer import Phantom
@@ -21,7 +22,7 @@ from calcimeasure.phantom.beam import PER_MM, aluminium_worth, exponent
 from calcimeasure.phantom.body import Anatomy, draw_anatomy
 from calcimeasure.phantom.deposits import Calcium, Shape, Site, draw_deposits, where_is
 from calcimeasure.phantom.fittings import Collimation, Fittings, Letter, draw_metal, draw_wedge, irradiated
-from calcimeasure.phantom.frame import Array, Frame, Mask, texture
+from calcimeasure.phantom.frame import Frame, texture
 
 __all__ = [
     "PARTS", "PER_MM", "Exposure", "FilmScene", "Tone", "Writing", "draw_film", "random_deposits", "random_film_scene",
@@ -127,14 +128,14 @@ class FilmScene:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sheet:
+class _BeamMaps:
     """Maps in mm of everything in the beam."""
 
     anatomy: Anatomy
-    calcium: Array
+    calcium: Map
     labels: np.ndarray
-    metal: Array
-    aluminium: Array
+    metal: Map
+    aluminium: Map
 
 
 def draw_film(scene: FilmScene, seed: int) -> Phantom:
@@ -242,7 +243,7 @@ def _random_tone(rng: np.random.Generator) -> Tone:
     return Tone(writing, 12, float(rng.uniform(0.8, 1.3)), float(rng.uniform(0.1, 1.0)), float(rng.uniform(0.8, 1.2)))
 
 
-def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _Sheet:
+def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _BeamMaps:
     frame, limb, fittings = scene.frame, scene.limb, scene.fittings
     anatomy = draw_anatomy(frame, limb, rng)
     calcium, labels = draw_deposits(frame, limb, scene.deposits)
@@ -252,10 +253,10 @@ def _lay_out(scene: FilmScene, rng: np.random.Generator) -> _Sheet:
         calcium, labels, metal = (np.ascontiguousarray(m[:, ::-1]) for m in (calcium, labels, metal))
     metal = np.maximum(metal, draw_metal(frame, limb, Fittings(letters=fittings.letters)))
     aluminium = frame.blank() if fittings.wedge is None else draw_wedge(frame, fittings.wedge)
-    return _Sheet(anatomy, calcium, labels, metal, aluminium)
+    return _BeamMaps(anatomy, calcium, labels, metal, aluminium)
 
 
-def _attenuation(sheet: _Sheet, kvp: float | None) -> Array:
+def _attenuation(sheet: _BeamMaps, kvp: float | None) -> Map:
     """Beer-Lambert exponent: sum of attenuation per mm times mm, over all energies of the beam."""
     if kvp is not None:
         return exponent(_thickness(sheet), kvp)
@@ -271,7 +272,7 @@ def _attenuation(sheet: _Sheet, kvp: float | None) -> Array:
     )
 
 
-def _thickness(sheet: _Sheet) -> dict[str, Array]:
+def _thickness(sheet: _BeamMaps) -> dict[str, Map]:
     """Millimetres of each material of `PER_MM` under every pixel."""
     body = sheet.anatomy
     return {
@@ -284,7 +285,7 @@ def _thickness(sheet: _Sheet) -> dict[str, Array]:
     }
 
 
-def _field(scene: FilmScene) -> Array:
+def _field(scene: FilmScene) -> Map:
     """Beam before the limb: heel effect, and the collimator's blades with their penumbra."""
     frame, collimation = scene.frame, scene.fittings.collimation
     heel = 1 - scene.exposure.heel * (frame.y / frame.height_mm) * np.ones_like(frame.x)
@@ -294,19 +295,19 @@ def _field(scene: FilmScene) -> Array:
     return np.asarray(heel * (0.012 + 0.988 * inside), np.float32)
 
 
-def _shoot(scene: FilmScene, attenuation: Array, field_: Array, rng: np.random.Generator) -> Array:
+def _shoot(scene: FilmScene, attenuation: Map, field_: Map, rng: np.random.Generator) -> Map:
     """Intensity on the detector as a share of the open beam, with scatter, blur and quantum noise."""
     frame, shot = scene.frame, scene.exposure
     primary = field_ * np.exp(-attenuation)
-    haze = shot.scatter / (1 - shot.scatter) * _haze(frame, primary * (1 - np.exp(-1.5 * attenuation)), 14.0)
-    beam = frame.blur(np.asarray(primary + haze, np.float32), shot.blur_mm)
+    scattered = shot.scatter / (1 - shot.scatter) * _scattered(frame, primary * (1 - np.exp(-1.5 * attenuation)), 14.0)
+    beam = frame.blur(np.asarray(primary + scattered, np.float32), shot.blur_mm)
     quanta = shot.photons_mm2 * frame.mm**2
     beam = beam + np.sqrt(beam / quanta) * rng.standard_normal(frame.shape, np.float32)
     dirt = 1 + 0.0015 * texture(frame, rng, 2.0)
     return np.asarray(np.maximum(beam * dirt, 0.25 / quanta), np.float32)
 
 
-def _haze(frame: Frame, source: Array, sigma_mm: float) -> Array:
+def _scattered(frame: Frame, source: Map, sigma_mm: float) -> Map:
     """A very wide blur, worked out on 2 mm pixels."""
     rows, columns = frame.shape
     small = (max(8, round(columns * frame.mm / 2)), max(8, round(rows * frame.mm / 2)))
@@ -315,20 +316,20 @@ def _haze(frame: Frame, source: Array, sigma_mm: float) -> Array:
     return np.asarray(cv2.resize(wide, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _write_linear(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
+def _write_linear(beam: Map, scene: FilmScene, limb: Mask) -> Pixels:
     """Detector counts turned over: full scale is no beam."""
     top = 2**scene.tone.bits - 1
     return np.asarray(np.round(np.clip(1 - 0.8 * scene.tone.gain * beam, 0, 1) * top), np.uint16)
 
 
-def _write_log(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
+def _write_log(beam: Map, scene: FilmScene, limb: Mask) -> Pixels:
     """Log attenuation: four orders of magnitude over the full scale."""
     top, tone = 2**scene.tone.bits - 1, scene.tone
     share = 0.05 + tone.offset - tone.gain * np.log10(np.maximum(beam, 1e-6)) / 4
     return np.asarray(np.round(np.clip(share, 0, 1) * top), np.uint16)
 
 
-def _write_display(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
+def _write_display(beam: Map, scene: FilmScene, limb: Mask) -> Pixels:
     """A picture: log, edges enhanced, window over the limb, film curve."""
     tone, frame = scene.tone, scene.frame
     log = -np.log(np.maximum(beam, 1e-3))
@@ -344,7 +345,7 @@ def _write_display(beam: Array, scene: FilmScene, limb: Mask) -> Pixels:
     return np.asarray(np.round((0.02 + 0.98 * shown) * (2**tone.bits - 1)), depth)
 
 
-def _display_range(log: Array, limb: Mask) -> tuple[float, float]:
+def _display_range(log: Map, limb: Mask) -> tuple[float, float]:
     """Black is the open beam, white a little over the densest bone."""
     if not limb.any():
         return 0.0, 1.0
@@ -357,7 +358,7 @@ _WRITE = {Writing.LINEAR: _write_linear, Writing.LOG: _write_log, Writing.DISPLA
 _RELATIONSHIP = {Writing.LINEAR: "LIN", Writing.LOG: "LOG", Writing.DISPLAY: None}
 
 
-def _answer(scene: FilmScene, sheet: _Sheet, pixels: Pixels) -> Phantom:
+def _answer(scene: FilmScene, sheet: _BeamMaps, pixels: Pixels) -> Phantom:
     meaning = Meaning.DISPLAY if scene.tone.writing is Writing.DISPLAY else Meaning.DETECTOR
     image = Image(
         pixels,

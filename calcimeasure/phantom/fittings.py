@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from calcimeasure.model.arrays import Map, Mask
 from calcimeasure.phantom.anatomy import Bone, Limb
-from calcimeasure.phantom.frame import Array, Frame, Mask
+from calcimeasure.phantom.frame import Frame
 
 WEDGE_STEP_MM = 9.0
 WEDGE_WIDTH_MM = 14.0
@@ -60,8 +61,11 @@ class Fittings:
     screw: str | None = None
 
 
-def draw_metal(frame: Frame, limb: Limb, fittings: Fittings) -> Array:
-    """Millimetres of steel (or its worth in lead and gold) under every pixel."""
+def draw_metal(frame: Frame, limb: Limb, fittings: Fittings) -> Map:
+    """Millimetres of steel (or its worth in lead and gold) under every pixel.
+
+    Shape of the frame.
+    """
     metal = frame.blank()
     for letter in fittings.letters:
         metal = np.maximum(metal, 3.0 * _letter(frame, letter))
@@ -72,8 +76,11 @@ def draw_metal(frame: Frame, limb: Limb, fittings: Fittings) -> Array:
     return np.asarray(metal, np.float32)
 
 
-def draw_wedge(frame: Frame, wedge: Wedge) -> Array:
-    """Millimetres of aluminium under every pixel."""
+def draw_wedge(frame: Frame, wedge: Wedge) -> Map:
+    """Millimetres of aluminium under every pixel.
+
+    Shape of the frame.
+    """
     out = frame.blank()
     step = np.floor((frame.y - wedge.y_mm) / WEDGE_STEP_MM).astype(int)
     for number, thick in enumerate(wedge.steps_mm):
@@ -99,7 +106,7 @@ def irradiated(frame: Frame, collimation: Collimation, grow_mm: float = 0.0) -> 
     return np.asarray((y > top) & (y < frame.height_mm - bottom) & (x > left) & (x < frame.width_mm - right))
 
 
-def _letter(frame: Frame, letter: Letter) -> Array:
+def _letter(frame: Frame, letter: Letter) -> Map:
     """The text drawn once on a fine canvas and put on the sheet by its millimetres."""
     font, px = cv2.FONT_HERSHEY_DUPLEX, 96
     scale = cv2.getFontScaleFromHeight(font, px, 14)
@@ -114,13 +121,13 @@ def _letter(frame: Frame, letter: Letter) -> Array:
     return np.asarray(cv2.warpAffine(ink.astype(np.float32) / 255, move, size), np.float32)
 
 
-def _along(frame: Frame, bone: Bone) -> tuple[Array, Array]:
+def _along(frame: Frame, bone: Bone) -> tuple[Map, Map]:
     c, s = np.float32(np.cos(bone.angle)), np.float32(np.sin(bone.angle))
     dx, dy = frame.x - np.float32(bone.base[0]), frame.y - np.float32(bone.base[1])
     return dx * c + dy * s, dy * c - dx * s
 
 
-def _ring(frame: Frame, bone: Bone) -> Array:
+def _ring(frame: Frame, bone: Bone) -> Map:
     """A band around the finger seen from the side: thick where the beam runs along its wall."""
     along, across = _along(frame, bone)
     radius, middle = bone.flesh_mm * 0.97, 0.36 * bone.length_mm
@@ -130,7 +137,7 @@ def _ring(frame: Frame, bone: Bone) -> Array:
     return np.asarray((front | back) * (np.abs(across) < radius) * chord, np.float32)
 
 
-def _screw(frame: Frame, bone: Bone) -> Array:
+def _screw(frame: Frame, bone: Bone) -> Map:
     """A threaded rod along a shaft, with a head."""
     along, across = _along(frame, bone)
     start, end = 0.12 * bone.length_mm, 0.72 * bone.length_mm

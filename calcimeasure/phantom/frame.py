@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+from calcimeasure.model.arrays import Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ class Frame:
         return round(self.height_mm / self.mm), round(self.width_mm / self.mm)
 
     @property
-    def x(self) -> Array:
+    def x(self) -> Map:
         """Millimetres from the left edge to the pixel centres, shape (1, columns)."""
         return ((np.arange(self.shape[1], dtype=np.float32) + 0.5) * np.float32(self.mm))[None, :]
 
     @property
-    def y(self) -> Array:
+    def y(self) -> Map:
         """Millimetres from the top edge to the pixel centres, shape (rows, 1)."""
         return ((np.arange(self.shape[0], dtype=np.float32) + 0.5) * np.float32(self.mm))[:, None]
 
@@ -57,13 +56,16 @@ class Frame:
         rows, columns = self.shape
         return _span(y_mm, reach_mm, self.mm, rows), _span(x_mm, reach_mm, self.mm, columns)
 
-    def blur(self, array: Array, sigma_mm: float) -> Array:
+    def blur(self, array: Map, sigma_mm: float) -> Map:
         """The array blurred by a Gaussian of `sigma_mm`."""
         sigma = sigma_mm / self.mm
         return np.asarray(cv2.GaussianBlur(array, (0, 0), sigma) if sigma > 0.15 else array, np.float32)
 
-    def blank(self) -> Array:
-        """Nothing drawn yet."""
+    def blank(self) -> Map:
+        """Nothing drawn yet.
+
+        Shape of the frame.
+        """
         return np.zeros(self.shape, np.float32)
 
 
@@ -72,8 +74,10 @@ def _span(centre: float, reach: float, mm: float, count: int) -> slice:
     return slice(min(max(low, 0), count), min(max(high, 0), count))
 
 
-def texture(frame: Frame, rng: np.random.Generator, cell_mm: float, stretch: float = 1.0, angle: float = 0.0) -> Array:
+def texture(frame: Frame, rng: np.random.Generator, cell_mm: float, stretch: float = 1.0, angle: float = 0.0) -> Map:
     """Smooth random field of about unit variance, locked to the millimetres of the sheet.
+
+    Shape of the frame.
 
     Normal numbers on a lattice of `cell_mm` (longer by `stretch` along `angle`, radians from the x axis)
     are joined by cubic interpolation, so a finer pixel shows the same field.
@@ -99,7 +103,10 @@ def _lattice_to_sheet(
     return np.column_stack([linear, np.array([count[1] / 2, count[0] / 2]) - linear @ middle])
 
 
-def furrows(frame: Frame, rng: np.random.Generator, cell_mm: float, stretch: float, angle: float) -> Array:
-    """Valleys between ridges, 0 (flat) to 1 (bottom), about `cell_mm` apart and running along `angle`."""
+def furrows(frame: Frame, rng: np.random.Generator, cell_mm: float, stretch: float, angle: float) -> Map:
+    """Valleys between ridges, 0 (flat) to 1 (bottom), about `cell_mm` apart and running along `angle`.
+
+    Shape of the frame.
+    """
     field = texture(frame, rng, cell_mm, stretch, angle)
     return np.asarray(np.exp(-np.square(field / np.float32(0.35))), np.float32)

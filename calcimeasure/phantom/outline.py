@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calcimeasure.phantom.frame import Array
+from calcimeasure.model.arrays import Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Outline:
         """No point of the outline is farther from the middle than this."""
         return max(self.along_mm, self.across_mm) * (1 + sum(abs(a) for _, a, _ in self.waves))
 
-    def radius(self, x: Array, y: Array) -> Array:
+    def radius(self, x: Map, y: Map) -> Map:
         """Distance from the middle as a share of the distance to the outline: below 1 is inside."""
         dx, dy = x - np.float32(self.x_mm), y - np.float32(self.y_mm)
         c, s = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))

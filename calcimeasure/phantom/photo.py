@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.arrays import Map, Mask
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.phantom.answer import Phantom
-from calcimeasure.phantom.frame import Array, Frame, Mask, furrows, texture
+from calcimeasure.phantom.frame import Frame, furrows, texture
 from calcimeasure.phantom.outline import Outline
 from calcimeasure.phantom.ruler import lay_ruler
 
@@ -130,7 +131,10 @@ def random_photo_scene(seed: int, ita: float | None = None, part: str | None = N
 
 
 def ita_degrees(lab: npt.NDArray[np.floating]) -> float:
-    """Individual typology angle of one L*, a*, b* colour: atan((L* - 50) / b*), in degrees."""
+    """Individual typology angle of one L*, a*, b* colour: atan((L* - 50) / b*), in degrees.
+
+    Shape (3,).
+    """
     return float(np.degrees(np.arctan2(lab[0] - 50.0, lab[2])))
 
 
@@ -140,7 +144,7 @@ def _random_camera(rng: np.random.Generator) -> Camera:
     return Camera(lamp, float(rng.uniform(0.0, 0.4)), float(rng.uniform(0.7, 1.4)), float(rng.uniform(0.003, 0.012)))
 
 
-def _scatter_papules(frame: Frame, body: Array, count: int, ita: float, rng: np.random.Generator) -> tuple[Papule, ...]:
+def _scatter_papules(frame: Frame, body: Map, count: int, ita: float, rng: np.random.Generator) -> tuple[Papule, ...]:
     """Papules well inside the skin, in one or two groups, that do not touch."""
     padded = np.pad((body > 0).astype(np.uint8), 1)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] * frame.mm
@@ -171,7 +175,7 @@ def _random_papule(outline: Outline, ita: float, rng: np.random.Generator) -> Pa
     return Papule(outline, lab, cover, edge, height, halo, crust)
 
 
-def _body(frame: Frame, part: str, rng: np.random.Generator) -> Array:
+def _body(frame: Frame, part: str, rng: np.random.Generator) -> Map:
     """Height of the body above the table in mm; 0 is table."""
     if part == "skin":
         low = texture(frame, rng, 30.0)
@@ -181,7 +185,7 @@ def _body(frame: Frame, part: str, rng: np.random.Generator) -> Array:
     return _back_of_hand(frame, rng)
 
 
-def _finger(frame: Frame, rng: np.random.Generator) -> Array:
+def _finger(frame: Frame, rng: np.random.Generator) -> Map:
     """One large finger from the left edge to a tip."""
     height, width = frame.height_mm, frame.width_mm
     thick, tilt = 0.27 * height, float(rng.uniform(-0.06, 0.06)) * height
@@ -189,7 +193,7 @@ def _finger(frame: Frame, rng: np.random.Generator) -> Array:
     return tapered_rod(frame, (start, end), (thick * 1.08, thick * 0.92), 0.6)
 
 
-def _back_of_hand(frame: Frame, rng: np.random.Generator) -> Array:
+def _back_of_hand(frame: Frame, rng: np.random.Generator) -> Map:
     """Four fingers coming down from the back of a hand at the top."""
     height, width = frame.height_mm, frame.width_mm
     knuckles = (width * 0.5, -0.15 * height)
@@ -206,7 +210,7 @@ def _back_of_hand(frame: Frame, rng: np.random.Generator) -> Array:
 
 def tapered_rod(
     frame: Frame, ends: tuple[tuple[float, float], tuple[float, float]], radii: tuple[float, float], flat: float
-) -> Array:
+) -> Map:
     """Height in mm of a round-ended rod lying on the sheet: `flat` is its height as a share of its half width."""
     (x0, y0), (x1, y1) = ends
     length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2
@@ -217,13 +221,13 @@ def tapered_rod(
     return np.asarray(flat * np.sqrt(np.maximum(np.square(radius) - away2, 0)), np.float32)
 
 
-def _smooth_max(a: Array, b: Array, soft_mm: float) -> Array:
+def _smooth_max(a: Map, b: Map, soft_mm: float) -> Map:
     """The higher of two heights with a fillet where both are above the table."""
     fillet = np.maximum(soft_mm - np.abs(a - b), 0) ** 2 / (4 * soft_mm)
     return np.asarray(np.maximum(a, b) + fillet * ((a > 0) & (b > 0)), np.float32)
 
 
-def _skin_relief(scene: PhotoScene, rng: np.random.Generator) -> Array:
+def _skin_relief(scene: PhotoScene, rng: np.random.Generator) -> Map:
     """Fine criss-cross lines, coarser folds and creases over the joints, in mm (down is negative)."""
     frame, deep = scene.frame, scene.skin.furrow_mm
     turn = float(rng.uniform(0, np.pi))
@@ -233,7 +237,7 @@ def _skin_relief(scene: PhotoScene, rng: np.random.Generator) -> Array:
     return np.asarray(-deep * (0.7 * fine + 1.6 * frame.blur(coarse, 0.15)) + 0.15 * deep * rough, np.float32)
 
 
-def _papule_relief(frame: Frame, papules: tuple[Papule, ...]) -> Array:
+def _papule_relief(frame: Frame, papules: tuple[Papule, ...]) -> Map:
     relief = frame.blank()
     for papule in papules:
         part, ratio = _local_radius(frame, papule.outline)
@@ -242,19 +246,19 @@ def _papule_relief(frame: Frame, papules: tuple[Papule, ...]) -> Array:
     return relief
 
 
-def _cloth_relief(frame: Frame, rng: np.random.Generator) -> Array:
+def _cloth_relief(frame: Frame, rng: np.random.Generator) -> Map:
     """Folds and weave of the drape."""
     folds = 1.2 * texture(frame, rng, 25.0, 2.0, 0.6)
     weave = 0.05 * (texture(frame, rng, 0.45, 5.0) + texture(frame, rng, 0.45, 5.0, np.pi / 2))
     return np.asarray(folds + weave, np.float32)
 
 
-def _local_radius(frame: Frame, outline: Outline, far: float = 1.8) -> tuple[tuple[slice, slice], Array]:
+def _local_radius(frame: Frame, outline: Outline, far: float = 1.8) -> tuple[tuple[slice, slice], Map]:
     part = frame.window(outline.x_mm, outline.y_mm, outline.reach_mm * far + 1.0)
     return part, outline.radius(frame.x[:, part[1]], frame.y[part[0], :])
 
 
-def _paint(scene: PhotoScene, skin: Mask, rng: np.random.Generator) -> Array:
+def _paint(scene: PhotoScene, skin: Mask, rng: np.random.Generator) -> Map:
     """L*, a*, b* of every surface before light falls on it."""
     lab = np.empty((*scene.frame.shape, 3), np.float32)
     lab[:] = scene.cloth
@@ -266,7 +270,7 @@ def _paint(scene: PhotoScene, skin: Mask, rng: np.random.Generator) -> Array:
     return _draw_hairs(lab, scene, skin, rng)
 
 
-def _skin_colour(scene: PhotoScene, rng: np.random.Generator) -> Array:
+def _skin_colour(scene: PhotoScene, rng: np.random.Generator) -> Map:
     """Skin of the asked tone with blotches of blood and pigment; the fields have median 0."""
     frame, (light, red, yellow) = scene.frame, scene.skin.lab
     blood, pigment, grain = texture(frame, rng, 9.0), texture(frame, rng, 4.0), texture(frame, rng, 0.6)
@@ -278,7 +282,7 @@ def _skin_colour(scene: PhotoScene, rng: np.random.Generator) -> Array:
     return lab
 
 
-def _paint_halo(lab: Array, frame: Frame, papule: Papule) -> None:
+def _paint_halo(lab: Map, frame: Frame, papule: Papule) -> None:
     """Redness that fades over about one radius; weak to the eye on dark skin."""
     part, ratio = _local_radius(frame, papule.outline, 3.2)
     strength = papule.halo * np.exp(-np.square(np.maximum(ratio - 0.9, 0) / 0.7))
@@ -289,7 +293,7 @@ def _paint_halo(lab: Array, frame: Frame, papule: Papule) -> None:
     patch[..., 2] += 3 * strength * seen
 
 
-def _paint_chalk(lab: Array, frame: Frame, papule: Papule, rng: np.random.Generator) -> None:
+def _paint_chalk(lab: Map, frame: Frame, papule: Papule, rng: np.random.Generator) -> None:
     """The deposit: its outline is where half of the chalk shows."""
     part, ratio = _local_radius(frame, papule.outline)
     size = np.sqrt(papule.outline.along_mm * papule.outline.across_mm)
@@ -303,7 +307,7 @@ def _paint_chalk(lab: Array, frame: Frame, papule: Papule, rng: np.random.Genera
     lab[part] += cover[..., None] * (colour - lab[part])
 
 
-def _draw_hairs(lab: Array, scene: PhotoScene, skin: Mask, rng: np.random.Generator) -> Array:
+def _draw_hairs(lab: Map, scene: PhotoScene, skin: Mask, rng: np.random.Generator) -> Map:
     """Thin dark curves; they may cross a deposit, whose truth stays whole."""
     ink = np.zeros(scene.frame.shape, np.uint8)
     scale = 1 / scene.frame.mm
@@ -318,7 +322,7 @@ def _draw_hairs(lab: Array, scene: PhotoScene, skin: Mask, rng: np.random.Genera
     return np.asarray(lab + cover * (np.array([14.0, 3.0, 4.0], np.float32) - lab) * 0.75, np.float32)
 
 
-def _normals(frame: Frame, relief: Array) -> tuple[Array, Array, Array]:
+def _normals(frame: Frame, relief: Map) -> tuple[Map, Map, Map]:
     """Unit normals of a relief (x, y, z)."""
     gy, gx = np.gradient(relief, frame.mm)
     gx, gy = np.clip(gx, -2, 2), np.clip(gy, -2, 2)
@@ -330,7 +334,7 @@ def _normals(frame: Frame, relief: Array) -> tuple[Array, Array, Array]:
     )
 
 
-def _shade(frame: Frame, relief: Array, skin: Mask, camera: Camera) -> Array:
+def _shade(frame: Frame, relief: Map, skin: Mask, camera: Camera) -> Map:
     """Light that falls on the surface, with median 1 on skin, so that skin keeps its tone."""
     lamp = np.array(camera.lamp) / np.linalg.norm(camera.lamp)
     nx, ny, nz = _normals(frame, relief)
@@ -340,7 +344,7 @@ def _shade(frame: Frame, relief: Array, skin: Mask, camera: Camera) -> Array:
     return np.asarray(light / np.median(light[skin]), np.float32)
 
 
-def _shadow(frame: Frame, skin: Mask, camera: Camera) -> Array:
+def _shadow(frame: Frame, skin: Mask, camera: Camera) -> Map:
     """Soft shadow of the limb on the cloth, away from the lamp."""
     shift = np.array([[1, 0, -camera.lamp[0] * 9 / frame.mm], [0, 1, -camera.lamp[1] * 9 / frame.mm]], np.float32)
     rows, columns = frame.shape
@@ -348,7 +352,7 @@ def _shadow(frame: Frame, skin: Mask, camera: Camera) -> Array:
     return np.asarray(frame.blur(np.asarray(cast, np.float32), 1.6) * ~skin, np.float32)
 
 
-def _gloss(scene: PhotoScene, relief: Array, skin: Mask, rng: np.random.Generator) -> Array:
+def _gloss(scene: PhotoScene, relief: Map, skin: Mask, rng: np.random.Generator) -> Map:
     """Highlights of a moist surface (Blinn-Phong), broken by the fine relief; none on the median skin pixel."""
     frame = scene.frame
     half = np.array(scene.camera.lamp) / np.linalg.norm(scene.camera.lamp) + np.array([0, 0, 1])
@@ -360,7 +364,7 @@ def _gloss(scene: PhotoScene, relief: Array, skin: Mask, rng: np.random.Generato
     return np.asarray(np.maximum(gloss - np.median(gloss[skin]), 0) * skin, np.float32)
 
 
-def _expose(linear: Array, camera: Camera, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def _expose(linear: Map, camera: Camera, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Lens, sensor noise and the sRGB curve."""
     soft = cv2.GaussianBlur(np.clip(linear, 0, 1), (0, 0), camera.blur_px)
     noise = rng.standard_normal(soft.shape, np.float32) * camera.noise * np.sqrt(soft + 0.02)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from calcimeasure.phantom.frame import Array, Frame
+from calcimeasure.model.arrays import Map
+from calcimeasure.phantom.frame import Frame
 
 
-def lay_ruler(linear: Array, frame: Frame) -> Array:
+def lay_ruler(linear: Map, frame: Frame) -> Map:
     """The linear RGB picture with a white 12 mm strip along its lower edge, ticks 1 mm apart.
 
     Ticks are 0.25 mm wide; every fifth and tenth is longer. Their period is exact: ``1 / frame.mm`` px.
@@ -19,7 +20,7 @@ def lay_ruler(linear: Array, frame: Frame) -> Array:
     return np.asarray(paper * (1 - 0.93 * ink[..., None]), np.float32)
 
 
-def _ticks(frame: Frame, top: float) -> Array:
+def _ticks(frame: Frame, top: float) -> Map:
     """Share of each pixel that is ink."""
     number = np.round(frame.x - 4.0)
     off = np.abs(frame.x - 4.0 - number)

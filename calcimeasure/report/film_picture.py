@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.errors import MaskError
+from calcimeasure.model.arrays import Pixels, Rgb
 from calcimeasure.model.deposit import Excluded, Reason
-from calcimeasure.model.image import Image, Kind, Pixels, Spacing
+from calcimeasure.model.image import Image, Kind, Spacing
 from calcimeasure.model.labels import Labels
-
-RGB = npt.NDArray[np.uint8]
 
 #: Longest side of an overlay unless told otherwise, in pixels.
 MAX_SIDE = 2400
@@ -54,7 +53,7 @@ _STROKE = 1
 _CAP_HEIGHT = 21.0  # px, of this font at scale 1
 
 
-def overlay(image: Image, labels: Labels, excluded: Sequence[Excluded] = (), *, max_side: int | None = None) -> RGB:
+def overlay(image: Image, labels: Labels, excluded: Sequence[Excluded] = (), *, max_side: int | None = None) -> Rgb:
     """The film as a radiologist would window it, with deposits outlined and numbered.
 
     An outline lies in the pixels just outside its deposit: no pixel of a deposit is ever painted over.
@@ -99,7 +98,7 @@ def overlay(image: Image, labels: Labels, excluded: Sequence[Excluded] = (), *, 
     return sheet.canvas
 
 
-def thumbnail(overlay_rgb: RGB, side: int = 320) -> bytes:
+def thumbnail(overlay_rgb: Rgb, side: int = 320) -> bytes:
     """A JPEG of an overlay, at most `side` pixels long and 12 kB, with outlines still visible.
 
     Outlines are a pixel wide and would fade when reduced; they are therefore painted again on the small
@@ -157,14 +156,14 @@ class _Sheet:
     `canvas` and `taken` are written to; `deposits` is True on every pixel that must stay as it is.
     """
 
-    canvas: RGB
+    canvas: Rgb
     deposits: npt.NDArray[np.bool_]
     taken: npt.NDArray[np.bool_]
     text_height: int
     line: int
 
     @classmethod
-    def over(cls, film: RGB, deposits: npt.NDArray[np.bool_], size: _Size) -> _Sheet:
+    def over(cls, film: Rgb, deposits: npt.NDArray[np.bool_], size: _Size) -> _Sheet:
         """An empty sheet over a film."""
         line = max(1, round(size.zoom / 2)) if size.zoom > 1 else 1
         return cls(film.copy(), deposits, _grown(deposits, line + 1), size.text_height, line)
@@ -217,7 +216,7 @@ class _Sheet:
         patch[...] = patch * (1 - cut) + np.array(colour, np.float32) * cut + np.float32(0.5)
 
 
-def _film(image: Image, size: _Size) -> RGB:
+def _film(image: Image, size: _Size) -> Rgb:
     """The film in its display window at the size of the picture, without any drawing."""
     pixels = _reduced(image.pixels, size)
     valid = _valid(image, size)
@@ -261,7 +260,7 @@ def _valid(image: Image, size: _Size) -> npt.NDArray[np.bool_]:
     return np.asarray(nearest, bool)
 
 
-def _windowed(pixels: Pixels, valid: npt.NDArray[np.bool_], window: tuple[float, float] | None) -> RGB:
+def _windowed(pixels: Pixels, valid: npt.NDArray[np.bool_], window: tuple[float, float] | None) -> Rgb:
     """Grey values 0-255 between the two ends of the display window."""
     step = max(1, math.isqrt(valid.size // _SAMPLE))
     sample = pixels[::step, ::step][valid[::step, ::step]].astype(np.float64).ravel()
@@ -304,7 +303,7 @@ def _grown(mask: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.view(np.uint8), cross, iterations=by), bool)
 
 
-def _draw_outlines(sheet: _Sheet, film: RGB) -> None:
+def _draw_outlines(sheet: _Sheet, film: Rgb) -> None:
     """Paint the pixels just outside the deposits, with a darker seam so that the line shows on white bone.
 
     Drawn last, with the deposits put back as they were: where deposits crowd, a text may suffer, an outline never.

@@ -30,7 +30,7 @@ _THIN_SPACE = "\u202f"
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class FilmCard:
     """What the page says about one image. A missing fact is `None` and shown as a dash.
 
     Parameters
@@ -90,7 +90,7 @@ class Report:
         Heading of the page.
     version, recipe : str
         calcimeasure version and hash of the effective recipe.
-    cards : sequence of Card
+    cards : sequence of FilmCard
         One per image, in the order of images.csv.
     warnings : sequence of str
         What a reader ought to know about the whole run.
@@ -105,7 +105,7 @@ class Report:
     title: str
     version: str
     recipe: str
-    cards: Sequence[Card]
+    cards: Sequence[FilmCard]
     warnings: Sequence[str] = ()
     date: str | None = None
     tables: Sequence[str] = ("images.csv", "deposits.csv", "excluded.csv", "columns.json", "run.json")
@@ -162,7 +162,7 @@ def _script_json(rows: Sequence[Mapping[str, object]]) -> Markup:
     return Markup(safe)
 
 
-def _row(card: Card) -> dict[str, object]:
+def _row(card: FilmCard) -> dict[str, object]:
     """What the page's script and the plain table need of a card: words ready to show, and numbers to sort by."""
     return {
         "name": card.image,
@@ -183,7 +183,7 @@ def _row(card: Card) -> dict[str, object]:
     }
 
 
-def _totals(cards: Sequence[Card]) -> list[tuple[str, str, str]]:
+def _totals(cards: Sequence[FilmCard]) -> list[tuple[str, str, str]]:
     """The headline figures, each as (figure, what it counts, small print)."""
     status = {name: sum(card.status == name for card in cards) for name in _STATUSES}
     areas = [card.area_mm2.value for card in cards if card.area_mm2]
@@ -200,7 +200,7 @@ def _totals(cards: Sequence[Card]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _area(card: Card) -> str:
+def _area(card: FilmCard) -> str:
     """Area with its standard deviation: in mm2 when the scale is known, else in px."""
     if card.area_mm2 is not None:
         return f"{_with_sd(card.area_mm2)} mm²"

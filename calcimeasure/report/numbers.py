@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Verdict
 from calcimeasure.report.trial.blocks import SIGNS, Banner, Picture
-from calcimeasure.steps.agreement.interval import Interval as Range
+from calcimeasure.steps.agreement.interval import ConfidenceInterval as Range
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.model.alignment import Alignment
-from calcimeasure.model.image import Image, Kind, Mask, Pixels
+from calcimeasure.model.arrays import Box, Mask, Pixels, Rgb
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.study import Change, Fate, Reading
 
-RGB = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ _REPEATS = 3  # of a dash round even the smallest deposit, or its line could not
 _SAMPLE = 200_000  # pixels that decide a display window
 
 
-def pair_picture(baseline: Reading, followup: Reading, alignment: Alignment, change: Change) -> RGB:
+def pair_picture(baseline: Reading, followup: Reading, alignment: Alignment, change: Change) -> Rgb:
     """Both films side by side, cut to the limb, with every deposit's outline, number and fate.
 
     The follow-up is laid on the baseline where `alignment` allows it. Its grey values are matched to the baseline's
@@ -117,7 +116,7 @@ class _Panel:
         image, labels = reading.image, reading.labels.array
         limb = np.ones(image.shape, bool) if reading.limb is None or not reading.limb.any() else reading.limb
         box = box or _box_of(limb | (labels > 0))
-        cut = np.s_[box[0] : box[2], box[1] : box[3]]
+        cut = box.slices
         shown = np.ones(image.shape, bool) if image.valid is None else image.valid
         return cls(
             image.pixels[cut],
@@ -162,7 +161,7 @@ class _Panel:
 class _Film:
     """A canvas and where something is drawn on it already."""
 
-    canvas: RGB
+    canvas: Rgb
     taken: Mask
 
     @classmethod
@@ -248,14 +247,10 @@ def _box_of(mask: Mask) -> Box:
     """The bounding box of a mask with a margin, inside the film."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
-        return 0, 0, mask.shape[0], mask.shape[1]
+        return Box(0, 0, mask.shape[0], mask.shape[1])
     margin = round(_MARGIN * max(rows[-1] - rows[0], columns[-1] - columns[0])) + 2
-    return (
-        max(0, int(rows[0]) - margin),
-        max(0, int(columns[0]) - margin),
-        min(mask.shape[0], int(rows[-1]) + 1 + margin),
-        min(mask.shape[1], int(columns[-1]) + 1 + margin),
-    )
+    box = Box.of(mask)
+    return Box(box.row0 - margin, box.column0 - margin, box.row1 + margin, box.column1 + margin).within(mask.shape)
 
 
 def _sample(panel: _Panel, tissue: Mask | None = None) -> npt.NDArray[np.float64]:
@@ -297,14 +292,14 @@ def _size(panel: _Panel) -> tuple[int, int]:
     return max(1, round(columns * panel.zoom)), max(1, round(rows * panel.zoom))
 
 
-def _hatching(size: tuple[int, int]) -> RGB:
+def _hatching(size: tuple[int, int]) -> Rgb:
     """Diagonal lines for where there is no film."""
     columns, rows = size
     lines = (np.arange(rows)[:, None] + np.arange(columns)[None]) % 14 < 2
     return np.where(lines[..., None], np.array(_QUIET, np.uint8) // 2, np.array(_ABSENT, np.uint8)).astype(np.uint8)
 
 
-def _padded(canvas: RGB, rows: int) -> RGB:
+def _padded(canvas: Rgb, rows: int) -> Rgb:
     """The canvas in the middle of a panel of full width and so many rows."""
     left = (_WIDTH - canvas.shape[1]) // 2
     below, right = rows - canvas.shape[0], _WIDTH - canvas.shape[1] - left
@@ -392,7 +387,7 @@ def _width(text: str) -> int:
     return int(width)
 
 
-def _write(canvas: RGB, text: str, at: tuple[int, int], colour: Colour) -> None:
+def _write(canvas: Rgb, text: str, at: tuple[int, int], colour: Colour) -> None:
     """A text with its upper left corner at (x, y), edged so that it reads on black and on white."""
     stencil = np.zeros((_TEXT + 16, _width(text) + 16), np.uint8)
     cv2.putText(stencil, text, (8, 8 + _TEXT), _FONT, _TEXT / _CAP_HEIGHT, 255, 1, cv2.LINE_AA)
@@ -400,7 +395,7 @@ def _write(canvas: RGB, text: str, at: tuple[int, int], colour: Colour) -> None:
         _mix(canvas, shape, (at[0] - 8, at[1] - 8), ink)
 
 
-def _mix(canvas: RGB, stencil: RGB, at: tuple[int, int], colour: Colour) -> None:
+def _mix(canvas: Rgb, stencil: Rgb, at: tuple[int, int], colour: Colour) -> None:
     """A colour as strong as the stencil says, its corner at (x, y); what falls outside is cut off."""
     x, y = at
     cut = stencil[max(0, -y) : canvas.shape[0] - y, max(0, -x) : canvas.shape[1] - x, None] / np.float32(255)
@@ -408,13 +403,13 @@ def _mix(canvas: RGB, stencil: RGB, at: tuple[int, int], colour: Colour) -> None
     patch[...] = patch * (1 - cut) + np.array(colour, np.float32) * cut + np.float32(0.5)
 
 
-def _titled(canvas: RGB, title: str) -> RGB:
+def _titled(canvas: Rgb, title: str) -> Rgb:
     band = np.full((34, canvas.shape[1], 3), _GROUND, np.uint8)
     _write(band, title, (10, 10), _INK)
     return np.vstack([band, canvas])
 
 
-def _key(fates: Sequence[Fate], width: int) -> RGB:
+def _key(fates: Sequence[Fate], width: int) -> Rgb:
     """The lines and letters of the fates in the picture, as many rows as they need."""
     entries = [(MARKS[fate], f"{MARKS[fate].letter} {MARKS[fate].words}") for fate in fates]
     places, x, row = [], 12, 0

@@ -15,7 +15,7 @@ from calcimeasure.io.results.masks import SUFFIX, read_labels
 from calcimeasure.io.results.trial_report import write_findings
 from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.study import Film, Interval, Status, Study, Subject, Verdict, Visit, plain_side
-from calcimeasure.report.trial import Findings
+from calcimeasure.report.trial import TrialFindings
 from calcimeasure.run.crew import Crew
 from calcimeasure.run.job import Job
 from calcimeasure.run.patient import intervals_of
@@ -206,7 +206,7 @@ def _finish(trial: Trial, results: TrialResults) -> Cohort:
         trial.study, [one for subject in trial.study.subjects for one in intervals_of(trial, subject, results)]
     )
     results.write_changes(zip(trial.study.subjects, found.members, strict=True), trial.job.recipe.hash)
-    findings = Findings(trial.study, found, run | run["settings"], readers_of(trial, results))
+    findings = TrialFindings(trial.study, found, run | run["settings"], readers_of(trial, results))
     write_findings(trial.job.out, findings, results.picture_of, results.written.place)
     return found
 

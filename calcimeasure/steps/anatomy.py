@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from skimage.filters import threshold_multiotsu
 
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
 
-Grey = npt.NDArray[np.float32]
 _Value = TypeVar("_Value", bound=np.generic)
 
 WORKING_MM = 0.25
@@ -27,7 +27,7 @@ NOMINAL_MM = 220.0
 LONG_SIDE_MM = (10.0, 2000.0)
 #: A limb meets the film's border where it is cut off. A body on more of the border than this share is a trunk, a
 #: shoulder or a hip, unless the whole film is known to be shorter than `CLOSE_UP_MM`. A narrow field hides some
-#: (`tests/steps/test_segment_limb.py` counts them on real films).
+#: (`tests/steps/test_anatomy.py` counts them on real films).
 TRUNK_BORDER, CLOSE_UP_MM = 0.45, 150.0
 TRUNK = (
     "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show"
@@ -113,6 +113,8 @@ def survey(image: Image) -> Survey | None:
 def normalised(image: Image) -> Grey | None:
     """Film with its darkest and brightest half per cent moved to 0 and 1, invalid pixels 0; `None` for a constant one.
 
+    Shape of the image.
+
     The two ends are values of the film itself and the division is done in double precision, so that a
     gain or an offset that the dtype can hold changes no bit of the result.
     """
@@ -131,7 +133,10 @@ def normalised(image: Image) -> Grey | None:
 
 
 def limb_of(grey: Grey, valid: Mask, mm: float) -> Mask:
-    """Bodies brighter than air: thin things opened away, no strips, holes filled, small pieces left out."""
+    """Bodies brighter than air: thin things opened away, no strips, holes filled, small pieces left out.
+
+    `grey` 0-1 and `valid` of shape (rows, columns) at `mm` per pixel; the mask has their shape.
+    """
     smooth = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.8 / mm))
     body = ((smooth > air_level(smooth[valid])) & valid).astype(np.uint8)
     body = cv2.morphologyEx(body, cv2.MORPH_OPEN, disc(4.0 / mm))
@@ -187,7 +192,10 @@ def _line(length: float, turn: float) -> npt.NDArray[np.uint8]:
 
 
 def air_level(values: Grey) -> float:
-    """Grey that parts air from tissue: the lower threshold of a three-class Otsu split, moved a third towards air."""
+    """Grey that parts air from tissue: the lower threshold of a three-class Otsu split, moved a third towards air.
+
+    Values 0-1 of any shape.
+    """
     counts = np.histogram(values, 64, (0, 1))[0]
     if np.count_nonzero(counts) < 3:
         return float(values.mean())
@@ -212,7 +220,10 @@ def bone_of(grey: Grey, limb: Mask, mm: float) -> Mask:
 
 
 def large_parts(mask: npt.NDArray[np.uint8], least: float) -> Mask:
-    """The 8-connected parts of at least so many pixels."""
+    """The 8-connected parts of at least so many pixels.
+
+    Of a mask of 0 and 1; the result has its shape.
+    """
     _, parts, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= least
     keep[0] = False
@@ -227,7 +238,10 @@ def filled(mask: Mask) -> Mask:
 
 
 def disc(diameter: float) -> npt.NDArray[np.uint8]:
-    """A round structuring element of odd width, symmetric under flips and quarter turns."""
+    """A round structuring element of odd width, symmetric under flips and quarter turns.
+
+    Its diameter in pixels.
+    """
     radius = max(0, round((diameter - 1) / 2))
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
     return np.asarray(x * x + y * y <= (radius + 0.35) ** 2, np.uint8)

@@ -25,7 +25,7 @@ from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import export_onnx, load_weights, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
-from calcimeasure.training.network import Finder, Looks
+from calcimeasure.training.network import FinderFile, Looks
 from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
 from calcimeasure.training.train import PRETRAINED, Plan, train_finder
@@ -108,7 +108,7 @@ def _draw_outlines(
     export_onnx(outline, out / f"outline{suffix}.onnx", "film_and_hint", 2)
 
 
-def _outline(finder: nn.Module, data: Path | None, scratch: Path, plan: OutlinePlan) -> Finder:
+def _outline(finder: nn.Module, data: Path | None, scratch: Path, plan: OutlinePlan) -> FinderFile:
     spots = scratch / "hotspots.json"
     hot = [Hotspot(**row) for row in json.loads(spots.read_text())] if spots.exists() else []
     fit = make_crops(finder, data, "fit", plan, hot)

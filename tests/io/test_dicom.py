@@ -19,7 +19,7 @@ from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, TooLarge, U
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.picture import picture_in
 from calcimeasure.io.images.read import describe, read_image
-from calcimeasure.io.images.untrusted import Request
+from calcimeasure.io.images.untrusted import ReadRequest
 from calcimeasure.model.image import Image, Kind, Meaning, Polarity, Spacing, SpacingOrigin
 
 
@@ -437,7 +437,7 @@ def test_deflated_is_read_and_its_bomb_is_not(tmp_path: Path, monkeypatch: pytes
     zeros = b"".join(packer.compress(bytes(1 << 20)) for _ in range(3)) + packer.flush()
     path.write_bytes(head + zeros)
     with pytest.raises(TooLarge, match=r"^film\.dcm: "):
-        picture_in(FileBytes.of(path), Request())
+        picture_in(FileBytes.of(path), ReadRequest())
 
 
 JPEG_START = b"\xff\xd8\xff\xc0" + struct.pack(">HBHHB", 11, 8, 60000, 60000, 1) + b"\x01\x11\x00"

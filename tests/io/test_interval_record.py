@@ -3,7 +3,7 @@
 import pytest
 
 from calcimeasure.io.results.interval_record import IntervalRecord
-from calcimeasure.io.results.journal import Journal
+from calcimeasure.io.results.journal import RunJournal
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Link, Status, Verdict
 
@@ -40,7 +40,7 @@ def test_a_torn_line_is_told(line: str) -> None:
 
 
 def test_a_journal_keeps_the_newest_and_forgets_a_torn_end(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    journal = Journal(tmp_path / "j", IntervalRecord.from_json, lambda record: record.name)
+    journal = RunJournal(tmp_path / "j", IntervalRecord.from_json, lambda record: record.name)
     with journal:
         journal.add(RECORD)
         journal.add(IntervalRecord("newer", RECORD.name))

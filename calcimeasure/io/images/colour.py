@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 # Spread of the channels (of 255) up to which a pixel is grey, and the share of pixels that may be coloured: JPEG
 # colour noise, tinted paper and coloured arrows stay under it. On 118 films the 90th percentile of the spread is at
@@ -26,7 +26,10 @@ def coloured_share(rgb: Pixels) -> float:
 
 
 def is_grey(rgb: Pixels) -> bool:
-    """Whether a picture stored in colour is in fact grey."""
+    """Whether a picture stored in colour is in fact grey.
+
+    Shape (rows, columns, 3).
+    """
     return coloured_share(rgb) <= _COLOURED_SHARE
 
 

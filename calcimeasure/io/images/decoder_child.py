@@ -16,8 +16,8 @@ from calcimeasure.io.results.json_values import value_of
 
 #: What may be asked of a file: where the function is, and the type of what it is asked with. Imported when asked for.
 _ACTS = {
-    "picture": ("calcimeasure.io.images.picture", "picture_in", "Request"),
-    "contents": ("calcimeasure.io.images.picture", "contents_in", "Request"),
+    "picture": ("calcimeasure.io.images.picture", "picture_in", "ReadRequest"),
+    "contents": ("calcimeasure.io.images.picture", "contents_in", "ReadRequest"),
     "mask": ("calcimeasure.io.results.mask_pixels", "pixels_in", "Fit"),
 }
 

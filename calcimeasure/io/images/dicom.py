@@ -22,7 +22,7 @@ from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.dicom_elements import BAD_ELEMENT, Elements
-from calcimeasure.io.images.dicom_frame import Frame, Opened, read_frame
+from calcimeasure.io.images.dicom_frame import DicomFrame, OpenedDicom, read_frame
 from calcimeasure.io.images.dicom_header import Header, check_picture, chosen_frame, kind_and_meaning
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.functional_groups import group_doubts, groups_of, has_groups
@@ -38,10 +38,11 @@ from calcimeasure.io.images.part10 import (
 )
 from calcimeasure.io.images.polarity import polarity_of
 from calcimeasure.io.images.spacing import Stated, aspect_of, scale_in_shape, stated_spacing
-from calcimeasure.io.images.untrusted import Request, guarded
+from calcimeasure.io.images.untrusted import ReadRequest, guarded
 from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity, Spacing
+from calcimeasure.model.arrays import Pixels
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Polarity, Spacing
 
 _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 # Share of the pixels beyond the ends of a value table that is worth a word.
@@ -53,7 +54,7 @@ _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _PYDICOM_ERRORS = (InvalidDicomError, BytesLengthException)
 
 
-def read_dicom(file: FileBytes, request: Request) -> Image:
+def read_dicom(file: FileBytes, request: ReadRequest) -> Image:
     """The picture of a DICOM file, upright, deposits bright.
 
     Raises
@@ -99,7 +100,7 @@ def read_contents(file: FileBytes) -> Contents:
 # ---------------------------------------------------------------------------------------------------- opening
 
 
-def _opened(file: FileBytes) -> Opened:
+def _opened(file: FileBytes) -> OpenedDicom:
     stream = inflated(file.name, file.open())
     warnings = check_encoding(file.name, stream)
     dataset = dcmread(stream, stop_before_pixels=True, force=True)
@@ -110,10 +111,10 @@ def _opened(file: FileBytes) -> Opened:
     if not len(dataset) or (dataset.preamble is None and header.sop_class is None):
         raise DamagedFile(f"{file.name}: is not DICOM, or nothing of it is left")
     element = pixel_element(stream, at, order) if header.has_pixels else None
-    return Opened(file.name, stream, dataset, header, element, file.size, warnings)
+    return OpenedDicom(file.name, stream, dataset, header, element, file.size, warnings)
 
 
-def _of_frame(opened: Opened, number: int) -> Opened:
+def _of_frame(opened: OpenedDicom, number: int) -> OpenedDicom:
     """The file with its header as it holds for one frame."""
     get = Elements(opened.dataset)
     over = groups_of(get, number)
@@ -331,7 +332,7 @@ def _table(item: Dataset, *, signed: bool) -> ValueTable:
 # ----------------------------------------------------------------------------------------------------- pixels
 
 
-def _as_told(opened: Opened, frame: Frame, number: int) -> Opened:
+def _as_told(opened: OpenedDicom, frame: DicomFrame, number: int) -> OpenedDicom:
     """The file with its header put right by what its pixels turned out to be."""
     header = opened.header
     facts = replace(
@@ -345,7 +346,7 @@ def _as_told(opened: Opened, frame: Frame, number: int) -> Opened:
     return replace(opened, header=told, warnings=opened.warnings + frame.warnings + doubts)
 
 
-def _colours(opened: Opened, values: Pixels) -> Pixels:
+def _colours(opened: OpenedDicom, values: Pixels) -> Pixels:
     """RGB in uint8 or uint16, a palette's colours looked up."""
     if opened.header.photometric != "PALETTE COLOR":
         bits = opened.header.bits_stored or 8
@@ -369,7 +370,7 @@ class _Values:
     warnings: tuple[str, ...] = ()
 
 
-def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
+def _film(opened: OpenedDicom, stored: Pixels, request: ReadRequest) -> Image:
     header = opened.header
     kind, meaning, decided = kind_and_meaning(header)
     if request.kind is Kind.PHOTO:
@@ -394,12 +395,12 @@ def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
     )
 
 
-def _scale(header: Header, request: Request) -> tuple[Spacing | None, tuple[str, ...]]:
+def _scale(header: Header, request: ReadRequest) -> tuple[Spacing | None, tuple[str, ...]]:
     stated, aspect = stated_spacing(header.stated), header.acquisition.pixel_aspect
     return scale_in_shape(stated, request.spacing, aspect, header.stated.shape)
 
 
-def _modality_values(opened: Opened, stored: Pixels) -> _Values:
+def _modality_values(opened: OpenedDicom, stored: Pixels) -> _Values:
     header = opened.header
     if header.tabled:
         return _looked_up(opened, stored)
@@ -418,7 +419,7 @@ def _modality_values(opened: Opened, stored: Pixels) -> _Values:
     return _Values(scaled, ends[0], ends[1])
 
 
-def _looked_up(opened: Opened, stored: Pixels) -> _Values:
+def _looked_up(opened: OpenedDicom, stored: Pixels) -> _Values:
     # The ends of the table, not of its bit depth, are what the file can hold: tables of 10 bits are declared as 16.
     table = _modality_table(opened)
     outside = table.share_outside(stored)
@@ -431,7 +432,7 @@ def _looked_up(opened: Opened, stored: Pixels) -> _Values:
     return _Values(found, float(table.entries.min()), float(table.entries.max()), words)
 
 
-def _modality_table(opened: Opened) -> ValueTable:
+def _modality_table(opened: OpenedDicom) -> ValueTable:
     items = Elements(opened.dataset).items("ModalityLUTSequence")
     try:
         first, *others = (_table(item, signed=opened.header.signed) for item in items)
@@ -489,7 +490,7 @@ def _lossy_words(header: Header) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------ photo
 
 
-def _coloured(opened: Opened, colours: Pixels, request: Request) -> Image:
+def _coloured(opened: OpenedDicom, colours: Pixels, request: ReadRequest) -> Image:
     """A photo, or a film that was stored in colour: as asked, else as its colours show."""
     asked = request.kind
     if asked is Kind.PHOTO or (asked is None and not is_grey(colours)):
@@ -498,7 +499,7 @@ def _coloured(opened: Opened, colours: Pixels, request: Request) -> Image:
     return _grey_film(opened, luminance(colours), request, f"colour DICOM taken as a radiograph ({words}): luminance")
 
 
-def _grey_film(opened: Opened, grey: Pixels, request: Request, decided: str) -> Image:
+def _grey_film(opened: OpenedDicom, grey: Pixels, request: ReadRequest, decided: str) -> Image:
     header = opened.header
     spacing, scale_words = _scale(header, request)
     valid, area_words = valid_area(
@@ -517,7 +518,7 @@ def _grey_film(opened: Opened, grey: Pixels, request: Request, decided: str) -> 
     )
 
 
-def _photo(opened: Opened, colours: Pixels, request: Request) -> Image:
+def _photo(opened: OpenedDicom, colours: Pixels, request: ReadRequest) -> Image:
     header = opened.header
     spacing, scale_words = _scale(header, request)
     return Image(

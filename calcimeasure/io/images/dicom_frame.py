@@ -27,7 +27,7 @@ from calcimeasure.io.images.dicom_header import GREY, Header
 from calcimeasure.io.images.part10 import EXPLICIT_BIG, NATIVE, PixelElement
 from calcimeasure.io.images.stored_words import Layout, check_order, check_sign, roughness, values_in
 from calcimeasure.io.images.untrusted import check_packing, check_size
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 _JPEG = "1.2.840.10008.1.2.4."
 # One decoder for each syntax, so that every machine gets the same values.
@@ -56,7 +56,7 @@ _A_LITTLE_SMOOTHER, _ALIKE = 1.05, 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedDicom:
     """A DICOM file with its header read and its pixels not yet.
 
     Parameters
@@ -84,7 +84,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class DicomFrame:
     """Values of one frame, how many bits they have, and what to know: (rows, columns), or (rows, columns, 3) in RGB."""
 
     values: Pixels
@@ -92,7 +92,7 @@ class Frame:
     warnings: tuple[str, ...] = ()
 
 
-def read_frame(opened: Opened, frame: int, max_megapixels: float) -> Frame:
+def read_frame(opened: OpenedDicom, frame: int, max_megapixels: float) -> DicomFrame:
     """The values of a frame, counted from 1.
 
     Raises
@@ -115,7 +115,7 @@ def read_frame(opened: Opened, frame: int, max_megapixels: float) -> Frame:
 # ----------------------------------------------------------------------------------------------- uncompressed
 
 
-def _native(opened: Opened, frame: int) -> Frame:
+def _native(opened: OpenedDicom, frame: int) -> DicomFrame:
     stored, warnings = _native_bytes(opened, frame)
     header = opened.header
     if header.samples == 3:
@@ -127,7 +127,7 @@ def _native(opened: Opened, frame: int) -> Frame:
     return replace(found, warnings=warnings + found.warnings)
 
 
-def _native_bytes(opened: Opened, frame: int) -> tuple[bytes, tuple[str, ...]]:
+def _native_bytes(opened: OpenedDicom, frame: int) -> tuple[bytes, tuple[str, ...]]:
     """The bytes of one frame; of single bits, those of its group of eight frames, which begins with a whole byte."""
     element, header = opened.element, opened.header
     if element is None or element.length is None:
@@ -149,7 +149,7 @@ def _frame_bits(header: Header) -> int:
     return (header.rows or 0) * (header.columns or 0) * samples * (header.bits_allocated or 8)
 
 
-def _check_length(opened: Opened, held: int, needed: int) -> tuple[str, ...]:
+def _check_length(opened: OpenedDicom, held: int, needed: int) -> tuple[str, ...]:
     """Nothing, a warning of a few bytes too many, or the reason why the pixels cannot be what the header says."""
     rows, columns = opened.header.rows, opened.header.columns
     if held < needed:
@@ -163,7 +163,7 @@ def _check_length(opened: Opened, held: int, needed: int) -> tuple[str, ...]:
     return (f"{more} bytes follow its pixels: check the picture for a shift",) if more > needed % 2 else ()
 
 
-def _tail(opened: Opened, count: int) -> bytes:
+def _tail(opened: OpenedDicom, count: int) -> bytes:
     """The last bytes of the pixels, without the one that may make them even."""
     element = opened.element
     if element is None or element.length is None or count < 2:
@@ -172,7 +172,7 @@ def _tail(opened: Opened, count: int) -> bytes:
     return opened.stream.read(count)
 
 
-def _check_channels(opened: Opened, stored: bytes) -> None:
+def _check_channels(opened: OpenedDicom, stored: bytes) -> None:
     """Colour stored plane by plane, or pixel by pixel, as PlanarConfiguration says."""
     header = opened.header
     if header.bits_allocated != 8 or header.photometric == "YBR_FULL_422" or _is_swapped(opened):
@@ -208,7 +208,7 @@ def _channel_roughness(colour: Pixels) -> float:
 # ------------------------------------------------------------------------------------------------- compressed
 
 
-def _compressed(opened: Opened, frame: int) -> Frame:
+def _compressed(opened: OpenedDicom, frame: int) -> DicomFrame:
     header, name = opened.header, opened.name
     syntax = header.transfer_syntax or ""
     if syntax not in _DECODERS:
@@ -231,7 +231,7 @@ def _compressed(opened: Opened, frame: int) -> Frame:
     return replace(found, warnings=found.warnings + _sign_words(stored, signed=own.signed))
 
 
-def _run_length(opened: Opened, frame: int) -> Frame:
+def _run_length(opened: OpenedDicom, frame: int) -> DicomFrame:
     rows, columns = opened.header.rows or 0, opened.header.columns or 0
     if _frame_bits(opened.header) / 8 > opened.size * _RLE_BEST:
         raise DamagedFile(f"{opened.name}: is too short for the {rows} x {columns} pixels it declares")
@@ -240,12 +240,12 @@ def _run_length(opened: Opened, frame: int) -> Frame:
     return _cut_out(opened, _array(opened, _fragments(opened, frame)), opened.header.bits_allocated or 8)
 
 
-def _fragments(opened: Opened, frame: int) -> bytes:
+def _fragments(opened: OpenedDicom, frame: int) -> bytes:
     opened.stream.seek(opened.element.at if opened.element else 0)
     return bytes(get_frame(opened.stream, frame - 1, number_of_frames=opened.header.frames))
 
 
-def _check_declared(opened: Opened, stored: bytes) -> int:
+def _check_declared(opened: OpenedDicom, stored: bytes) -> int:
     """The depth that a compressed picture declares itself, once its family, size and depth fit the header."""
     header, name = opened.header, opened.name
     syntax = header.transfer_syntax or ""
@@ -269,7 +269,7 @@ def _check_declared(opened: Opened, stored: bytes) -> int:
     return declared[2]
 
 
-def _of_depth(opened: Opened, array: Pixels, bits: int) -> Frame:
+def _of_depth(opened: OpenedDicom, array: Pixels, bits: int) -> DicomFrame:
     """The values of a compressed picture; its own depth is believed, the header's only where it moves the value up."""
     header = opened.header
     stored = header.bits_stored or bits
@@ -293,7 +293,7 @@ def _syntax_name(syntax: str | None) -> str:
 # ---------------------------------------------------------------------------------------------------- decoding
 
 
-def _array(opened: Opened, stored: bytes, index: int = 0) -> Pixels:
+def _array(opened: OpenedDicom, stored: bytes, index: int = 0) -> Pixels:
     """The words of a frame as its decoder gives them, colours as RGB and pixel by pixel."""
     header = opened.header
     native = header.transfer_syntax in NATIVE
@@ -319,13 +319,13 @@ def _array(opened: Opened, stored: bytes, index: int = 0) -> Pixels:
     return np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
-def _is_swapped(opened: Opened) -> bool:
+def _is_swapped(opened: OpenedDicom) -> bool:
     """Whether bytes lie in words of the big-endian order, two pixels in each exchanged."""
     header, element = opened.header, opened.element
     return header.transfer_syntax == EXPLICIT_BIG and header.bits_allocated == 8 and bool(element and element.in_words)
 
 
-def _cut_out(opened: Opened, array: Pixels, word: int) -> Frame:
+def _cut_out(opened: OpenedDicom, array: Pixels, word: int) -> DicomFrame:
     """The values of words in which the header says where they lie."""
     header = opened.header
     layout = Layout(
@@ -335,10 +335,10 @@ def _cut_out(opened: Opened, array: Pixels, word: int) -> Frame:
     return _frame(opened, array, layout, tuple(f"{said}: values were read as they stand" for said in words))
 
 
-def _frame(opened: Opened, array: Pixels, layout: Layout, warnings: tuple[str, ...]) -> Frame:
+def _frame(opened: OpenedDicom, array: Pixels, layout: Layout, warnings: tuple[str, ...]) -> DicomFrame:
     if array.dtype.itemsize * 8 < layout.word or array.dtype.kind not in "iu":
         raise DamagedFile(f"{opened.name}: its decoded pixels are not the {layout.word} bits that its header declares")
     values = values_in(array, layout, opened.name)
     if opened.header.photometric in GREY:
         check_sign(values, layout, opened.name)
-    return Frame(values, layout.stored, warnings)
+    return DicomFrame(values, layout.stored, warnings)

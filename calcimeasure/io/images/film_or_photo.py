@@ -10,14 +10,15 @@ from calcimeasure.io.images.colour import coloured_share, is_grey, luminance
 from calcimeasure.io.images.orient import sealed, turned_over
 from calcimeasure.io.images.raster import Raster
 from calcimeasure.io.images.spacing import scale_in_shape
-from calcimeasure.io.images.untrusted import Request
-from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
+from calcimeasure.io.images.untrusted import ReadRequest
+from calcimeasure.model.arrays import Pixels
+from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Polarity
 
 _NEGATIVE = "looks like a negative (bright surround, dark limb): values were not turned over; check the picture"
 _LOSSY = "lossy compression: edges of small deposits may have moved"
 
 
-def picture_of(raster: Raster, request: Request) -> Image:
+def picture_of(raster: Raster, request: ReadRequest) -> Image:
     """The raster as a radiograph or a photo, as asked or else as its colour suggests."""
     spacing, words = scale_in_shape(raster.scale, request.spacing, raster.aspect, raster.array.shape[:2])
     image = _photo(raster, request) if _shows_photo(raster.array, request) else _film(raster, request)
@@ -28,13 +29,13 @@ def picture_of(raster: Raster, request: Request) -> Image:
     return replace(image, spacing=spacing, valid=raster.valid, acquisition=acquisition).with_warning(*words)
 
 
-def _shows_photo(array: Pixels, request: Request) -> bool:
+def _shows_photo(array: Pixels, request: ReadRequest) -> bool:
     if request.kind is not None:
         return request.kind is Kind.PHOTO
     return array.ndim == 3 and not is_grey(array)
 
 
-def _photo(raster: Raster, request: Request) -> Image:
+def _photo(raster: Raster, request: ReadRequest) -> Image:
     colour = _eight_bit(raster)
     if colour.ndim == 2:
         colour = np.repeat(colour[:, :, None], 3, axis=2)
@@ -48,7 +49,7 @@ def _photo(raster: Raster, request: Request) -> Image:
     )
 
 
-def _film(raster: Raster, request: Request) -> Image:
+def _film(raster: Raster, request: ReadRequest) -> Image:
     grey = luminance(raster.array) if raster.array.ndim == 3 else raster.array
     low, high = _ends(grey, raster.bits)
     film = turned_over(grey, low, high) if raster.white_is_zero else grey

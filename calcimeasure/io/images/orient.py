@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 
 def upright(array: Pixels, orientation: int) -> Pixels:

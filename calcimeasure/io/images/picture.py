@@ -6,15 +6,15 @@ from calcimeasure.errors import DamagedFile, UnknownFormat, UnsupportedFile
 from calcimeasure.io.images.content import START, by_content, by_name
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.images.untrusted import Request
+from calcimeasure.io.images.untrusted import ReadRequest
 from calcimeasure.model.image import Image, Kind
 
-__all__ = ["Request", "contents_in", "picture_in"]
+__all__ = ["ReadRequest", "contents_in", "picture_in"]
 
 _UNREAD = {"gif": "GIF", "webp": "WebP", "jpeg2000": "JPEG 2000"}
 
 
-def picture_in(file: FileBytes, request: Request) -> Image:
+def picture_in(file: FileBytes, request: ReadRequest) -> Image:
     """The picture in a file, as `calcimeasure.read_image` documents it."""
     if request.kind is Kind.VOLUME:
         raise UnsupportedFile(f"{file.name}: volumes (CT, MR) are not supported yet")
@@ -29,7 +29,7 @@ def picture_in(file: FileBytes, request: Request) -> Image:
     return picture_of(read_raster(file, form, request), request)
 
 
-def contents_in(file: FileBytes, request: Request) -> Contents:
+def contents_in(file: FileBytes, request: ReadRequest) -> Contents:
     """What a file is by its header; no pixels are read."""
     form = _format(file)
     if form != "dicom":

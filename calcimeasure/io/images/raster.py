@@ -26,8 +26,8 @@ from calcimeasure.io.images.orient import upright
 from calcimeasure.io.images.spacing import FileScale, aspect_of
 from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
-from calcimeasure.io.images.untrusted import Request, check_packing, check_size, guarded
-from calcimeasure.model.image import Mask, Pixels
+from calcimeasure.io.images.untrusted import ReadRequest, check_packing, check_size, guarded
+from calcimeasure.model.arrays import Mask, Pixels
 
 _ORIENTATION = 0x0112
 _PIL_FORMATS = {
@@ -83,7 +83,7 @@ class Raster:
     aspect: float | None = None
 
 
-def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
+def read_raster(file: FileBytes, form: str, request: ReadRequest) -> Raster:
     """The picture of a raster file, upright.
 
     Parameters
@@ -92,7 +92,7 @@ def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
         The file.
     form : str
         Its format, as `calcimeasure.io.images.content.identify` names it.
-    request : Request
+    request : ReadRequest
         Frame and cap are used here.
 
     Raises
@@ -112,7 +112,7 @@ def read_raster(file: FileBytes, form: str, request: Request) -> Raster:
 # -------------------------------------------------------------------------------------------------------- PIL
 
 
-def _read_with_pil(file: FileBytes, form: str, request: Request) -> Raster:
+def _read_with_pil(file: FileBytes, form: str, request: ReadRequest) -> Raster:
     with _no_pil_limit(), PIL.Image.open(file.open(), formats=_PIL_FORMATS[form]) as image:
         columns, rows = image.size
         shape, bytes_each = (rows, columns, len(image.getbands())), _bytes_each(image, file)
@@ -225,7 +225,7 @@ def _know_heic(name: str) -> None:
 # ------------------------------------------------------------------------------------------------------- TIFF
 
 
-def _read_tiff(file: FileBytes, request: Request) -> Raster:
+def _read_tiff(file: FileBytes, request: ReadRequest) -> Raster:
     directory_count(file)
     with tifffile.TiffFile(file.open()) as tiff:
         pages = [page for page in tiff.pages if not _tag(page, "NewSubfileType", 0) & _REDUCED] or [tiff.pages[0]]

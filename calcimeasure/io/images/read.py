@@ -9,7 +9,7 @@ from calcimeasure.io.images.content import identify, is_candidate, is_outline
 from calcimeasure.io.images.contents import Contents
 from calcimeasure.io.images.decoder import Question, decoded
 from calcimeasure.io.images.file_bytes import FileBytes
-from calcimeasure.io.images.untrusted import Request
+from calcimeasure.io.images.untrusted import ReadRequest
 from calcimeasure.model.image import Image, Kind, Spacing
 
 __all__ = ["Contents", "FileBytes", "describe", "identify", "is_candidate", "is_outline", "read_image"]
@@ -51,7 +51,7 @@ def read_image(
     A negative film saved as a raster (deposits dark) is not turned over: the file does not say so. It gets a warning
     when its look suggests it.
     """
-    request = Request.of(kind, spacing, frame, max_megapixels)
+    request = ReadRequest.of(kind, spacing, frame, max_megapixels)
     file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
     if is_outline(Path(file.name)):
         raise UnsupportedFile(f"{file.name}: is a mask or a region of interest by its name, not a film")
@@ -68,5 +68,5 @@ def describe(path: str | Path | FileBytes) -> Contents:
         When not even the header can be read.
     """
     file = path if isinstance(path, FileBytes) else FileBytes.of(Path(path))
-    contents: Contents = decoded(file, Question("contents", Request(), Contents))
+    contents: Contents = decoded(file, Question("contents", ReadRequest(), Contents))
     return contents

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcimeasure.errors import DamagedFile
-from calcimeasure.model.image import Mask, Pixels
+from calcimeasure.model.arrays import Mask, Pixels
 
 # Fewer pixels than this show no roughness.
 _LEAST_PIXELS = 256
@@ -60,6 +60,8 @@ class Layout:
 
 def values_in(words: Pixels, layout: Layout, name: str) -> Pixels:
     """The values in their words, in a dtype as wide and signed as asked; padding keeps its whole word.
+
+    Shape as given.
 
     Raises
     ------
@@ -148,7 +150,10 @@ def check_sign(values: Pixels, layout: Layout, name: str) -> None:
 
 
 def roughness(picture: Pixels) -> float:
-    """Mean step between neighbours in a row, in standard deviations of the picture; 0 for a flat one."""
+    """Mean step between neighbours in a row, in standard deviations of the picture; 0 for a flat one.
+
+    Of shape (rows, columns) or (rows, columns, 3).
+    """
     spread = float(picture.std())
     return _mean_step(picture) / spread if spread else 0.0
 

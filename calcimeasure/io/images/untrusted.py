@@ -39,7 +39,7 @@ _LARGE, _MOST_UNPACKED = 32_000_000, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReadRequest:
     """What the caller asked of a file.
 
     Parameters
@@ -62,8 +62,8 @@ class Request:
     @classmethod
     def of(
         cls, kind: Kind | None, spacing: float | Spacing | None, frame: int | None, max_megapixels: float
-    ) -> Request:
-        """Request with a plain number of millimetres accepted as the user's scale."""
+    ) -> ReadRequest:
+        """The request, with a plain number of millimetres accepted as the user's scale."""
         return cls(None if kind is None else Kind(kind), _user_spacing(spacing), frame, max_megapixels)
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from calcimeasure.io.images.dicom_header import Header
-from calcimeasure.model.image import Mask, Pixels
+from calcimeasure.model.arrays import Mask, Pixels
 
 # Flat means within this share of the range; a circle inscribed in a square leaves 1 - pi/4 = 0.215 of it.
 _FLAT, _LEAST_SURROUND, _MOST_SURROUND = 0.02, 0.05, 0.5

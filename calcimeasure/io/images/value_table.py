@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 # A table that goes the other way for up to this share of its whole way still has a direction.
 _SLIPS = 0.05

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from calcimeasure.io.results.json_values import value_of
-from calcimeasure.model.image import Pixels
+from calcimeasure.model.arrays import Pixels
 
 _LENGTH = struct.Struct("<Q")
 _MOST_HEAD = 64 * 1024**2

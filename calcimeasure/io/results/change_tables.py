@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from calcimeasure import __version__
 from calcimeasure.io.results.tables import Row
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Interval, Subject, Verdict
+from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Interval, Subject, Verdict, months_between
 from calcimeasure.steps.agreement.cohort import Member
-from calcimeasure.steps.change.schedule import baseline_of, months_between
 
 
 def change_row(interval: Interval, recipe: str, *, primary: bool) -> Row:
@@ -23,7 +22,7 @@ def change_row(interval: Interval, recipe: str, *, primary: bool) -> Row:
         **{fate.value: count for fate, count in change.fates.items()},
         "new_unconfirmed": sum(one.fate is Fate.NEW and not one.confirmed for one in change.deposits),
         "inside_error": _yes(change.inside_error),
-        "months": months_between(interval.baseline, interval.followup),
+        "months": months_between(interval.baseline.date, interval.followup.date),
         "primary": _yes(primary),
         "rules": "; ".join(f"{rule}: {verdict.value}" for rule, verdict in change.under_rules.items()),
         "warnings": "; ".join(change.warnings),
@@ -52,7 +51,7 @@ def study_row(subject: Subject, member: Member) -> Row:
     change = chosen.change if chosen else Change.not_evaluable(member.reason)
     return {
         "subject": subject.name,
-        "baseline_visit": baseline_of(subject).name,
+        "baseline_visit": subject.baseline.name,
         "followup_visit": chosen.followup.name if chosen else None,
         "months": member.months,
         **_verdict_cells(change),

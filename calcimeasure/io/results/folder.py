@@ -18,7 +18,7 @@ from typing import IO, Any
 from calcimeasure.errors import FileInTheWay
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input
 from calcimeasure.io.results import columns
-from calcimeasure.io.results.journal import Journal
+from calcimeasure.io.results.journal import RunJournal
 from calcimeasure.io.results.opening import JOURNAL, TRIAL_JOURNAL, open_folder
 from calcimeasure.io.results.record import Record, files_of, whole_record
 from calcimeasure.io.results.report_file import report_of
@@ -50,12 +50,12 @@ class Results:
     inputs: tuple[Input, ...]
     written: Written
     names: Mapping[str, str] = field(default_factory=dict)
-    journal: Journal[Record] = field(init=False)
+    journal: RunJournal[Record] = field(init=False)
     _lock: IO[str] | None = None
     _next_tables: float = 0.0
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.folder / RESULTS_MARK / JOURNAL, whole_record, lambda record: record.image)
+        self.journal = RunJournal(self.folder / RESULTS_MARK / JOURNAL, whole_record, lambda record: record.image)
 
     def __enter__(self) -> Results:
         self.journal.__enter__()
@@ -157,7 +157,7 @@ class Results:
         self._next_tables = time.monotonic() + max(2.0, 20 * spent)
 
 
-def unread_remarks(journal: Journal[Any]) -> list[str]:
+def unread_remarks(journal: RunJournal[Any]) -> list[str]:
     """A line about what could not be read of a journal; none when all could."""
     if not journal.unread:
         return []

@@ -30,7 +30,7 @@ Kept = TypeVar("Kept", bound=Entry)
 
 
 @dataclass(slots=True)
-class Journal(Generic[Kept]):
+class RunJournal(Generic[Kept]):
     """Entries by name; of two with one name the newest counts. Use as a context manager.
 
     Only byte offsets are held in memory, so that it stays small however many entries there are. Every line ends in a
@@ -58,7 +58,7 @@ class Journal(Generic[Kept]):
     aside: str = ""
     _file: IO[bytes] | None = None
 
-    def __enter__(self) -> Journal[Kept]:
+    def __enter__(self) -> RunJournal[Kept]:
         if os.path.lexists(self.path) and not self.path.is_file():
             raise OutputError(f"{self.path.name} in the results folder is no file: choose another folder")
         self.reread()

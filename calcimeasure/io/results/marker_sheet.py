@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from calcimeasure.errors import OutputError
 from calcimeasure.io.files import write_whole
-from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, PAGE_MM, Placed, Sheet, marker_sheet
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, PAGE_MM, MarkerSheet, Placed, marker_sheet
 
 _CHECK_MM = 100
 
@@ -28,7 +28,7 @@ def write_marker_sheet(file: Path, size_mm: int = 20) -> None:
     write_whole(file, sheet_pdf(marker_sheet(size_mm)))
 
 
-def sheet_pdf(sheet: Sheet) -> bytes:
+def sheet_pdf(sheet: MarkerSheet) -> bytes:
     """The sheet as one A4 page; the same sheet gives the same bytes."""
     data = io.BytesIO()
     canvas = Canvas(data, pagesize=(PAGE_MM[0] * mm, PAGE_MM[1] * mm), invariant=1)
@@ -47,7 +47,7 @@ def _y(y_mm: float) -> float:
     return float((PAGE_MM[1] - y_mm) * mm)
 
 
-def _draw_title(canvas: Canvas, sheet: Sheet) -> None:
+def _draw_title(canvas: Canvas, sheet: MarkerSheet) -> None:
     x = sheet.ruler_mm[0] * mm
     canvas.setFont("Helvetica-Bold", 13)
     canvas.drawString(x, _y(20), f"calcimeasure marker sheet: black squares of {sheet.size_mm} mm")
@@ -62,7 +62,7 @@ def _draw_title(canvas: Canvas, sheet: Sheet) -> None:
     )
 
 
-def _draw_ruler(canvas: Canvas, sheet: Sheet) -> None:
+def _draw_ruler(canvas: Canvas, sheet: MarkerSheet) -> None:
     x, y = sheet.ruler_mm
     canvas.setLineWidth(0.25 * mm)
     for number in range(_CHECK_MM + 1):
@@ -74,7 +74,7 @@ def _draw_ruler(canvas: Canvas, sheet: Sheet) -> None:
     canvas.drawString((x + _CHECK_MM + 5) * mm, _y(y + 3), f"measure me: {_CHECK_MM} mm")
 
 
-def _draw_patches(canvas: Canvas, sheet: Sheet) -> None:
+def _draw_patches(canvas: Canvas, sheet: MarkerSheet) -> None:
     x, y = sheet.patches_mm
     for number, grey in enumerate(GREYS):
         canvas.setFillGray(_printed(grey))

@@ -22,10 +22,8 @@ from calcimeasure.io.images.orient import upright
 from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import check_size
-from calcimeasure.model.image import Mask
+from calcimeasure.model.arrays import Array, Mask
 from calcimeasure.report.plain_text import plain
-
-Array = npt.NDArray[Any]
 
 _ORIENTATION = 0x0112
 _MOST_MEGAPIXELS, _MOST_DESCRIPTION = 400, 16 * 1024**2

@@ -17,8 +17,9 @@ from calcimeasure.errors import MaskError
 from calcimeasure.io.files import real_path, write_whole
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.results.mask_pixels import check_surround, inside_of, mask_bytes, parts_of, read_pixels, too_large
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
-from calcimeasure.model.image import Mask, Spacing
+from calcimeasure.model.image import Spacing
 from calcimeasure.model.labels import Labels
 from calcimeasure.report.plain_text import plain
 
@@ -193,14 +194,17 @@ def _passed_over_in(told: str) -> float:
 
 def _doubts_in(told: str, pixels: Mapping[int, int]) -> dict[int, Doubt]:
     """The doubts that are told, of deposits that still have as many pixels as when they were written."""
-    found = {int(number): (_doubt(rim, stray), int(count)) for number, rim, stray, count in _DOUBT.findall(told)}
+    found = {
+        int(number): (_doubt(outline, not_calcium), int(count))
+        for number, outline, not_calcium, count in _DOUBT.findall(told)
+    }
     return {n: doubt for n, (doubt, count) in found.items() if doubt is not None and pixels.get(n) == count}
 
 
-def _doubt(rim: str, stray: str) -> Doubt | None:
+def _doubt(outline: str, not_calcium: str) -> Doubt | None:
     """A doubt as written; `None` when it is none."""
     try:
-        doubt = Doubt(float(rim), float(stray or 0))
+        doubt = Doubt(float(outline), float(not_calcium or 0))
     except ValueError:
         return None
     return doubt if doubt.possible else None

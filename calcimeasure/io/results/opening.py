@@ -21,7 +21,7 @@ from calcimeasure.io.files import sha256_of
 from calcimeasure.io.given.inputs import RESULTS_MARK, Input, hashed_name
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.interval_record import IntervalRecord
-from calcimeasure.io.results.journal import UNBELIEVABLE, Journal, Kept
+from calcimeasure.io.results.journal import UNBELIEVABLE, Kept, RunJournal
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, read_labels
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.written import NOTES, Written, is_inside
@@ -75,7 +75,7 @@ def kind_of(run: Mapping[str, Any]) -> RunKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedFolder:
     """A results folder that this process may write: the lock, whose files are whose, and the NAMEs given before."""
 
     lock: IO[str]
@@ -109,7 +109,7 @@ def check_apart(folder: Path, read: Sequence[Path]) -> None:
             )
 
 
-def open_folder(folder: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Opened:
+def open_folder(folder: Path, run: Mapping[str, Any], *, resume: bool, overwrite: bool) -> OpenedFolder:
     """The folder, locked, swept of drafts, and empty of what runs wrote if it is to be begun again.
 
     Raises
@@ -134,7 +134,7 @@ def open_folder(folder: Path, run: Mapping[str, Any], *, resume: bool, overwrite
         raise
 
 
-def _prepared(folder: Path, lock: IO[str], run: Mapping[str, Any], overwrite: bool) -> Opened:
+def _prepared(folder: Path, lock: IO[str], run: Mapping[str, Any], overwrite: bool) -> OpenedFolder:
     before = _run_before(folder, overwrite)
     _check_same_run(folder, before, run, overwrite)
     written = Written(folder)
@@ -149,7 +149,7 @@ def _prepared(folder: Path, lock: IO[str], run: Mapping[str, Any], overwrite: bo
         names = {}
     facts = json.dumps({**run, "inputs": {}, "names": names}, indent=1) + "\n"
     written.write({"columns.json": columns.dictionary(run.get("tables", columns.MEASURED)), "run.json": facts})
-    return Opened(lock, written, names)
+    return OpenedFolder(lock, written, names)
 
 
 def _check_free(folder: Path, mark: Path, allowed: bool) -> None:
@@ -313,7 +313,7 @@ def _as_recorded(folder: Path) -> Iterator[str]:
 
 
 def _entries(path: Path, parse: Callable[[str], Kept]) -> Iterator[Kept]:
-    return Journal(path, parse, lambda entry: "").entries()
+    return RunJournal(path, parse, lambda entry: "").entries()
 
 
 def _has_deposits_of(path: Path, record: Record) -> bool:

@@ -27,13 +27,13 @@ def report_of(records: Iterable[Record], run: Mapping[str, Any]) -> str:
 
 
 def _card(record: Record, number: int) -> Any:
-    from calcimeasure.report.html import Card
+    from calcimeasure.report.html import FilmCard
 
     row = record.row
     if record.failed:
-        return Card(record.image, "failed", error=row["error"])
+        return FilmCard(record.image, "failed", error=row["error"])
     facts = {name: row[name] for name in ("kind", "meaning", "side", "view", "deposits", "contrast_mean")}
-    return Card(
+    return FilmCard(
         record.image,
         row["status"],
         **facts,

@@ -37,15 +37,15 @@ from calcimeasure.io.images.codestream import declared_size
 from calcimeasure.io.results import pdf_text
 from calcimeasure.io.results.long_pdf import Spool, written_by_and_by
 from calcimeasure.model.study import Interval, Study
-from calcimeasure.report.trial import Findings, cohort_pages, patient_page, picture_of
+from calcimeasure.report.trial import TrialFindings, cohort_pages, patient_page, picture_of
 from calcimeasure.report.trial.blocks import (
     CAUTION,
     Banner,
     Block,
     Cell,
-    Figures,
     Heading,
     Items,
+    LargeFigures,
     Page,
     Picture,
     Pictures,
@@ -118,10 +118,10 @@ def write_reports(
     OutputError
         When the folder cannot be written.
     """
-    write_findings(folder, Findings(study, cohort(study, intervals), run), pictures)
+    write_findings(folder, TrialFindings(study, cohort(study, intervals), run), pictures)
 
 
-def write_findings(folder: Path, findings: Findings, pictures: Pairs, place: Place = Path.replace) -> None:
+def write_findings(folder: Path, findings: TrialFindings, pictures: Pairs, place: Place = Path.replace) -> None:
     """As `write_reports`, from a cohort made by the caller: with another window, or with readers' agreement.
 
     `place` puts a page that is whole where it belongs: its draft and its path are given.
@@ -176,7 +176,7 @@ def _whole(path: Path, place: Place) -> Iterator[IO[bytes]]:
             draft.unlink()
 
 
-def _pages(findings: Findings, pictures: Pairs) -> Iterator[Page]:
+def _pages(findings: TrialFindings, pictures: Pairs) -> Iterator[Page]:
     """The cohort's pages, then every patient's, each made when it is its turn."""
     yield from cohort_pages(findings)
     for subject, member in zip(findings.study.subjects, findings.cohort.members, strict=True):
@@ -294,7 +294,7 @@ def _drawn(block: Block, style: _Style) -> Iterator[Flowable]:
             yield _paragraph(block.text, style.quiet if block.quiet else style.body)
         case Banner():
             yield from _banner(block, style)
-        case Figures():
+        case LargeFigures():
             yield from _figures(block, style)
         case Items():
             lines = [_paragraph(f"\N{BULLET} {line}", style.body) for line in block.lines]
@@ -319,7 +319,7 @@ def _banner(block: Banner, style: _Style) -> Iterator[Flowable]:
     yield from (grid, Spacer(1, 5))
 
 
-def _figures(block: Figures, style: _Style) -> Iterator[Flowable]:
+def _figures(block: LargeFigures, style: _Style) -> Iterator[Flowable]:
     cells = [
         [
             _marked(f'<font name="calcimeasure-bold" size="11">{pdf_text.marked(figure)}</font>', style.figure),

@@ -13,7 +13,7 @@ from calcimeasure.io.given.inputs import RESULTS_MARK, Input
 from calcimeasure.io.results.change_tables import change_row, deposit_rows, study_row
 from calcimeasure.io.results.folder import TRIAL_JOURNAL, Results, open_results, unread_remarks
 from calcimeasure.io.results.interval_record import IntervalRecord
-from calcimeasure.io.results.journal import Journal
+from calcimeasure.io.results.journal import RunJournal
 from calcimeasure.io.results.tables import Row, csv_text
 from calcimeasure.io.results.written import Written
 from calcimeasure.model.study import Interval, Subject
@@ -32,11 +32,11 @@ class TrialResults:
     """
 
     films: Results
-    intervals: Journal[IntervalRecord] = field(init=False)
+    intervals: RunJournal[IntervalRecord] = field(init=False)
 
     def __post_init__(self) -> None:
         path = self.films.folder / RESULTS_MARK / TRIAL_JOURNAL
-        self.intervals = Journal(path, IntervalRecord.from_json, lambda record: record.name)
+        self.intervals = RunJournal(path, IntervalRecord.from_json, lambda record: record.name)
 
     def __enter__(self) -> TrialResults:
         self.films.__enter__()

@@ -30,14 +30,14 @@ CAUTION = "Research use only; not a medical device."
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PageLink:
     """A table cell that leads to a page of the report."""
 
     text: str
     anchor: str
 
 
-Cell: TypeAlias = str | Link
+Cell: TypeAlias = str | PageLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Banner:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class LargeFigures:
     """A row of a few large figures: (figure, what it is, small print)."""
 
     kind: ClassVar[str] = "figures"
@@ -141,7 +141,7 @@ class Pictures:
     pictures: tuple[Picture, ...]
 
 
-Block: TypeAlias = Heading | Text | Banner | Figures | Items | Table | Picture | Pictures
+Block: TypeAlias = Heading | Text | Banner | LargeFigures | Items | Table | Picture | Pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)

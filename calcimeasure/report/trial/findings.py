@@ -22,7 +22,7 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class TrialFindings:
     """A study with its result and the facts of its run.
 
     Parameters

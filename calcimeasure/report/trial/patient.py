@@ -23,8 +23,8 @@ from calcimeasure.report.numbers import (
     with_unit,
 )
 from calcimeasure.report.pair_picture import MARKS
-from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text
-from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Items, LargeFigures, Page, Picture, Table, Text
+from calcimeasure.report.trial.findings import OUTCOMES, TrialFindings
 from calcimeasure.steps.agreement.cohort import Member, months_after_start
 
 #: Deposits in a patient's table, so that the page stays one sheet; the rest are in deposit_changes.csv.
@@ -37,7 +37,7 @@ _KEY = (
 )
 
 
-def patient_page(findings: Findings, subject: Subject, member: Member, picture: Picture | None) -> Page:
+def patient_page(findings: TrialFindings, subject: Subject, member: Member, picture: Picture | None) -> Page:
     """One patient over the interval that counts, or over the one nearest to it."""
     interval = member.shown
     anchor = findings.anchors[subject.name]
@@ -96,7 +96,7 @@ def _verdict(member: Member, change: Change) -> Banner:
     return banner(verdict, sentence(change) + away)
 
 
-def _totals(change: Change) -> Figures:
+def _totals(change: Change) -> LargeFigures:
     items = [
         (with_unit(quantity), words, f"{PLUS_MINUS} {rounded(quantity.sd)} (sd)" if quantity.sd is not None else "")
         for words, quantity in (("before", change.before), ("after", change.after))
@@ -107,7 +107,7 @@ def _totals(change: Change) -> Figures:
         items.append((f"{signed(change.change.value)} {unit(change.change)}", "change", small))
     if change.p_decrease is not None:
         items.append((chance(change.p_decrease), "chance of a true fall", "given measurement error"))
-    return Figures((*items, *_density(change)))
+    return LargeFigures((*items, *_density(change)))
 
 
 def _density(change: Change) -> list[tuple[str, str, str]]:

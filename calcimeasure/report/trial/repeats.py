@@ -9,7 +9,7 @@ from calcimeasure.model.precision import PrecisionProfile
 from calcimeasure.model.study import Verdict
 from calcimeasure.report.figures import Cloud, bland_altman_plot, profile_plot
 from calcimeasure.report.numbers import DASH, png
-from calcimeasure.report.trial.blocks import Block, Figures, Heading, Items, Page, Picture, Pictures, Table, Text
+from calcimeasure.report.trial.blocks import Block, Heading, Items, LargeFigures, Page, Picture, Pictures, Table, Text
 from calcimeasure.steps.agreement.bland_altman import bland_altman
 from calcimeasure.steps.agreement.repeats import Of, RepeatFigure, RepeatSet, RepeatStudy
 
@@ -48,12 +48,12 @@ def _set_blocks(found: RepeatStudy, one: RepeatSet) -> Iterator[Block]:
     yield Heading(f"{_TITLES[one.of]} ({len(one.groups)})")
     shown = tuple(_large(row) for row in figures if row.figure in _SHOWN and row.value is not None)
     if shown:
-        yield Figures(shown)
+        yield LargeFigures(shown)
     pictures = tuple(_pictures(one, found.profile_of(one)))
     if pictures:
         yield Pictures(pictures)
     yield Table(
-        "Figures",
+        "LargeFigures",
         ("figure", "at size", "value", "lower", "upper", "unit", "note"),
         tuple(_cells(row) for row in figures),
         (3, 2, 2, 2, 2, 1, 5),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from calcimeasure.report.numbers import DASH
-from calcimeasure.report.trial.blocks import Block, Figures, Heading, Items, Page, Table, Text
+from calcimeasure.report.trial.blocks import Block, Heading, Items, LargeFigures, Page, Table, Text
 from calcimeasure.steps.agreement.validation import Validation, ValidationFigure
 
 _LARGE = ("found", "false finds a film", "Dice", "bias", "covered")
@@ -32,9 +32,9 @@ def _blocks(source: str, found: Validation) -> Iterator[Block]:
     yield Heading(f"{source} ({found.films} films, {found.empty} of them without a deposit)")
     large = tuple(_large(row) for row in found.figures if row.figure in _LARGE)
     if large:
-        yield Figures(large)
+        yield LargeFigures(large)
     yield Table(
-        "Figures",
+        "LargeFigures",
         ("figure", "value", "lower", "upper", "of"),
         tuple(_cells(row) for row in found.figures),
         (3, 2, 2, 2, 2),

@@ -32,16 +32,16 @@ from calcimeasure.report.trial.blocks import (
     Banner,
     Block,
     Cell,
-    Figures,
     Heading,
-    Link,
+    LargeFigures,
     Page,
+    PageLink,
     Picture,
     Pictures,
     Table,
     Text,
 )
-from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.report.trial.findings import OUTCOMES, TrialFindings
 from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
 from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
 from calcimeasure.steps.agreement.proportion import Proportion
@@ -55,7 +55,7 @@ _RULE = (
 )
 
 
-def cohort_pages(findings: Findings) -> Iterator[Page]:
+def cohort_pages(findings: TrialFindings) -> Iterator[Page]:
     """The result of the study, then who is in it, then how it was made."""
     cohort = findings.cohort
     kicker = f"calcimeasure {findings.fact('version')} \N{MIDDLE DOT} recipe {findings.fact('recipe_hash')}"
@@ -82,7 +82,7 @@ def _headline(cohort: Cohort) -> Iterator[Block]:
         f"{percent(care.share)} %, {shares(care.exact)} %.{_DAGGER}"
     )
     yield Banner("\N{BULLET}", f"{found.successes} of {found.trials} compared subjects improved", text, "same")
-    yield Figures(tuple(_figures(cohort, found)))
+    yield LargeFigures(tuple(_figures(cohort, found)))
 
 
 def _losses(cohort: Cohort) -> str:
@@ -106,7 +106,7 @@ def _figures(cohort: Cohort, found: Proportion) -> Iterator[tuple[str, str, str]
     yield f"{cohort.verdicts.get(Verdict.STABLE, 0)} / {cohort.verdicts.get(Verdict.WORSE, 0)}", "stable / worse", ""
 
 
-def _waterfall(findings: Findings) -> Iterator[Block]:
+def _waterfall(findings: TrialFindings) -> Iterator[Block]:
     compared = [(one.subject, one.primary.change) for one in findings.cohort.compared if one.primary]
     bars = [
         Bar(name, change.percent, change.percent_interval, change.verdict)
@@ -196,7 +196,7 @@ def _cannot_reach(one: Typical) -> str:
 # ------------------------------------------------------------------------------------------------ who is in it
 
 
-def _courses(findings: Findings) -> Picture | None:
+def _courses(findings: TrialFindings) -> Picture | None:
     """Every compared subject over time, from the baseline of the interval that counts."""
     subjects = {subject.name: subject for subject in findings.study.subjects}
     members = [one for one in findings.cohort.members if one.primary is not None]
@@ -279,7 +279,7 @@ def _films(cohort: Cohort) -> Text:
     return Text(f"{cohort.films} films in the study file{rest}.", quiet=True)
 
 
-def _subjects(findings: Findings) -> Table:
+def _subjects(findings: TrialFindings) -> Table:
     """One row per subject, with a link to its page."""
     rows = tuple(_subject_row(findings.anchors[one.subject], one) for one in findings.cohort.members)
     columns = ("Subject", "Follow-up", "Months", "Before", "After", "Change, %", "95 % interval", "Verdict")
@@ -287,7 +287,7 @@ def _subjects(findings: Findings) -> Table:
 
 
 def _subject_row(anchor: str, member: Member) -> tuple[Cell, ...]:
-    link = Link(member.subject, anchor)
+    link = PageLink(member.subject, anchor)
     if member.primary is None:
         return link, *(DASH,) * 6, OUTCOMES[member.outcome]
     change = member.primary.change
@@ -338,7 +338,7 @@ def _pair_picture(pair: ReaderPair) -> Picture:
     return png(bland_altman_plot(cloud), alt, f"Total area, {pair.second} {MINUS} {pair.first}", 0.5)
 
 
-def _methods(findings: Findings) -> Iterator[Block]:
+def _methods(findings: TrialFindings) -> Iterator[Block]:
     """A paragraph to paste, then versions and hashes."""
     yield Heading("Methods, ready to paste")
     yield Text(" ".join(_sentences(findings)))
@@ -350,7 +350,7 @@ def _methods(findings: Findings) -> Iterator[Block]:
     yield Table("Versions and hashes", ("What", "Which"), tuple(facts), (1, 3), frozenset({0, 1}))
 
 
-def _sentences(findings: Findings) -> Iterator[str]:
+def _sentences(findings: TrialFindings) -> Iterator[str]:
     cohort, window = findings.cohort, findings.cohort.window
     yield (
         f"Calcium deposits were outlined and measured on {cohort.films} films of {len(cohort.members)} subjects with "

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from calcimeasure.model.precision import PrecisionProfile
 from calcimeasure.steps.agreement.bland_altman import BlandAltman, Concordance, bland_altman, concordance
-from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, UsualCare, Window, cohort, usual_care
+from calcimeasure.steps.agreement.cohort import (
+    Cohort,
+    Member,
+    Outcome,
+    Typical,
+    UsualCare,
+    VisitWindow,
+    cohort,
+    usual_care,
+)
 from calcimeasure.steps.agreement.icc import ICC, IccForm, MeanSquares, icc, icc_table, mean_squares
-from calcimeasure.steps.agreement.interval import Interval, multiplier
+from calcimeasure.steps.agreement.interval import ConfidenceInterval, multiplier
 from calcimeasure.steps.agreement.precision import fit_precision_profile
 from calcimeasure.steps.agreement.proportion import (
     Proportion,
@@ -56,9 +65,9 @@ __all__ = [
     "ChangeError",
     "Cohort",
     "Concordance",
+    "ConfidenceInterval",
     "HodgesLehmann",
     "IccForm",
-    "Interval",
     "MeanSquares",
     "Member",
     "Outcome",
@@ -74,7 +83,7 @@ __all__ = [
     "SignedRank",
     "Typical",
     "UsualCare",
-    "Window",
+    "VisitWindow",
     "bland_altman",
     "chance_of_any",
     "chance_of_as_many",

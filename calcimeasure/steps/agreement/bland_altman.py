@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agreement.interval import Interval, multiplier
+from calcimeasure.steps.agreement.interval import ConfidenceInterval, multiplier
 from calcimeasure.steps.agreement.readings import ROUNDING, Array, all_alike, paired
 
 
@@ -24,7 +24,7 @@ class BlandAltman:
         Mean and standard deviation (divisor n - 1) of the differences.
     lower, upper : float
         Limits of agreement: bias -+ 1.96 sd at 95 %.
-    bias_interval, lower_interval, upper_interval : Interval
+    bias_interval, lower_interval, upper_interval : ConfidenceInterval
         Confidence intervals of the three.
     level : float
         Of the limits and of their intervals.
@@ -36,9 +36,9 @@ class BlandAltman:
     sd: float
     lower: float
     upper: float
-    bias_interval: Interval
-    lower_interval: Interval
-    upper_interval: Interval
+    bias_interval: ConfidenceInterval
+    lower_interval: ConfidenceInterval
+    upper_interval: ConfidenceInterval
     level: float
     pairs: int
 
@@ -55,14 +55,14 @@ class Concordance:
         Pearson's correlation.
     accuracy : float
         How near the line of best fit lies to the line of equality, 0 to 1.
-    interval : Interval or None
+    interval : ConfidenceInterval or None
         From Fisher's z; `None` when the readings are not correlated at all.
     """
 
     value: float
     precision: float
     accuracy: float
-    interval: Interval | None
+    interval: ConfidenceInterval | None
 
 
 def bland_altman(first: Sequence[float] | Array, second: Sequence[float] | Array, level: float = 0.95) -> BlandAltman:
@@ -88,9 +88,9 @@ def bland_altman(first: Sequence[float] | Array, second: Sequence[float] | Array
         sd=sd,
         lower=bias - reach * sd,
         upper=bias + reach * sd,
-        bias_interval=Interval(bias - half, bias + half, level),
-        lower_interval=Interval(bias - far * sd, bias - near * sd, level),
-        upper_interval=Interval(bias + near * sd, bias + far * sd, level),
+        bias_interval=ConfidenceInterval(bias - half, bias + half, level),
+        lower_interval=ConfidenceInterval(bias - far * sd, bias - near * sd, level),
+        upper_interval=ConfidenceInterval(bias + near * sd, bias + far * sd, level),
         level=level,
         pairs=n,
     )
@@ -142,8 +142,10 @@ def _fisher_sd(precision: float, accuracy: float, shift: float, n: int) -> float
     return math.sqrt(max(variance, 0.0) / (n - 2))
 
 
-def _from_fisher(value: float, error: float | None, level: float) -> Interval | None:
+def _from_fisher(value: float, error: float | None, level: float) -> ConfidenceInterval | None:
     reach = multiplier(level)
     if error is None or error == 0:
-        return None if error is None else Interval(value, value, level)
-    return Interval(math.tanh(math.atanh(value) - reach * error), math.tanh(math.atanh(value) + reach * error), level)
+        return None if error is None else ConfidenceInterval(value, value, level)
+    return ConfidenceInterval(
+        math.tanh(math.atanh(value) - reach * error), math.tanh(math.atanh(value) + reach * error), level
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Status, Verdict
 from calcimeasure.steps.agreement.proportion import Proportion, chance_of_as_many, proportion
 from calcimeasure.steps.agreement.rank import HodgesLehmann, SignedRank, hodges_lehmann, signed_rank
-
-_MONTH = 30.4375  # days: a twelfth of a year
 
 
 class Outcome(StrEnum):
@@ -30,23 +27,22 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class VisitWindow:
     """Which follow-up visit counts: `first` to `last` months after the start of treatment, the nearest to `target`.
 
-    A visit `grace_days` early or late still counts: patients do not come on the day. The baseline may be up to
-    `start_days` after the start: a first infusion takes days, and a film of that week shows the untreated state. Chosen
-    by date alone, never by result; without dates the last visit counts, and the subject is marked as undated.
+    A visit `grace_days` early or late still counts: patients do not come on the day. Chosen by date alone, never by
+    result; without dates the last visit counts, and the subject is marked as undated. The baseline is the subject's
+    (`calcimeasure.model.study.Subject.baseline`), whatever the window.
     """
 
     first: float = 6.0
     last: float = 12.0
     target: float = 9.0
     grace_days: int = 15
-    start_days: int = 7
 
     def holds(self, months: float) -> bool:
         """Whether a visit so many months after the start of treatment counts."""
-        grace = self.grace_days / _MONTH
+        grace = self.grace_days / study.DAYS_A_MONTH
         return self.first - grace <= months <= self.last + grace
 
 
@@ -151,7 +147,7 @@ class Cohort:
     ----------
     members : tuple of Member
         Every subject of the study file, in its order.
-    window : Window
+    window : VisitWindow
     verdicts : mapping of Verdict to int
         Of the compared subjects.
     responders : Proportion or None
@@ -172,7 +168,7 @@ class Cohort:
     """
 
     members: tuple[Member, ...]
-    window: Window
+    window: VisitWindow
     verdicts: Mapping[Verdict, int]
     responders: Proportion | None
     worst_case: Proportion | None
@@ -205,13 +201,13 @@ class Cohort:
         return found
 
 
-def cohort(trial: study.Study, intervals: Iterable[study.Interval], window: Window | None = None) -> Cohort:
+def cohort(trial: study.Study, intervals: Iterable[study.Interval], window: VisitWindow | None = None) -> Cohort:
     """The study's result from its subjects' intervals; one interval per subject counts.
 
-    The baseline is the last visit on or before the start of treatment (the earliest visit where the start is unknown),
-    the follow-up the visit in `window`. The other intervals are kept with the subject and counted nowhere.
+    It begins at the subject's baseline and ends at the visit in `window`. The other intervals are kept with the
+    subject and counted nowhere.
     """
-    window = window or Window()
+    window = window or VisitWindow()
     members = _members(trial, intervals, window)
     compared = [one.primary for one in members if one.outcome is Outcome.COMPARED and one.primary]
     improved = _improved(one.change.verdict for one in compared)
@@ -250,26 +246,20 @@ def usual_care() -> UsualCare:
     )
 
 
-def months_between(start: datetime.date, end: datetime.date) -> float:
-    """Time between two dates in months of 30.44 days."""
-    return (end - start).days / _MONTH
-
-
 def months_after_start(subject: study.Subject, interval: study.Interval) -> float | None:
     """Months from the start of treatment (else from the baseline visit) to a follow-up; `None` without dates."""
     start = subject.treatment_start or interval.baseline.date
-    date = interval.followup.date
-    return None if start is None or date is None else months_between(start, date)
+    return study.months_between(start, interval.followup.date)
 
 
-def _members(trial: study.Study, intervals: Iterable[study.Interval], window: Window) -> tuple[Member, ...]:
+def _members(trial: study.Study, intervals: Iterable[study.Interval], window: VisitWindow) -> tuple[Member, ...]:
     of: dict[str, list[study.Interval]] = {}
     for interval in intervals:
         of.setdefault(interval.subject, []).append(interval)
     return tuple(_member(subject, of.get(subject.name, []), window) for subject in trial.subjects)
 
 
-def _member(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> Member:
+def _member(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> Member:
     primary = _primary(subject, intervals, window)
     others = tuple(one for one in _nearest_first(subject, intervals, window) if one is not primary)
     if primary is None:
@@ -280,9 +270,9 @@ def _member(subject: study.Subject, intervals: Sequence[study.Interval], window:
     return Member(subject.name, Outcome(change.status.value), reason, primary, months, others)
 
 
-def _primary(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> study.Interval | None:
+def _primary(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> study.Interval | None:
     """The interval that counts, chosen by date alone."""
-    started = _from_baseline(subject, intervals, window)
+    started = [one for one in intervals if one.baseline.name == subject.baseline.name]
     months = [months_after_start(subject, one) for one in started]
     if started and all(month is None for month in months):
         return started[-1]
@@ -290,17 +280,9 @@ def _primary(subject: study.Subject, intervals: Sequence[study.Interval], window
     return next(iter(_nearest_first(subject, inside, window)), None)
 
 
-def _from_baseline(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> list[study.Interval]:
-    """Intervals that begin at the last visit before treatment, or else at the earliest."""
-    order = {visit.name: place for place, visit in enumerate(subject.visits)}
-    starts = sorted({one.baseline.name: one.baseline for one in intervals}.values(), key=lambda v: order.get(v.name, 0))
-    begin = subject.treatment_start
-    before = [v for v in starts if begin and v.date and (v.date - begin).days <= window.start_days]
-    baseline = before[-1] if before else next(iter(starts), None)
-    return [one for one in intervals if baseline is not None and one.baseline.name == baseline.name]
-
-
-def _nearest_first(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> list[study.Interval]:
+def _nearest_first(
+    subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow
+) -> list[study.Interval]:
     """By distance to the target; of two as near the earlier; undated ones last, in the order given."""
 
     def distance(one: study.Interval) -> tuple[float, float]:
@@ -310,7 +292,7 @@ def _nearest_first(subject: study.Subject, intervals: Sequence[study.Interval], 
     return sorted(intervals, key=distance)
 
 
-def _why_none(subject: study.Subject, intervals: Sequence[study.Interval], window: Window) -> tuple[Outcome, str]:
+def _why_none(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> tuple[Outcome, str]:
     excluded = [film.exclude_reason for visit in subject.visits for film in visit.films if film.exclude_reason]
     if excluded and not intervals:
         return Outcome.EXCLUDED, "; ".join(dict.fromkeys(excluded))

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agreement.interval import Interval, checked_level
+from calcimeasure.steps.agreement.interval import ConfidenceInterval, checked_level
 from calcimeasure.steps.agreement.readings import Array, all_alike, table
 
 #: Satterthwaite's degrees of freedom may vanish where an estimate is negative; with fewer F is no number any more.
@@ -96,7 +96,7 @@ class ICC:
     value : float
         The correlation; negative when readings of one subject differ more than those of different subjects, and
         minus infinity where a form for the mean of readers has no lower end.
-    interval : Interval
+    interval : ConfidenceInterval
         From F.
     subjects, readers : int
         Size of the table.
@@ -104,7 +104,7 @@ class ICC:
 
     form: IccForm
     value: float
-    interval: Interval
+    interval: ConfidenceInterval
     subjects: int
     readers: int
 
@@ -142,7 +142,7 @@ def icc(readings: Sequence[Sequence[float]] | Array, form: IccForm = IccForm.AGR
     value = _single(squares, form.single)
     if form.is_mean:
         value, low, high = (_of_mean(one, k) for one in (value, low, high))
-    return ICC(form, value, Interval(low, high, level), squares.subjects, k)
+    return ICC(form, value, ConfidenceInterval(low, high, level), squares.subjects, k)
 
 
 def icc_table(readings: Sequence[Sequence[float]] | Array, level: float = 0.95) -> tuple[ICC, ...]:

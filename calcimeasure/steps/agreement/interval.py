@@ -9,7 +9,7 @@ from calcimeasure.model.precision import multiplier as multiplier
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class ConfidenceInterval:
     """A range and how often such ranges hold the truth.
 
     Parameters

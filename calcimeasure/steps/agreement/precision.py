@@ -11,7 +11,7 @@ from scipy import optimize, special
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import LARGEST, PrecisionProfile, columns_of
-from calcimeasure.steps.agreement.readings import ROUNDING, Array, Repeats, repeats
+from calcimeasure.steps.agreement.readings import ROUNDING, Array, RepeatedMeasurements, repeats
 
 _FEWEST = 10  # three coefficients from fewer repeats are a guess
 _LEVEL = 0.95
@@ -68,7 +68,7 @@ def _tail(groups: Sequence[Array], profile: PrecisionProfile) -> float:
     return max(1.0, float(np.sort(apart)[min(len(apart), math.ceil(_LEVEL * (len(apart) + 1))) - 1]))
 
 
-def _reweighted(found: Repeats) -> Array:
+def _reweighted(found: RepeatedMeasurements) -> Array:
     """Coefficients of the curve, in turns: fit with weights 1 / curve, and take the curve of the fit."""
     columns = columns_of(found.mean)
     # The mean standard deviation of few normal readings is too small by c4.
@@ -85,7 +85,7 @@ def _reweighted(found: Repeats) -> Array:
     return np.asarray(coefficients, dtype=np.float64)
 
 
-def _pooled(found: Repeats, coefficients: Array) -> tuple[float, float]:
+def _pooled(found: RepeatedMeasurements, coefficients: Array) -> tuple[float, float]:
     """Factor that makes the pooled variance about the curve 1, and its degrees of freedom.
 
     Of the coefficients in use one sets the height, which costs nothing as repeats have no further mean; the others
@@ -96,7 +96,7 @@ def _pooled(found: Repeats, coefficients: Array) -> tuple[float, float]:
     return math.sqrt(float(np.sum(found.df * found.variance / curve**2)) / df), df
 
 
-def _covariance(found: Repeats, coefficients: Array) -> tuple[tuple[float, float, float], ...]:
+def _covariance(found: RepeatedMeasurements, coefficients: Array) -> tuple[tuple[float, float, float], ...]:
     """Covariance of the coefficients in use, from the information of normal readings: 2 df / curve^2 each."""
     used = coefficients > 0
     columns = columns_of(found.mean)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agreement.interval import Interval, checked_level, multiplier
+from calcimeasure.steps.agreement.interval import ConfidenceInterval, checked_level, multiplier
 
 _MOST = 10**9
 
@@ -23,17 +23,17 @@ class Proportion:
         5 and 8 for five responders of eight.
     share : float
         Their ratio.
-    exact : Interval
+    exact : ConfidenceInterval
         Clopper and Pearson: holds the truth at least as often as it says.
-    wilson : Interval
+    wilson : ConfidenceInterval
         Wilson: shorter, and right on average.
     """
 
     successes: int
     trials: int
     share: float
-    exact: Interval
-    wilson: Interval
+    exact: ConfidenceInterval
+    wilson: ConfidenceInterval
 
 
 def proportion(successes: int, trials: int, level: float = 0.95) -> Proportion:
@@ -48,17 +48,17 @@ def proportion(successes: int, trials: int, level: float = 0.95) -> Proportion:
     return Proportion(successes, trials, successes / trials, exact, score)
 
 
-def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Interval:
+def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> ConfidenceInterval:
     """Exact interval of a share, from quantiles of beta (C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404)."""
     _check(successes, trials)
     tail = (1 - checked_level(level)) / 2
     failures = trials - successes
     low = float(stats.beta.ppf(tail, successes, failures + 1)) if successes else 0.0
     high = float(stats.beta.ppf(1 - tail, successes + 1, failures)) if failures else 1.0
-    return Interval(low, high, level)
+    return ConfidenceInterval(low, high, level)
 
 
-def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
+def wilson(successes: int, trials: int, level: float = 0.95) -> ConfidenceInterval:
     """Score interval of a share (E. B. Wilson, J Am Stat Assoc 22 (1927) 209-212)."""
     _check(successes, trials)
     z, share = multiplier(level), successes / trials
@@ -66,7 +66,7 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
     centre = (share + z**2 / (2 * trials)) / shrink
     half = z / shrink * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     low = 0.0 if successes == 0 else centre - half
-    return Interval(low, 1.0 if successes == trials else centre + half, level)
+    return ConfidenceInterval(low, 1.0 if successes == trials else centre + half, level)
 
 
 def chance_of_as_many(successes: int, trials: int, rate: float) -> float:

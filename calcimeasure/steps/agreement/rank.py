@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.agreement.interval import Interval, checked_level
+from calcimeasure.steps.agreement.interval import ConfidenceInterval, checked_level
 from calcimeasure.steps.agreement.readings import ROUNDING, Array, one_per_subject
 
 # Beyond it a half to the power of n leaves double precision, and exactness no longer matters.
@@ -65,7 +65,7 @@ class HodgesLehmann:
     ----------
     value : float
         Median of the Walsh averages.
-    interval : Interval
+    interval : ConfidenceInterval
         Between two ordered Walsh averages; its `level` is the coverage achieved.
     asked : float
         The level asked for. Fewer than six subjects cannot reach 95 %: the interval is then the whole range of
@@ -77,7 +77,7 @@ class HodgesLehmann:
     """
 
     value: float
-    interval: Interval
+    interval: ConfidenceInterval
     asked: float
     order: int
     subjects: int
@@ -151,7 +151,7 @@ def hodges_lehmann(changes: Sequence[float] | Array, level: float = 0.95) -> Hod
     below = np.cumsum(_sum_chances(np.arange(1, n + 1)))
     # A sum of halves of halves may miss the tail by rounding.
     order = max(int(np.count_nonzero(below <= (1 - checked_level(level)) / 2 + 1e-12)), 1)
-    reached = Interval(float(walsh[order - 1]), float(walsh[-order]), 1 - 2 * float(below[order - 1]))
+    reached = ConfidenceInterval(float(walsh[order - 1]), float(walsh[-order]), 1 - 2 * float(below[order - 1]))
     return HodgesLehmann(float(np.median(walsh)), reached, level, order, n)
 
 

@@ -20,7 +20,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Repeats:
+class RepeatedMeasurements:
     """What the repeated measurements of several subjects say about their scatter.
 
     Parameters
@@ -80,7 +80,7 @@ def table(readings: Sequence[Sequence[float]] | Array, least: int = 3) -> Array:
     return rows
 
 
-def repeats(groups: Iterable[Sequence[float] | Array], least: int = 2) -> Repeats:
+def repeats(groups: Iterable[Sequence[float] | Array], least: int = 2) -> RepeatedMeasurements:
     """Scatter within each subject; subjects may have been measured unequally often, each at least twice.
 
     Raises
@@ -95,7 +95,7 @@ def repeats(groups: Iterable[Sequence[float] | Array], least: int = 2) -> Repeat
         raise MeasurementRefused(
             f"{single} of {len(rows)} subjects were measured only once and say nothing about scatter: leave them out"
         )
-    return Repeats(
+    return RepeatedMeasurements(
         np.array([row.mean() for row in rows]),
         np.array([row.var(ddof=1) for row in rows]),
         np.array([len(row) - 1.0 for row in rows]),
@@ -103,7 +103,10 @@ def repeats(groups: Iterable[Sequence[float] | Array], least: int = 2) -> Repeat
 
 
 def all_alike(values: Array) -> bool:
-    """Whether the values differ by no more than rounding."""
+    """Whether the values differ by no more than rounding.
+
+    Values of any shape.
+    """
     return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import df_inflation as df_inflation
 from calcimeasure.steps.agreement.icc import mean_squares
-from calcimeasure.steps.agreement.interval import Interval, multiplier
+from calcimeasure.steps.agreement.interval import ConfidenceInterval, multiplier
 from calcimeasure.steps.agreement.readings import Array, repeats, table
 
 
@@ -177,7 +177,7 @@ def repeatability(groups: Iterable[Sequence[float] | Array], level: float = 0.95
     )
 
 
-def log_limits(wcv: float, level: float = 0.95) -> Interval:
+def log_limits(wcv: float, level: float = 0.95) -> ConfidenceInterval:
     """Relative change (0.25 = +25 %) that error alone stays inside, for an error in proportion to size.
 
     exp(-+ 1.96 * sqrt(2) * s) - 1 with s = sqrt(ln(1 + wcv^2)): a fall can be at most 100 %, so the two sides differ.
@@ -185,7 +185,7 @@ def log_limits(wcv: float, level: float = 0.95) -> Interval:
     if not (wcv >= 0 and math.isfinite(wcv)):
         raise MeasurementRefused(f"a coefficient of variation of {wcv} is none: give a share such as 0.1")
     half = multiplier(level) * math.sqrt(2 * math.log1p(wcv**2))
-    return Interval(math.expm1(-half), math.expm1(half), level)
+    return ConfidenceInterval(math.expm1(-half), math.expm1(half), level)
 
 
 def sdc_in_cohort_sd(correlation: float, level: float = 0.95) -> float:

@@ -21,7 +21,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
 from calcimeasure.steps.agreement.icc import ICC, IccForm, icc
-from calcimeasure.steps.agreement.interval import Interval
+from calcimeasure.steps.agreement.interval import ConfidenceInterval
 from calcimeasure.steps.agreement.proportion import Proportion, proportion
 
 _LEAST_OVERLAP, _LEAST_INSIDE = 0.1, 0.1
@@ -201,10 +201,10 @@ class Validation:
         The same by diameter in mm.
     false : float
         False parts a film, and its interval by drawing films again.
-    false_interval : Interval
+    false_interval : ConfidenceInterval
     dice, bias, error : float or None
         Medians over films with a true deposit: overlap; (found - true) / true; its size.
-    bias_interval : Interval or None
+    bias_interval : ConfidenceInterval or None
         By drawing films again.
     agreement : ICC or None
         ICC(A,1) of the totals; `None` below three films.
@@ -218,10 +218,10 @@ class Validation:
     found: Proportion | None
     bands: Mapping[tuple[float, float], Proportion]
     false: float
-    false_interval: Interval
+    false_interval: ConfidenceInterval
     dice: float | None
     bias: float | None
-    bias_interval: Interval | None
+    bias_interval: ConfidenceInterval | None
     error: float | None
     agreement: ICC | None
     differences: BlandAltman | None
@@ -239,7 +239,7 @@ class Validation:
         if self.agreement is not None:
             rows.append(ValidationFigure("ICC(A,1)", self.agreement.value, self.agreement.interval, seen))
         if (limits := self.differences) is not None:
-            ends = Interval(limits.lower, limits.upper, 0.95)
+            ends = ConfidenceInterval(limits.lower, limits.upper, 0.95)
             rows.append(ValidationFigure("limits of agreement, mm2", limits.bias, ends, seen))
         if self.covered is not None:
             rows.append(_row_of("covered", self.covered, "films"))
@@ -252,7 +252,7 @@ class ValidationFigure:
 
     figure: str
     value: float
-    interval: Interval | None
+    interval: ConfidenceInterval | None
     number: int
     of: str = "films"
 
@@ -320,7 +320,9 @@ def _median(values: Sequence[float | None]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def _drawn_again(sources: Sequence[str], values: Sequence[float], figure: Any, level: float = 0.95) -> Interval:
+def _drawn_again(
+    sources: Sequence[str], values: Sequence[float], figure: Any, level: float = 0.95
+) -> ConfidenceInterval:
     """Percentile interval of a figure over films drawn again; whole sources where there are three or more."""
     groups: dict[str, list[float]] = {}
     for k, (source, value) in enumerate(zip(sources, values, strict=True)):
@@ -330,4 +332,4 @@ def _drawn_again(sources: Sequence[str], values: Sequence[float], figure: Any, l
         figure(np.concatenate([units[k] for k in rng.integers(len(units), size=len(units))])) for _ in range(_DRAWS)
     ]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level)
+    return ConfidenceInterval(float(low), float(high), level)

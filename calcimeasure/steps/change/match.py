@@ -15,11 +15,10 @@ from scipy import ndimage, optimize, spatial
 
 from calcimeasure.errors import MeasurementRefused, RecipeError
 from calcimeasure.model.alignment import Alignment
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.common_field import CommonField
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import A_READER, Link, Reading, is_by_person
-
-Floats = npt.NDArray[np.float64]
 
 _MOST_POINTS = 400  # pixels of a deposit that its distances are taken from
 #: A bond of two labels that overlap is always worth more than one of two that are merely near.

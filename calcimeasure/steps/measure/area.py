@@ -8,33 +8,28 @@ the digits that the whole gives.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from calcimeasure.errors import MaskError, RecipeError
+from calcimeasure.model.arrays import Floats, Mask, Pixels
 from calcimeasure.model.deposit import Deposit, Measurement
-from calcimeasure.model.image import Image, Mask, Meaning, Pixels, Spacing
+from calcimeasure.model.image import Image, Meaning, Spacing
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.quantity import Quantity
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
+from calcimeasure.steps.measure.background import Ring, backgrounds
+from calcimeasure.steps.measure.pixel_runs import FilmPart, chosen, runs_of
+from calcimeasure.steps.measure.shape import Shapes, ferets, ferets_in_plane, perimeters, perimeters_in_plane, shapes_of
 
 #: Variance of the pixel count of a shape that falls at random on the grid, per pixel of its perimeter
 #: (Gundersen & Jensen, J Microsc 1987;147:229, the lattice constant of a smooth outline).
 GRID_VARIANCE = 0.0724
 
-_STRIP_PX = 1 << 20  # pixels looked at together: bounds the memory of a deposit as large as the film
-_PAIRS = 1 << 18  # pairs of pixel rows tried together for the Feret diameter
-_TALL = 64  # pixel rows above which the Feret diameter looks at the rows on the convex hull only
 _FARTHEST_RING_PX = 200  # a ring further out than this is no local background
-_MOST_RUNS = 3_000_000  # pieces of rows that a mask may consist of: bounds the memory, real films have < 200,000
 _MOST_VISITS = 4_000_000_000  # pixels in all windows together; real films stay under a hundredth of it
 
 
@@ -204,10 +199,10 @@ def measure_some(
     settings = settings or MeasureSettings()
     window = labels if isinstance(labels, Window) else Window(labels)
     view = _view(image, window, bone)
-    runs = _chosen(_runs(view), numbers)
+    runs = chosen(runs_of(view), numbers)
     if not runs.label.size:
         return ()
-    shapes = _shapes(runs)
+    shapes = shapes_of(runs)
     _check_surroundings(shapes, window, image.shape, reach_px(image.spacing, settings))
     return _rows(shapes, image, view, settings)
 
@@ -229,8 +224,7 @@ def total(deposits: Collection[Deposit], image: Image) -> Measurement:
 
 def reach_px(spacing: Spacing | None, settings: MeasureSettings | None = None) -> tuple[int, int]:
     """How many rows and columns around a deposit's bounding box its row depends on."""
-    gap, outer = _ring(spacing, settings or MeasureSettings())
-    return gap[0] + outer[0], gap[1] + outer[1]
+    return _ring(spacing, settings or MeasureSettings()).reach
 
 
 # --- settings and what is given -----------------------------------------------------------------------
@@ -262,7 +256,7 @@ def _misfit(what: str, shape: tuple[int, ...], image: Image) -> str:
     return f"the {what} has {mine} pixels and the image {its}: use the mask made for this image, upright"
 
 
-def _check_surroundings(shapes: _Shapes, window: Window, whole: tuple[int, int], reach: tuple[int, int]) -> None:
+def _check_surroundings(shapes: Shapes, window: Window, whole: tuple[int, int], reach: tuple[int, int]) -> None:
     """Each window must reach as far as the row depends, or to the image's edge."""
     low = np.maximum(shapes.bbox[:, :2] - reach, 0)
     high = np.minimum(shapes.bbox[:, 2:] + reach, whole)
@@ -277,25 +271,14 @@ def _check_surroundings(shapes: _Shapes, window: Window, whole: tuple[int, int],
 # --- the part of the image that is looked at ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """Views of image and masks where the window lies; `pixels` is `None` where brightness says nothing."""
-
-    labels: npt.NDArray[np.int32]
-    pixels: Pixels | None
-    readable: Mask | None
-    bone: Mask | None
-    ceiling: float | None
-    row: int
-    column: int
-
-
-def _view(image: Image, window: Window, bone: Mask | None) -> _View:
+def _view(image: Image, window: Window, bone: Mask | None) -> FilmPart:
     where = window.slices
     pixels = image.pixels[where] if _has_contrast(image) else None
     valid = None if image.valid is None else image.valid[where]
     part = None if bone is None else np.asarray(bone[where], bool)
-    return _View(window.labels.array, pixels, _readable(pixels, valid), part, image.ceiling, window.row, window.column)
+    return FilmPart(
+        window.labels.array, pixels, _readable(pixels, valid), part, image.ceiling, window.row, window.column
+    )
 
 
 def _has_contrast(image: Image) -> bool:
@@ -312,169 +295,6 @@ def _readable(pixels: Pixels | None, valid: Mask | None) -> Mask | None:
     return None if finite.all() else finite
 
 
-# --- runs: pixels of one label side by side in a row ----------------------------------------------------
-#
-# Everything that is a sum or an extreme over a deposit's pixels is first found per run, strip by strip of
-# the image, then per deposit: one pass over the label image and, for integer pixels, exact sums whatever
-# their order. Float pixels are added from left to right and top to bottom within their deposit.
-
-
-class _Runs(NamedTuple):
-    """Per run: its label, row, first column and the column after its last; then counts over its pixels."""
-
-    label: Array
-    row: Array
-    start: Array
-    stop: Array
-    under: Array  # pixels whose neighbour above is not of this label; then left and right of above
-    under_left: Array
-    under_right: Array
-    light: Array  # sum of brightness over readable pixels
-    readable: Array
-    saturated: Array
-    bone: Array
-
-
-def _runs(view: _View) -> _Runs:
-    """All runs in reading order."""
-    step = max(1, _STRIP_PX // max(1, view.labels.shape[1]))
-    strips = [_strip_runs(view, 0, step)]
-    count = len(strips[0].label)
-    for top in range(step, view.labels.shape[0], step):
-        strips.append(_strip_runs(view, top, top + step))
-        count += len(strips[-1].label)
-        _check_count(count)
-    return _Runs(*(np.concatenate(column) for column in zip(*strips, strict=True)))
-
-
-def _check_count(count: int) -> None:
-    if count > _MOST_RUNS:
-        raise MaskError("the label image changes from pixel to pixel, like noise: use one number for each deposit")
-
-
-def _strip_runs(view: _View, top: int, bottom: int) -> _Runs:
-    # A column of background ends each row and a row comes before the first, so that neighbours are plain
-    # offsets in the flat array and no run goes on in the next row.
-    flat, width = _framed(view.labels, top, bottom)
-    inside = np.flatnonzero(flat[width:] != 0) + width
-    label = flat[inside]
-    first = _run_starts(inside, label)
-    row, start = np.divmod(inside[first], width)
-    length = np.diff(first, append=len(inside))
-    at = inside - width - np.repeat(row - 1, length)  # the same pixels in the strip without its frame
-    row, start = row + (view.row + top - 1), start + view.column
-    sums = (*_edges(flat, width, inside, first), *_light(view, slice(top, bottom), at, first))
-    return _Runs(label[first], row, start, start + length, *sums)
-
-
-def _framed(labels: Array, top: int, bottom: int) -> tuple[Array, int]:
-    rows, columns = labels[top:bottom].shape
-    frame = np.zeros((rows + 1, columns + 1), labels.dtype)
-    frame[1:, :-1] = labels[top:bottom]
-    if top:
-        frame[0, :-1] = labels[top - 1]
-    return frame.reshape(-1), columns + 1
-
-
-def _run_starts(inside: Array, label: Array) -> Array:
-    new = np.ones(len(inside), bool)
-    new[1:] = (inside[1:] != inside[:-1] + 1) | (label[1:] != label[:-1])
-    return np.flatnonzero(new)
-
-
-def _edges(flat: Array, width: int, inside: Array, first: Array) -> tuple[Array, Array, Array]:
-    """Pixels whose neighbour above, left of it and right of it is not of their label, per run."""
-    label = flat[inside]
-    up, left, right = (_per_run(flat[inside - step] != label, first) for step in (width, width + 1, width - 1))
-    return up, left, right
-
-
-def _per_run(values: Array, first: Array, dtype: type = np.int64) -> Array:
-    return np.add.reduceat(values, first, dtype=dtype) if first.size else np.zeros(0, dtype)
-
-
-def _light(view: _View, strip: slice, at: Array, first: Array) -> tuple[Array, Array, Array, Array]:
-    """Brightness sum and the counts of readable, saturated and bone pixels, per run."""
-    length = np.diff(first, append=len(at))
-    none = np.zeros(len(first), np.int64)
-    bone = none if view.bone is None else _per_run(_taken(view.bone, strip, at), first)
-    if view.pixels is None:
-        return none, length, none, bone
-    values = _taken(view.pixels, strip, at)
-    sure = None if view.readable is None else _taken(view.readable, strip, at)
-    saturated = none if view.ceiling is None else _per_run(values >= view.ceiling, first)
-    exact = np.int64 if values.dtype.kind in "iub" and values.dtype.itemsize <= 4 else np.float64
-    if sure is None:
-        return _per_run(values, first, exact), length, saturated, bone
-    return _per_run(np.where(sure, values, 0), first, exact), _per_run(sure, first), saturated, bone
-
-
-def _taken(array: Array, strip: slice, at: Array) -> Array:
-    return array[strip].reshape(-1)[at]
-
-
-def _chosen(runs: _Runs, numbers: Collection[int] | None) -> _Runs:
-    if numbers is None:
-        return runs
-    mine = np.isin(runs.label, np.fromiter(numbers, np.int64))
-    return _Runs(*(column[mine] for column in runs))
-
-
-# --- shapes: one row per deposit ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shapes:
-    """Per deposit, in label order; positions are those of the whole image.
-
-    `runs` are its runs, deposit by deposit, and `first` is where each deposit's begin.
-    """
-
-    runs: _Runs
-    first: Array
-    number: Array
-    area: Array
-    centroid: Floats
-    bbox: Array
-
-    def sums(self, column: Array) -> Array:
-        """A column of the runs, added up per deposit."""
-        return _per_run(column, self.first, column.dtype.type)
-
-
-def _shapes(runs: _Runs) -> _Shapes:
-    order = np.argsort(runs.label, kind="stable")
-    runs = _Runs(*(column[order] for column in runs))
-    first = np.flatnonzero(np.diff(runs.label, prepend=0))
-    length = runs.stop - runs.start
-    area = _per_run(length, first)
-    rows, columns = _per_run(runs.row * length, first), _per_run((runs.start + runs.stop - 1) * length, first)
-    centroid = np.stack([rows / area, columns / (2 * area)], axis=1)
-    return _Shapes(runs, first, runs.label[first], area, centroid, _boxes(runs, first))
-
-
-def _boxes(runs: _Runs, first: Array) -> Array:
-    """Row and column of the first pixel and one past the last, per deposit."""
-    last = np.append(first[1:], len(runs.row)) - 1
-    left, right = np.minimum.reduceat(runs.start, first), np.maximum.reduceat(runs.stop, first)
-    return np.stack([runs.row[first], left, runs.row[last] + 1, right], axis=1)
-
-
-def _perimeters(shapes: _Shapes, row: float, column: float) -> Floats:
-    """Crofton perimeter of each deposit, for pixels `row` high and `column` wide.
-
-    Half the integral, over all directions, of the crossings of parallel lines: each of the four
-    directions stands for the angles nearer to it than to the next, and its lines lie as far apart as the
-    pixel centres let them. Legland, Kieu & Devaux, Image Anal Stereol 2007;26:83.
-    """
-    slope = math.atan2(row, column)
-    runs = shapes.runs
-    along = np.diff(shapes.first, append=len(runs.row)) * (slope * row)
-    down = shapes.sums(runs.under) * ((math.pi / 2 - slope) * column)
-    across = shapes.sums(runs.under_left + runs.under_right) * (math.pi / 4 * row * column / math.hypot(row, column))
-    return np.asarray(along + down + across, float)
-
-
 def _boundary_sd(perimeter: Floats, settings: MeasureSettings) -> Floats:
     """Standard deviation of a pixel count by the length of its outline in pixels; see `measure`."""
     length, sd = settings.boundary_correlation_px, settings.boundary_sd_px
@@ -482,78 +302,15 @@ def _boundary_sd(perimeter: Floats, settings: MeasureSettings) -> Floats:
     return np.sqrt(perimeter * (sd**2 * length * math.sqrt(2 * math.pi) * turned + GRID_VARIANCE))
 
 
-# --- Feret diameter -------------------------------------------------------------------------------------
-#
-# The farthest two corners lie at the left end of one pixel row of the deposit and at the right end of
-# another, or the same: from rows i and j they are |i - j| + 1 rows and right[j] - left[i] columns apart.
-# All pairs are tried, many deposits at once, those with about as many rows together.
-
-
-class _RowEnds(NamedTuple):
-    """Per pixel row of a deposit: the row, its first column and the one after its last."""
-
-    row: Floats
-    left: Floats
-    right: Floats
-
-
-def _ferets(shapes: _Shapes, spacing: Spacing) -> Floats:
-    """Largest distance between two pixel corners of each deposit, in mm."""
-    ends, first = _row_ends(shapes)
-    feret = np.empty(len(first))
-    for deposits, index in _batches(ends, first):
-        feret[deposits] = _farthest(_RowEnds(*(column[index] for column in ends)), spacing)
-    return feret
-
-
-def _row_ends(shapes: _Shapes) -> tuple[_RowEnds, Array]:
-    """The ends of every deposit's pixel rows, and where each deposit's begin."""
-    runs = shapes.runs
-    fresh = np.ones(len(runs.row), bool)
-    fresh[1:] = (runs.row[1:] != runs.row[:-1]) | (runs.label[1:] != runs.label[:-1])
-    begin = np.flatnonzero(fresh)
-    last = np.append(begin[1:], len(fresh)) - 1
-    ends = (runs.row[begin], runs.start[begin], runs.stop[last])
-    return _RowEnds(*(column.astype(float) for column in ends)), np.searchsorted(begin, shapes.first)
-
-
-def _batches(ends: _RowEnds, first: Array) -> Iterator[tuple[Array, Array]]:
-    """Deposits, and which rows of `ends` to try for each; the last row is repeated to fill up."""
-    rows = np.diff(first, append=len(ends.row))
-    for most in (4, 8, 16, 32, _TALL):
-        chosen = np.flatnonzero((rows <= most) & ((rows > most // 2) | (most == 4)))
-        for some in np.array_split(chosen, math.ceil(len(chosen) * most**2 / _PAIRS) or 1):
-            yield some, first[some, None] + np.minimum(np.arange(most), rows[some, None] - 1)
-    for tall in np.flatnonzero(rows > _TALL):
-        yield np.array([tall]), first[tall] + _hull_rows(ends, slice(first[tall], first[tall] + rows[tall]))[None]
-
-
-def _hull_rows(ends: _RowEnds, part: slice) -> Array:
-    """Which rows of the part touch its convex hull."""
-    row, left, right = ends.row[part], ends.left[part], ends.right[part]
-    corners = np.stack([row, left, row, right, row + 1, left, row + 1, right], axis=1) - np.tile([row[0], left[0]], 4)
-    hull = cv2.convexHull(corners.reshape(-1, 1, 2).astype(np.int32), returnPoints=False)
-    return np.unique(hull // 4)
-
-
-def _farthest(ends: _RowEnds, spacing: Spacing) -> Floats:
-    down = (np.abs(ends.row[:, :, None] - ends.row[:, None, :]) + 1) * spacing.row_mm
-    across = (ends.right[:, None, :] - ends.left[:, :, None]) * spacing.column_mm
-    return np.asarray(np.sqrt((down**2 + across**2).max(axis=(1, 2))))
-
-
-# --- sizes in a photographed plane ------------------------------------------------------------------------
-
-
 def _sizes_in_plane(
-    shapes: _Shapes, plane: ObjectPlane, area_px: Sequence[Quantity], relative_sd: float
+    shapes: Shapes, plane: ObjectPlane, area_px: Sequence[Quantity], relative_sd: float
 ) -> tuple[Sequence[Any], ...]:
     """Columns area_mm2, diameter_mm, feret_mm and perimeter_mm; empty for a deposit beyond the horizon."""
     runs = shapes.runs
     mm2 = shapes.sums(plane.run_mm2(runs.row, runs.start, runs.stop))
     known = zip(area_px, mm2.tolist(), _length_sd(plane, shapes.centroid, relative_sd), strict=True)
     area = [None if math.isnan(value) else _mm2(px, value, value / px.value, sd) for px, value, sd in known]
-    lengths = (np.sqrt(mm2 * (4 / math.pi)), _ferets_in_plane(shapes, plane), _perimeters_in_plane(shapes, plane))
+    lengths = (np.sqrt(mm2 * (4 / math.pi)), ferets_in_plane(shapes, plane), perimeters_in_plane(shapes, plane))
     return (area, *(_cells(np.where(np.isnan(mm2), np.nan, column)) for column in lengths))
 
 
@@ -565,128 +322,23 @@ def _length_sd(plane: ObjectPlane, centroid: Floats, otherwise: float) -> list[f
     return [float(sd) for sd in np.sqrt(sum(part**2 for part in parts.values()))]
 
 
-def _ferets_in_plane(shapes: _Shapes, plane: ObjectPlane) -> Floats:
-    """Largest distance between two pixel corners of each deposit as they lie in the plane, in mm.
-
-    A plane seen from one side of its horizon keeps what is convex so: the hull's corners are enough.
-    """
-    ends, first = _row_ends(shapes)
-    parts = zip(first.tolist(), [*first[1:].tolist(), len(ends.row)], strict=True)
-    return np.array([_farthest_in_plane(ends, slice(*part), plane) for part in parts])
-
-
-def _farthest_in_plane(ends: _RowEnds, part: slice, plane: ObjectPlane) -> float:
-    row, left, right = (column[part][_hull_rows(ends, part)] for column in ends)
-    corner_row, corner_column = np.concatenate([row, row, row + 1, row + 1]), np.concatenate([left, right] * 2)
-    corners = plane.points_mm(corner_row - 0.5, corner_column - 0.5)
-    return float(np.sqrt(((corners[:, None] - corners[None]) ** 2).sum(axis=-1).max()))
-
-
-def _perimeters_in_plane(shapes: _Shapes, plane: ObjectPlane) -> Floats:
-    """Crofton perimeter of each deposit, in mm: as `_perimeters`, for pixels that are parallelograms.
-
-    They have the shape that a pixel has at the deposit's centroid.
-    """
-    steps = plane.steps_mm(*shapes.centroid.T)
-    right, down = steps[..., 0], steps[..., 1]
-    lines = np.stack([right, down, right + down, right - down], axis=1)
-    pixel = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0])
-    apart = pixel[:, None] / np.linalg.norm(lines, axis=2)
-    runs = shapes.runs
-    across = np.diff(shapes.first, append=len(runs.row))
-    hits = np.stack([across, *map(shapes.sums, (runs.under, runs.under_left, runs.under_right))], axis=1)
-    return np.asarray((hits * apart * _share_of_half_turn(lines)).sum(axis=1))
-
-
-def _share_of_half_turn(lines: Floats) -> Floats:
-    """The angles nearer to each direction than to the others of its row, shape (n, 4); they add up to pi."""
-    angle = np.arctan2(lines[..., 1], lines[..., 0]) % math.pi
-    order = np.argsort(angle, axis=1)
-    ranked = np.take_along_axis(angle, order, axis=1)
-    after = np.diff(ranked, axis=1, append=ranked[:, :1] + math.pi)
-    share = np.empty_like(angle)
-    np.put_along_axis(share, order, (after + np.roll(after, 1, axis=1)) / 2, axis=1)
-    return share
-
-
-# --- background ring ------------------------------------------------------------------------------------
-
-
-def _ring(spacing: Spacing | None, settings: MeasureSettings) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(rows, columns) from a deposit to the inner and to the outer edge of its ring."""
+def _ring(spacing: Spacing | None, settings: MeasureSettings) -> Ring:
     pixel = (spacing.row_mm, spacing.column_mm) if spacing else (1.0, 1.0)
     gap, width = (settings.ring_gap_mm, settings.ring_width_mm) if spacing else _ring_px(settings)
     gaps = [min(max(1, round(gap / mm)), _FARTHEST_RING_PX - 1) for mm in pixel]
     outer = [min(g + max(1, round(width / mm)), _FARTHEST_RING_PX) for g, mm in zip(gaps, pixel, strict=True)]
-    return (gaps[0], gaps[1]), (outer[0], outer[1])
+    return Ring((gaps[0], gaps[1]), (outer[0], outer[1]), settings.ring_least_px)
 
 
 def _ring_px(settings: MeasureSettings) -> tuple[float, float]:
     return float(settings.ring_gap_px), float(settings.ring_width_px)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ground:
-    """Where background may be read: `tiers` from the best pixels to the ones admitted last."""
-
-    labels: Array
-    pixels: Pixels
-    tiers: tuple[Mask, ...]
-    outer: tuple[int, int]
-    kernel: npt.NDArray[np.uint8]
-    least: int
-
-    def median(self, number: int, box: Sequence[int]) -> float:
-        """Median brightness around the deposit that lies in the box; NaN where too little is left."""
-        (rows, columns), (row0, column0, row1, column1) = self.outer, box
-        around = np.s_[max(row0 - rows, 0) : row1 + rows, max(column0 - columns, 0) : column1 + columns]
-        mine = (self.labels[around] == number).view(np.uint8)
-        near = cv2.dilate(mine, self.kernel).view(bool)
-        for tier in self.tiers:
-            values = self.pixels[around][near & tier[around]]
-            if values.size >= self.least:
-                return _median(values)
-        return math.nan
-
-
-def _backgrounds(shapes: _Shapes, view: _View, spacing: Spacing | None, settings: MeasureSettings) -> Floats:
-    """Median brightness of each deposit's ring; NaN where there is none."""
-    if view.pixels is None:
-        return np.full(shapes.number.shape, np.nan)
-    gap, outer = _ring(spacing, settings)
-    ground = _Ground(view.labels, view.pixels, _tiers(view, gap), outer, _box(outer), settings.ring_least_px)
-    boxes = (shapes.bbox - np.tile([view.row, view.column], 2)).tolist()
-    return np.array([ground.median(*one) for one in zip(shapes.number.tolist(), boxes, strict=True)])
-
-
-def _tiers(view: _View, gap: tuple[int, int]) -> tuple[Mask, ...]:
-    """Soft tissue clear of every deposit's foot; then bone, too; then all that is no deposit."""
-    deposit = (view.labels != 0).view(np.uint8)
-    foot = cv2.dilate(deposit, _box(gap)).view(bool)
-    free, clear = ~deposit.view(bool), ~foot
-    if view.readable is not None:
-        free &= view.readable
-        clear &= view.readable
-    return (clear, free) if view.bone is None else (clear > view.bone, clear, free)
-
-
-def _box(reach: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """The neighbourhood that reaches so many rows and columns from its centre."""
-    return np.ones((2 * reach[0] + 1, 2 * reach[1] + 1), np.uint8)
-
-
-def _median(values: Pixels) -> float:
-    """As `np.median`, without its overhead, which thousands of rings would feel; the values are reordered."""
-    half, odd = divmod(values.size, 2)
-    values.partition(half if odd else (half - 1, half))
-    return float(values[half]) if odd else (float(values[half - 1]) + float(values[half])) / 2
-
-
 # --- rows and totals ------------------------------------------------------------------------------------
 
 
-def _rows(shapes: _Shapes, image: Image, view: _View, settings: MeasureSettings) -> tuple[Deposit, ...]:
-    mean, integrated = _contrasts(shapes, _backgrounds(shapes, view, image.spacing, settings))
+def _rows(shapes: Shapes, image: Image, view: FilmPart, settings: MeasureSettings) -> tuple[Deposit, ...]:
+    mean, integrated = _contrasts(shapes, backgrounds(shapes, view, _ring(image.spacing, settings)))
     bone = shapes.sums(shapes.runs.bone) / shapes.area if view.bone is not None else None
     columns = (
         shapes.number.tolist(),
@@ -701,12 +353,12 @@ def _rows(shapes: _Shapes, image: Image, view: _View, settings: MeasureSettings)
     return tuple(Deposit(*row) for row in zip(*columns, strict=True))
 
 
-def _sizes(shapes: _Shapes, image: Image, settings: MeasureSettings) -> tuple[Sequence[Any], ...]:
+def _sizes(shapes: Shapes, image: Image, settings: MeasureSettings) -> tuple[Sequence[Any], ...]:
     """Columns area_px, area_mm2, diameter_mm, feret_mm and perimeter_mm; the last four empty without a scale."""
     spacing = image.spacing
     side = spacing.mean_mm if spacing else 1.0
     pixel = (spacing.row_mm / side, spacing.column_mm / side) if spacing else (1.0, 1.0)
-    perimeter = _perimeters(shapes, *pixel)
+    perimeter = perimeters(shapes, *pixel)
     area = [_px(a, s) for a, s in zip(shapes.area.tolist(), _boundary_sd(perimeter, settings).tolist(), strict=True)]
     if spacing is None:
         return (area, *[[None] * len(area)] * 4)
@@ -714,7 +366,7 @@ def _sizes(shapes: _Shapes, image: Image, settings: MeasureSettings) -> tuple[Se
         return area, *_sizes_in_plane(shapes, image.plane, area, spacing.relative_sd)
     mm2 = [_mm2(a, a.value * spacing.pixel_mm2, spacing.pixel_mm2, spacing.relative_sd) for a in area]
     diameter = np.sqrt(shapes.area * (4 / math.pi * spacing.pixel_mm2))
-    return area, mm2, diameter.tolist(), _ferets(shapes, spacing).tolist(), (perimeter * side).tolist()
+    return area, mm2, diameter.tolist(), ferets(shapes, spacing).tolist(), (perimeter * side).tolist()
 
 
 def _px(count: float, sd: float) -> Quantity:
@@ -727,7 +379,7 @@ def _mm2(area: Quantity, value: float, pixel_mm2: float, relative_sd: float) -> 
     return Quantity(value, math.hypot(outline, scale), "mm2", (("outline", outline), ("scale", scale)))
 
 
-def _contrasts(shapes: _Shapes, background: Floats) -> tuple[Floats, Floats]:
+def _contrasts(shapes: Shapes, background: Floats) -> tuple[Floats, Floats]:
     """Mean and integrated contrast; NaN without a background or without a readable pixel."""
     readable = shapes.sums(shapes.runs.readable)
     over = shapes.sums(shapes.runs.light) - readable * background

@@ -17,11 +17,10 @@ from scipy.ndimage import find_objects
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from calcimeasure.errors import MaskError, MeasurementRefused
+from calcimeasure.model.arrays import Floats, Mask
 from calcimeasure.model.colour import Card, CardKind, ColourCorrection, Colours, Whiteness
-from calcimeasure.model.image import Image, Kind, Mask
+from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
-
-Floats = npt.NDArray[np.float64]
 
 #: Patches with a channel beyond these 8-bit values are clipped and tell nothing.
 CLIPPED = (3, 252)
@@ -164,7 +163,7 @@ def _fitted(seen: Floats, true: Floats, kind: CardKind, left_out: Floats) -> Flo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _ColourPlace:
     """A window around one deposit: the deposit and the ring of skin around it."""
 
     number: int
@@ -173,7 +172,7 @@ class _Place:
     skin: Mask
 
 
-def _places(labels: Labels) -> Iterator[_Place]:
+def _places(labels: Labels) -> Iterator[_ColourPlace]:
     where, numbers = labels.array > 0, labels.numbers
     order = np.zeros(labels.shape, np.int32)
     order[where] = np.searchsorted(numbers, labels.array[where]) + 1
@@ -187,7 +186,7 @@ def _places(labels: Labels) -> Iterator[_Place]:
         )
         inside = labels.array[window] == number
         skin = _grown(inside, reach) & ~_grown(labels.array[window] > 0, gap)
-        yield _Place(int(number), window, inside, skin)
+        yield _ColourPlace(int(number), window, inside, skin)
 
 
 def _grown(mask: Mask, reach: int) -> Mask:
@@ -196,7 +195,7 @@ def _grown(mask: Mask, reach: int) -> Mask:
     return np.asarray(away <= reach)
 
 
-def _whiteness(image: Image, place: _Place, correction: ColourCorrection | None) -> Whiteness:
+def _whiteness(image: Image, place: _ColourPlace, correction: ColourCorrection | None) -> Whiteness:
     card = None if correction is None else correction.kind
     part = image.pixels[place.window]
     skin = place.skin if image.valid is None else place.skin & image.valid[place.window]
@@ -215,7 +214,10 @@ def _typical(colours: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def linear_light(encoded: npt.NDArray[np.uint8]) -> Floats:
-    """Linear light (0-1) of 8-bit sRGB values (IEC 61966-2-1)."""
+    """Linear light (0-1) of 8-bit sRGB values (IEC 61966-2-1).
+
+    Shape as given.
+    """
     return _LIGHT[encoded]
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import find_objects
 
 from calcimeasure.errors import MaskError, MeasurementRefused
+from calcimeasure.model.arrays import Array, Floats, Mask
 from calcimeasure.model.density import (
     Components,
     Densities,
@@ -28,12 +27,9 @@ from calcimeasure.model.density import (
     TotalDensity,
     WedgeCalibration,
 )
-from calcimeasure.model.image import Image, Kind, Mask, Meaning
+from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 
 RING_GAP_MM, RING_GAP_PX = 0.6, 2
 #: Share of a deposit that may lie over bone. On drawn films this catches about 9 of 10 deposits over bone, and 1 of 20
@@ -59,7 +55,7 @@ BLUR_DOUBT = 0.25  # of what lies in the rim
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _DensityPlace:
     """A window around one deposit: mm of aluminium, share of scatter, deposit, ring, clipped and valid pixels.
 
     `whole` is the deposit with the rim into which blur has carried some of it; `over_bone` is the share of the deposit
@@ -282,7 +278,7 @@ def _outlines(labels: Labels) -> Iterator[_Outline]:
         yield _Outline(int(numbers[k]), box, int(sizes[k + 1]))
 
 
-def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Array], bone: Mask | None) -> _Place:
+def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Array], bone: Mask | None) -> _DensityPlace:
     gap, width = _ring_of(mine, image)
     window = mine.window(gap + width)
     inside, other = labels.array[window] == mine.number, labels.array[window] > 0
@@ -293,7 +289,7 @@ def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Arra
     mmal, scatter = (np.asarray(m[window], float) for m in maps)
     ring = _grown(inside, gap + width) & free & ~bony & readable & ~ends
     whole = inside | (rim & ~bony & readable & ~ends)
-    return _Place(
+    return _DensityPlace(
         mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape)
     )
 
@@ -310,7 +306,7 @@ def _ends(image: Image, window: tuple[slice, slice]) -> Mask:
     return at if image.ceiling is None else at | (values >= image.ceiling)
 
 
-def _one(number: int, place: _Place, image: Image, calibration: WedgeCalibration) -> DepositDensity:
+def _one(number: int, place: _DensityPlace, image: Image, calibration: WedgeCalibration) -> DepositDensity:
     if why := _why_not(place, calibration):
         return DepositDensity(number, None, None, reason=why)
     surface, size = _surface(place), int(place.inside.sum())
@@ -325,7 +321,7 @@ def _one(number: int, place: _Place, image: Image, calibration: WedgeCalibration
     return DepositDensity(number, mean, _volume(mean, size, image), components=parts)
 
 
-def _lost_in_blur(place: _Place, calibration: WedgeCalibration) -> Floats:
+def _lost_in_blur(place: _DensityPlace, calibration: WedgeCalibration) -> Floats:
     """What deposit and rim lose because blur mixes light, not thickness: mm of aluminium at each of their pixels.
 
     The logarithm of a mixture is less than the mixture of logarithms, for an edge of height h by h2 s / (2 sqrt(pi)) of
@@ -347,7 +343,7 @@ class _Means:
     spilt: float
 
 
-def _why_not(place: _Place, calibration: WedgeCalibration) -> str:
+def _why_not(place: _DensityPlace, calibration: WedgeCalibration) -> str:
     """Why a deposit has no density, and what to do; empty when it has."""
     clipped, dark = int(place.ends[place.inside].sum()), int((~place.readable[place.inside]).sum())
     if clipped:
@@ -363,7 +359,7 @@ def _why_not(place: _Place, calibration: WedgeCalibration) -> str:
     return ""
 
 
-def _surface(place: _Place) -> _Surface:
+def _surface(place: _DensityPlace) -> _Surface:
     """A surface of second order through the ring, of first where the ring is small; robust against what lies in it."""
     rows, columns = np.mgrid[: place.inside.shape[0], : place.inside.shape[1]]
     scale = max(place.inside.shape)
@@ -398,7 +394,7 @@ def _robust(terms: Floats, values: Floats) -> tuple[Floats, float]:
     return matrix, noise
 
 
-def _components(place: _Place, surface: _Surface, calibration: WedgeCalibration, means: _Means) -> Components:
+def _components(place: _DensityPlace, surface: _Surface, calibration: WedgeCalibration, means: _Means) -> Components:
     mean = means.true
     share = float(np.clip(place.scatter[place.inside].mean(), -1.0, 1.0))
     span = calibration.thickest_mm

@@ -5,7 +5,7 @@ p (1 - p) over the deposit and the pixels around it, over its area, is the *doub
 deposit, 0.3 for a faint speck. The error of the area, as a share of it, follows the doubt and the size: of two equally
 doubtful outlines the larger one may lack a whole part. A total errs by what is no calcium at all, and by what was
 missed, too: as long as no person went through the outlines, its bar holds every outline's whole area by the chance that
-it is a stray, every finding that was dropped by its score by the chance that it is calcium, and a further part, the
+it is no calcium, every finding that was dropped by its score by the chance that it is calcium, and a further part, the
 same for every film. How fast, and how far, is fitted to films with known calcium, drawn ones and real limbs
 (``benchmarks/renew_boundary_error.py``).
 """
@@ -22,15 +22,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.arrays import Map
 from calcimeasure.model.authorship import Doubt
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
-
-Map = npt.NDArray[np.float32]
 
 #: Pixels around a deposit whose doubt counts as its own.
 REACH_PX = 4
@@ -112,7 +110,7 @@ def shipped_outline_error() -> OutlineError:
 
 
 def doubts(
-    rows: Iterable[Deposit], labels: Labels, probability: Map, strays: Mapping[int, float] | None = None
+    rows: Iterable[Deposit], labels: Labels, probability: Map, not_calcium: Mapping[int, float] | None = None
 ) -> dict[int, Doubt]:
     """The doubt of each deposit, by number.
 
@@ -124,15 +122,18 @@ def doubts(
         As the segmenter drew them; outlines of a person have no probabilities.
     probability : float32 array, shape of the labels
         Chance of deposit at every pixel.
-    strays : mapping of int to float, optional
+    not_calcium : mapping of int to float, optional
         The chance that a deposit is no calcium, by number; 0 where nobody says.
     """
-    strays = strays or {}
-    return {row.label: Doubt(doubt(row, labels, probability), strays.get(row.label, 0.0)) for row in rows}
+    not_calcium = not_calcium or {}
+    return {row.label: Doubt(doubt(row, labels, probability), not_calcium.get(row.label, 0.0)) for row in rows}
 
 
 def doubt(row: Deposit, labels: Labels, probability: Map) -> float:
-    """Where a deposit ends: the sum of p (1 - p) in and around it, over its area in pixels."""
+    """Where a deposit ends: the sum of p (1 - p) in and around it, over its area in pixels.
+
+    `probability` has the film's shape, 0-1.
+    """
     top, left, bottom, right = row.bbox
     window = np.s_[max(0, top - REACH_PX) : bottom + REACH_PX, max(0, left - REACH_PX) : right + REACH_PX]
     part, chance = labels.array[window], probability[window]
@@ -195,14 +196,14 @@ def widened(row: Deposit, doubted: Doubt | None, error: OutlineError | None = No
     if doubted is None:
         return row
     px, mm2 = row.area_px, row.area_mm2
-    share = (error or shipped_outline_error()).relative_sd(doubted.rim, px.value)
+    share = (error or shipped_outline_error()).relative_sd(doubted.outline, px.value)
     sd = max(share * px.value, px.sd or 0.0)
     area = None if mm2 is None else _with(mm2, {"outline": sd * mm2.value / px.value})
     return replace(row, area_px=_with(px, {"outline": sd}), area_mm2=area)
 
 
 def summed(measurement: Measurement, doubted: Mapping[int, Doubt], unseen: Unseen | None = None) -> Measurement:
-    """The totals of rows that are `widened` already, each outline for itself, what may be a stray and what is `unseen`.
+    """The totals of rows that are `widened` already, each outline for itself, false finds and what is `unseen`.
 
     Without a doubted outline and without anything unseen they stay as they are.
     """
@@ -211,17 +212,17 @@ def summed(measurement: Measurement, doubted: Mapping[int, Doubt], unseen: Unsee
         return measurement
     px, mm2 = measurement.area_px, measurement.area_mm2
     outlines = math.hypot(*(row.area_px.sd or 0.0 for row in rows))
-    strays = strays_of((row.area_px.value, doubted.get(row.label)) for row in rows)
-    px = _with(px, _parts(outlines, None if unseen is None else math.hypot(unseen.px, strays)))
+    false_finds = sd_of_false_finds((row.area_px.value, doubted.get(row.label)) for row in rows)
+    px = _with(px, _parts(outlines, None if unseen is None else math.hypot(unseen.px, false_finds)))
     if mm2 is None:
         return replace(measurement, area_px=px)
     outlines = math.hypot(*(_outline(row.area_mm2) for row in rows if row.area_mm2))
-    strays *= mm2.value / px.value if px.value else 0.0
-    parts = _parts(outlines, None if unseen is None else math.hypot(unseen.mm2, strays))
+    false_finds *= mm2.value / px.value if px.value else 0.0
+    parts = _parts(outlines, None if unseen is None else math.hypot(unseen.mm2, false_finds))
     return replace(measurement, area_px=px, area_mm2=_with(mm2, parts))
 
 
-def strays_of(areas: Iterable[tuple[float, Doubt | None]]) -> float:
+def sd_of_false_finds(areas: Iterable[tuple[float, Doubt | None]]) -> float:
     """How far a total may be off because some of these areas are no calcium: each is wrong by itself, or not at all.
 
     The parts of one finding, which have its score to the last digit, are calcium together or not at all.
@@ -229,8 +230,8 @@ def strays_of(areas: Iterable[tuple[float, Doubt | None]]) -> float:
     findings: dict[float, float] = {}
     for area, doubted in areas:
         if doubted:
-            findings[doubted.stray] = findings.get(doubted.stray, 0.0) + area
-    return math.hypot(*(area * math.sqrt(stray) for stray, area in findings.items()))
+            findings[doubted.not_calcium] = findings.get(doubted.not_calcium, 0.0) + area
+    return math.hypot(*(area * math.sqrt(chance) for chance, area in findings.items()))
 
 
 def passed_over(excluded: Iterable[Excluded]) -> float:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
 
+from calcimeasure.model.arrays import Grey, Mask
 from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Labels
-from calcimeasure.steps.anatomy import Grey, Survey, disc
+from calcimeasure.steps.anatomy import Survey, disc
 from calcimeasure.steps.outline.settings import SegmentSettings
 
 #: How far outside the limb mask a deposit may lie: skin over a swollen finger tip fades into air.
@@ -118,6 +119,8 @@ def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate
 def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDArray[np.int32], tuple[Excluded, ...]]:
     """Label image of the candidates that are kept, numbered in reading order, and the list of the others.
 
+    The label image has the film's shape.
+
     Each part is a deposit of its own, but specks under the smallest size belong to the nearest part of their candidate.
     """
     judged = [(candidate, verdict(candidate, grounds)) for candidate in candidates]
@@ -133,7 +136,10 @@ def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDA
 
 
 def scores_on(labels: npt.NDArray[np.int32], candidates: Iterable[Candidate]) -> tuple[tuple[int, int, float], ...]:
-    """Row and column of a pixel of every deposit with the score of its candidate."""
+    """Row and column of a pixel of every deposit with the score of its candidate.
+
+    `labels` has the film's shape.
+    """
     found = []
     for candidate in candidates:
         own = np.where(candidate.mask, labels[candidate.window], 0)
@@ -204,7 +210,10 @@ def in_reading_order(mask: Mask) -> npt.NDArray[np.int32]:
 
 
 def elongation(mask: Mask) -> float:
-    """Ratio of the axes of the ellipse with the same second moments (1 is round)."""
+    """Ratio of the axes of the ellipse with the same second moments (1 is round).
+
+    Of a mask of any shape (rows, columns).
+    """
     rows, columns = (places - places.mean() for places in np.nonzero(mask))
     # The moments of one pixel (1/12 along each axis) keep a line one pixel wide from being infinitely long.
     vertical, across = (rows @ rows) / rows.size + 1 / 12, (columns @ columns) / rows.size + 1 / 12

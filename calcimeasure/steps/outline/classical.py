@@ -2,7 +2,7 @@
 
 The plan
 --------
-1. Work on a copy of about 0.25 mm per pixel (`limb.survey`).
+1. Work on a copy of about 0.25 mm per pixel (`anatomy.survey`).
 2. Cut the film at 64 grey levels. At each level a region smaller than some area is dropped; what is lost by
    this (the *area top-hat*) is bright, closed all around, and no larger than that area. A bone edge is not
    closed: at the level where it joins the bone it grows past the area and disappears.
@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.model.deposit import Segmentation
-from calcimeasure.model.image import Image, Mask
-from calcimeasure.steps.anatomy import Grey, Survey, disc, resized, survey
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
+from calcimeasure.steps.anatomy import Survey, disc, filled, resized, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
 from calcimeasure.steps.outline.findings import Findings
 from calcimeasure.steps.outline.settings import SegmentSettings
@@ -45,24 +45,17 @@ LISTED = 0.5
 FOOT, REACH_MM = 0.20, 1.2
 
 
-def segment_classical(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
-    """Deposits of a radiograph by closed bright regions; no weights, no randomness.
+def find(image: Image, settings: SegmentSettings) -> Findings:
+    """Deposits of a radiograph by closed bright regions, before smallest size and region choose; no weights, no chance.
 
     Parameters
     ----------
     image : Image
         Deposits bright; any integer or float dtype. Where the scale is unknown the film's long side is taken
-        as `limb.NOMINAL_MM`, only to choose a working scale, and a warning says so.
+        as `anatomy.NOMINAL_MM`, only to choose a working scale, and a warning says so.
     settings : SegmentSettings
-        Threshold and smallest size.
-    region : bool array, shape (rows, columns), optional
-        Only what lies inside is kept.
+        Its threshold: the candidates hold for that one alone.
     """
-    return find_classical(image, settings).segmentation(settings, region)
-
-
-def find_classical(image: Image, settings: SegmentSettings) -> Findings:
-    """Candidates of a radiograph for one threshold, before smallest size and region choose among them."""
     seen = survey(image)
     if seen is None:
         return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
@@ -74,7 +67,7 @@ def find_classical(image: Image, settings: SegmentSettings) -> Findings:
         limb=seen.enlarged(seen.limb),
         warnings=seen.warnings,
         made_for=settings.threshold,
-        again=partial(find_classical, image),
+        again=partial(find, image),
     )
 
 
@@ -131,6 +124,8 @@ def outlined(cores: Sequence[Candidate], seen: Survey, threshold: float) -> list
 
 def background_without(cores: Sequence[Candidate], seen: Survey) -> Grey:
     """The film at working scale as it would be without the candidates, filled in smoothly from around them.
+
+    Shape of ``seen.grey``.
 
     A weighted mean of what is known, near values first: blurs of growing width, each counting a hundredth
     of the one before, so that a wide one rules only where no near value is known.
@@ -239,7 +234,7 @@ def _outline(core: Candidate, seen: Survey, film: Grey, background: Grey) -> tup
     above = ((contrast >= FOOT * peak) & (away <= REACH_MM / seen.native_mm + 0.5)).astype(np.uint8)
     _, parts = cv2.connectedComponents(above, connectivity=8)
     touched = np.unique(parts[(hint > 0) & (above > 0)])
-    return window, _without_holes(np.isin(parts, touched[touched > 0]))
+    return window, filled(np.isin(parts, touched[touched > 0]))
 
 
 def _on_film(core: Candidate, seen: Survey) -> tuple[tuple[slice, slice], npt.NDArray[np.uint8]]:
@@ -257,9 +252,3 @@ def _on_film(core: Candidate, seen: Survey) -> tuple[tuple[slice, slice], npt.ND
     padded = np.pad(core.mask.astype(np.uint8), 1)
     rows, columns = (np.clip(n + 1, 0, size - 1) for n, size in zip(near, padded.shape, strict=True))
     return (slice(starts[0], stops[0]), slice(starts[1], stops[1])), padded[np.ix_(rows, columns)]
-
-
-def _without_holes(mask: Mask) -> Mask:
-    outside = np.pad((~mask).astype(np.uint8), 1, constant_values=1)
-    _, parts = cv2.connectedComponents(outside, connectivity=4)
-    return np.asarray(parts[1:-1, 1:-1] != parts[0, 0])

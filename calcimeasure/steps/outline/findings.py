@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Segmentation
-from calcimeasure.model.image import Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, limited_to, scores_on, sort_out
 from calcimeasure.steps.outline.settings import SegmentSettings

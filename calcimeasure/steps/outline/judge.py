@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from calcimeasure.model.arrays import Map
 from calcimeasure.steps.outline.candidates import Candidate
-
-Map = npt.NDArray[np.float32]
 
 #: What is weighed, in this order: log odds of both networks' high and middle probability in the finding, and its size
 #: (log mm2, as far as the scale is known or assumed).
@@ -57,7 +55,10 @@ class Judge:
 
 
 def facts_of(finding: Candidate, finder: Map, outline: Map, mm: float) -> tuple[float, ...]:
-    """The facts of one finding, in the order of `FACTS`; both maps are probabilities as large as the film."""
+    """The facts of one finding, in the order of `FACTS`; both maps are probabilities as large as the film.
+
+    Both maps have the shape of the film.
+    """
     chances = (image[finding.window][finding.mask] for image in (finder, outline))
     odds = [_log_odds(float(np.percentile(values, rank))) for values in chances for rank in (90, 50)]
     return (*odds, float(np.log(finding.area * mm**2)))

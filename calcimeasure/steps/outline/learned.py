@@ -17,19 +17,16 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
-from calcimeasure.model.deposit import Segmentation
-from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
+from calcimeasure.model.arrays import Map, Mask, Pixels
+from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.steps.anatomy import scaled, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds
 from calcimeasure.steps.outline.findings import Findings
 from calcimeasure.steps.outline.judge import Judge
 from calcimeasure.steps.outline.settings import SegmentSettings
-from calcimeasure.steps.outline.weights import Finder, Weights
-
-Map = npt.NDArray[np.float32]
+from calcimeasure.steps.outline.weights import FinderFile, Weights
 
 #: Working pixels: the finder's stride, its receptive margin, and the core of one tile (a multiple of the stride).
 STRIDE, MARGIN, TILE = 16, 240, 832
@@ -53,24 +50,19 @@ ENLARGED_MM, ENLARGED_PX = 50.0, 800
 ENLARGED = f"scale unknown: deposits were sought as if this enlarged part were {ENLARGED_MM:.0f} mm long"
 
 
-def segment_learned(image: Image, settings: SegmentSettings, region: Mask | None = None) -> Segmentation:
-    """Deposits of a radiograph by the shipped networks; the same film and weights give the same mask.
+def find(image: Image, settings: SegmentSettings) -> Findings:
+    """What the networks see on a radiograph, before threshold, smallest size and region choose among it.
+
+    The same film and weights give the same findings.
 
     Parameters
     ----------
     image : Image
         Deposits bright. Where the scale is unknown the film is looked at as if its long side were
-        `limb.NOMINAL_MM`, or an enlarged part of `ENLARGED_MM`, and a warning says so.
+        `anatomy.NOMINAL_MM`, or an enlarged part of `ENLARGED_MM`, and a warning says so.
     settings : SegmentSettings
-        Weights, threshold on a finding's score, and smallest size.
-    region : bool array, shape (rows, columns), optional
-        Only what lies inside is kept.
+        Which weights.
     """
-    return find_learned(image, settings).segmentation(settings, region)
-
-
-def find_learned(image: Image, settings: SegmentSettings) -> Findings:
-    """What the networks see on a radiograph, before threshold, smallest size and region choose among it."""
     found = _seen(image, settings)
     if image.spacing is not None or max(image.shape) > ENLARGED_PX:
         return found
@@ -147,7 +139,7 @@ def inside_given_a_deposit(outline: Map) -> tuple[Map, Mask]:
 class Networks:
     """The finder with how it is used, the outline network, and the judge of one set of weights."""
 
-    use: Finder
+    use: FinderFile
     finder: onnxruntime.InferenceSession
     outline: onnxruntime.InferenceSession
     judge: Judge

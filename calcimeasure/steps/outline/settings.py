@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calcimeasure.errors import RecipeError
+from calcimeasure.steps.outline.methods import METHODS, method_named
 
-#: Segmentation methods by name; their functions are found in `calcimeasure.steps.outline.METHODS`.
-METHOD_NAMES = ("learned", "classical")
 #: Sets of network weights that the package ships.
 WEIGHTS_NAMES = ("deposits", "deposits-free")
 
@@ -19,7 +18,7 @@ class SegmentSettings:
     Parameters
     ----------
     method : str
-        Name in `calcimeasure.steps.outline.METHODS`; used for radiographs, photos have their own.
+        Name of one of `calcimeasure.steps.outline.METHODS`; used for radiographs, photos have their own.
     threshold : float
         A candidate is kept when its score (0-1) reaches this. Lower finds more, and more that is not calcium.
     min_area_mm2 : float
@@ -39,15 +38,14 @@ class SegmentSettings:
         For a method that does not exist or a number out of range.
     """
 
-    method: str = "learned"
+    method: str = METHODS[0].name
     threshold: float = 0.5
     min_area_mm2: float = 0.5
     min_area_px: int = 12
     weights: str = "deposits"
 
     def __post_init__(self) -> None:
-        if self.method not in METHOD_NAMES:
-            raise RecipeError(f"unknown segmentation method {self.method!r}; choose from {', '.join(METHOD_NAMES)}")
+        method_named(self.method)
         if self.weights not in WEIGHTS_NAMES:
             raise RecipeError(f"unknown weights {self.weights!r}; choose from {', '.join(WEIGHTS_NAMES)}")
         _check("threshold", self.threshold, 0.0, 1.0)

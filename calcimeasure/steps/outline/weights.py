@@ -14,7 +14,7 @@ _HOME = Path(__file__).parents[2] / "weights"
 
 
 @dataclass(frozen=True, slots=True)
-class Finder:
+class FinderFile:
     """The network that finds deposits: its file, the pixel size (mm) it was trained for, and how often it looks.
 
     It sees the film at the pixel size times each of `looks`: what it sees in all of them is rarely false.
@@ -29,7 +29,7 @@ class Finder:
 class Weights:
     """One set of weights: the finder, the outline network's file, and the judge of findings."""
 
-    finder: Finder
+    finder: FinderFile
     outline: Path
     judge: Judge
 
@@ -43,7 +43,7 @@ class Weights:
         """The weights that a card describes; their files lie beside it."""
         facts = json.loads(card.read_text())
         use = facts["finder"]
-        finder = Finder(card.parent / use["file"], use["working_mm"], tuple(use["looks"]))
+        finder = FinderFile(card.parent / use["file"], use["working_mm"], tuple(use["looks"]))
         judge = Judge(facts["judge"]["base"], tuple(facts["judge"]["weights"][fact] for fact in FACTS))
         return cls(finder, card.parent / facts["outline"], judge)
 

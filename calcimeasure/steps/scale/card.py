@@ -10,14 +10,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.colour import Card, CardKind
 from calcimeasure.model.image import Image, Kind
 from calcimeasure.steps.scale.marker import Markers, find_markers
-from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, Sheet, marker_sheet, size_from_ids
-
-Array = npt.NDArray[np.float64]
+from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, MarkerSheet, marker_sheet, size_from_ids
 
 #: The 24 patches in 8-bit sRGB (D65), row by row from dark skin to black, as their maker publishes them.
 COLORCHECKER_SRGB = (
@@ -73,12 +71,12 @@ def _grey_patches(image: Image) -> Card | None:
     return Card(CardKind.GREYS, quads, np.repeat(np.array(GREYS)[:, None], 3, axis=1))
 
 
-def _inside(quads: Array, image: Image) -> bool:
+def _inside(quads: Floats, image: Image) -> bool:
     rows, columns = image.shape
     return bool(quads.min() >= 0 and quads[..., 0].max() <= columns - 1 and quads[..., 1].max() <= rows - 1)
 
 
-def _page_to_px(markers: Markers, sheet: Sheet) -> Any:
+def _page_to_px(markers: Markers, sheet: MarkerSheet) -> Any:
     """Homography from the page's mm to pixels; `None` when the markers do not lie as they were printed."""
     printed = {one.number: one for one in sheet.markers}
     known = [(printed[n], corners) for n, corners in zip(markers.ids, markers.corners, strict=True) if n in printed]
@@ -99,7 +97,7 @@ def _corners(side: float) -> tuple[tuple[float, float], ...]:
     return (0.0, 0.0), (side, 0.0), (side, side), (0.0, side)
 
 
-def _patches_mm(sheet: Sheet) -> Array:
+def _patches_mm(sheet: MarkerSheet) -> Floats:
     """Corners of the middle of every grey patch on the page, shape (n, 4, 2)."""
     x, y = sheet.patches_mm
     margin = GREY_MM * (1 - _LOOKED_AT) / 2
@@ -108,6 +106,6 @@ def _patches_mm(sheet: Sheet) -> Array:
     return np.asarray(inner + starts[:, None, :])
 
 
-def _linear(encoded: Array) -> Array:
+def _linear(encoded: Floats) -> Floats:
     """Linear light of sRGB values, both 0-1 (IEC 61966-2-1)."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

@@ -13,7 +13,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from calcimeasure.steps.scale.ticks import Array
+from calcimeasure.model.arrays import Floats
 
 
 class Graduation(StrEnum):
@@ -61,7 +61,7 @@ _MOST_OFF = 0.5  # how much one tick may speak against a pattern
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BestPattern:
     """The pattern that fits best.
 
     Parameters
@@ -81,26 +81,29 @@ class Verdict:
     over_rival: float
 
 
-def graduate(size: Array) -> Verdict:
-    """The best pattern for one number per tick (length or ink); NaN where no tick is seen."""
+def graduate(size: Floats) -> BestPattern:
+    """The best pattern for one number per tick (length or ink); NaN where no tick is seen.
+
+    Shape (ticks,), in order along the ruler.
+    """
     number = np.flatnonzero(np.isfinite(size) & (np.nan_to_num(size) > 0))
     if len(number) < 6:
-        return Verdict(Graduation.PLAIN, 0, 0.0, 0.0)
+        return BestPattern(Graduation.PLAIN, 0, 0.0, 0.0)
     value = _tamed(np.log(size[number]))
     fits = [(*_best_phase(number, value, pattern), kind) for kind, pattern in _PATTERNS]
     plain = fits[0][0]
     best, phase, kind = min(fits, key=lambda fit: fit[0])
     rivals = [fit[0] for fit in fits if STEP_MM[fit[2]] != STEP_MM[kind]]
-    return Verdict(kind, phase, plain - best, min(rivals) - best)
+    return BestPattern(kind, phase, plain - best, min(rivals) - best)
 
 
-def _tamed(value: Array) -> Array:
+def _tamed(value: Floats) -> Floats:
     """Lengths with absurd ones (a digit or a line touches the tick) pulled in."""
     middle = float(np.median(value))
     return np.asarray(np.clip(value, middle - np.log(3), middle + np.log(5)))
 
 
-def _best_phase(number: npt.NDArray[np.intp], value: Array, pattern: str) -> tuple[float, int]:
+def _best_phase(number: npt.NDArray[np.intp], value: Floats, pattern: str) -> tuple[float, int]:
     """Lowest criterion of a pattern over its phases; a pattern whose longest ticks are not longest is out."""
     levels = np.array([ord(letter) - ord("a") for letter in pattern])
     scores = [
@@ -110,7 +113,7 @@ def _best_phase(number: npt.NDArray[np.intp], value: Array, pattern: str) -> tup
     return scores[phase], phase
 
 
-def _criterion(value: Array, level: npt.NDArray[np.intp], cycle: int) -> float:
+def _criterion(value: Floats, level: npt.NDArray[np.intp], cycle: int) -> float:
     count = np.bincount(level, minlength=level.max() + 1)
     # A pattern must be seen to come round again, and each kind of tick must be longer than the next.
     if count.min() == 0 or len(level) < 1.4 * cycle:

@@ -23,13 +23,12 @@ import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane, PlaneError
 from calcimeasure.model.scale import Scale, ScaleMethod
 from calcimeasure.steps.scale.pattern import fit_pattern
 from calcimeasure.steps.scale.sheet import DICTIONARY, marker_modules, size_from_ids
-
-Array = npt.NDArray[np.float64]
 
 #: A plane tilted more than this is refused, in degrees.
 MOST_TILT = 30.0
@@ -71,8 +70,8 @@ class Markers:
     """
 
     ids: tuple[int, ...]
-    corners: Array
-    covariance: Array
+    corners: Floats
+    covariance: Floats
 
     @classmethod
     def none(cls) -> Markers:
@@ -109,10 +108,10 @@ class Plane:
         Of the lens, where the markers tell it beyond doubt; else 0.
     """
 
-    to_mm: Array
+    to_mm: Floats
     tilt_degrees: float
     reprojection_px: float
-    sides_mm: Array
+    sides_mm: Floats
     unequal: float
     error: PlaneError
     distortion: float = 0.0
@@ -299,7 +298,7 @@ def _refusal(plane: Plane, count: int, side: float | None) -> str:
     return ""
 
 
-def _spacing(plane: Plane, at: Array) -> Spacing:
+def _spacing(plane: Plane, at: Floats) -> Spacing:
     """Spacing at a point (x, y): square on the plane, row and column as long as the plane shows them."""
     jacobian = _jacobian(plane.to_mm, at)
     column, row = np.linalg.norm(jacobian, axis=0)
@@ -309,24 +308,24 @@ def _spacing(plane: Plane, at: Array) -> Spacing:
     return Spacing.with_errors(*sides, SpacingOrigin.MARKER, **plane.sd_at(plane.error.middle))
 
 
-def _jacobian(matrix: npt.NDArray[Any], at: Array) -> Array:
+def _jacobian(matrix: npt.NDArray[Any], at: Floats) -> Floats:
     x, y, w = matrix @ [*at, 1.0]
     return np.asarray((matrix[:2, :2] - np.outer([x / w, y / w], matrix[2, :2])) / w)
 
 
-def _sides(to_mm: Array, corners: Array) -> Array:
+def _sides(to_mm: Floats, corners: Floats) -> Floats:
     """Side of the square of each marker's area in the plane."""
     x, y = np.moveaxis(_apply(to_mm, corners), -1, 0)
     area = (x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1) / 2
     return np.asarray(np.sqrt(np.abs(area)))
 
 
-def _apply(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> Array:
+def _apply(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> Floats:
     image = points @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(image[..., :2] / image[..., 2:])
 
 
-def _tuples(matrix: Array) -> Any:
+def _tuples(matrix: Floats) -> Any:
     return tuple(tuple(float(value) for value in row) for row in matrix)
 
 
@@ -334,18 +333,18 @@ _SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    turn: Array
-    to_px: Array
-    corners: Array
+class _MarkerView:
+    turn: Floats
+    to_px: Floats
+    corners: Floats
 
 
-def _fit(camera: _Camera, start: Array) -> Any:
+def _fit(camera: _Camera, start: Floats) -> Any:
     """The camera's parameters that fit best; Levenberg and Marquardt's slopes are counted as calls, too."""
     return least_squares(camera.residuals, start, method="lm", max_nfev=_ROUNDS * (len(start) + 1))
 
 
-def _covariance(fit: Any) -> Array:
+def _covariance(fit: Any) -> Floats:
     """Of a fit's parameters; wider where the residuals are larger than their claimed standard deviations."""
     excess = max(1.0, 2 * fit.cost / max(fit.jac.shape[0] - fit.jac.shape[1], 1))
     return np.asarray(np.linalg.pinv(fit.jac.T @ fit.jac) * excess)
@@ -359,9 +358,9 @@ class _Camera:
     (2, over the longer side), then x, y, angle in the plane and logarithm of size of every marker after the largest.
     """
 
-    corners: Array
+    corners: Floats
     shape: tuple[int, int]
-    whitening: Array
+    whitening: Floats
     size_sd: float = _EQUAL
 
     @property
@@ -373,33 +372,33 @@ class _Camera:
         x, y = np.moveaxis(self.corners, -1, 0)
         return int(np.argmax(np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1))))
 
-    def view(self, p: Array) -> _View:
+    def view(self, p: Floats) -> _MarkerView:
         """The corners as this camera sees them."""
         turn = cv2.Rodrigues(p[:3])[0]
         focal = np.exp(p[6]) * self._long
         middle = (np.array(self.shape[::-1]) - 1) / 2 + p[7:9] * self._long
         lens = np.array([[focal, 0, middle[0]], [0, focal, middle[1]], [0, 0, 1]])
         to_px = lens @ np.column_stack([turn[:, 0], turn[:, 1], p[3:6]])
-        return _View(turn, to_px, _apply(to_px, self._laid(p[9:].reshape(-1, 4))))
+        return _MarkerView(turn, to_px, _apply(to_px, self._laid(p[9:].reshape(-1, 4))))
 
-    def _laid(self, places: Array) -> Array:
+    def _laid(self, places: Floats) -> Floats:
         """Corners of all markers in the plane."""
         places = np.insert(places, self._first, 0.0, axis=0)
         c, s = np.cos(places[:, 2]), np.sin(places[:, 2])
         turn = np.stack([np.stack([c, s], 1), np.stack([-s, c], 1)], 1)
         return np.asarray(np.exp(places[:, 3])[:, None, None] * (_SQUARE @ turn) + places[:, None, :2])
 
-    def residuals(self, p: Array) -> Array:
+    def residuals(self, p: Floats) -> Floats:
         """Corner distances and what is known of cameras, all in standard deviations."""
         off = np.einsum("nij,nj->ni", self.whitening, (self.view(p).corners - self.corners).reshape(-1, 8)).ravel()
         known = [(p[6] - np.log(_FOCAL[0])) / _FOCAL[1], p[7] / _CENTRE_SD, p[8] / _CENTRE_SD]
         return np.concatenate([off, known, p[9:].reshape(-1, 4)[:, 3] / self.size_sd])
 
-    def off_px(self, p: Array) -> float:
+    def off_px(self, p: Floats) -> float:
         """Root mean square distance of the corners from where this camera sees them."""
         return float(np.sqrt(np.mean(np.sum((self.view(p).corners - self.corners) ** 2, axis=2))))
 
-    def starts(self) -> list[Array]:
+    def starts(self) -> list[Floats]:
         """Both poses in which a square can be seen."""
         focal = _FOCAL[0] * self._long
         rows, columns = self.shape
@@ -409,7 +408,7 @@ class _Camera:
         count, turns, shifts, _ = cv2.solvePnPGeneric(square, seen, lens, None, flags=cv2.SOLVEPNP_IPPE)
         return [self._start(turns[k].ravel(), shifts[k].ravel()) for k in range(count)]
 
-    def _start(self, turn: Array, shift: Array) -> Array:
+    def _start(self, turn: Floats, shift: Floats) -> Floats:
         camera = np.concatenate([turn, shift, [np.log(_FOCAL[0]), 0, 0]])
         back = np.linalg.inv(
             _Camera(self.corners[self._first][None], self.shape, self.whitening[:1]).view(camera).to_px
@@ -419,7 +418,7 @@ class _Camera:
         places = np.column_stack([flat.mean(axis=1), np.arctan2(side[:, 1], side[:, 0]), np.zeros(len(flat))])
         return np.concatenate([camera, places.ravel()])
 
-    def unequal(self, start: Array) -> float:
+    def unequal(self, start: Floats) -> float:
         """Largest difference between sizes that is certain when every marker may have its own."""
         if len(self.corners) < 2:
             return 0.0
@@ -450,18 +449,18 @@ class _Camera:
             return 0.0, np.inf
         return (low - high) / (2 * _LENS_SD) / bend, 1 / math.sqrt(bend)
 
-    def _straightened(self, k: float) -> Array:
+    def _straightened(self, k: float) -> Floats:
         middle = np.array(self.middle)
         off = self.corners - middle
         return np.asarray(middle + off * (1 - k * (off**2).sum(axis=-1, keepdims=True) / (middle**2).sum()))
 
-    def row_covariance(self, fit: Any, to_mm: Array) -> Array:
+    def row_covariance(self, fit: Any, to_mm: Floats) -> Floats:
         """Of half the logarithm of the determinant of `to_mm`, and of its third row."""
         step, scale = 1e-5, float(to_mm[2, 2] / np.linalg.inv(self.view(fit.x).to_px)[2, 2])
         here = self._row(fit.x, scale)
         slopes = np.array([self._row(fit.x + step * e, scale) - here for e in np.eye(len(fit.x))]) / step
         return np.asarray(slopes.T @ _covariance(fit) @ slopes)
 
-    def _row(self, p: Array, scale: float) -> Array:
+    def _row(self, p: Floats, scale: float) -> Floats:
         back = np.linalg.inv(self.view(p).to_px) * scale
         return np.array([np.log(abs(np.linalg.det(back))) / 2, *back[2]])

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-Array = npt.NDArray[np.float64]
+from calcimeasure.model.arrays import Floats
 
 _RIM = 0.7  # modules of the white border that are looked at
 _MOST_PIXELS = 6000  # of a marker that are looked at: more say nothing new
@@ -47,16 +47,16 @@ class Fitted:
         Of x, y of the first corner, then of the second, ..., in px2.
     """
 
-    corners: Array
-    covariance: Array
+    corners: Floats
+    covariance: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:
     """The pixels looked at: their places (x, y) and their brightness."""
 
-    places: Array
-    light: Array
+    places: Floats
+    light: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,21 +73,21 @@ class _Drawing:
         Places on the marker, from -0.5 to 0.5.
     """
 
-    shade: Array
-    slopes: Array
-    where: Array
+    shade: Floats
+    slopes: Floats
+    where: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Match:
     """A drawing laid on the photo: next step, covariance of the corners, and how alike both are (a correlation)."""
 
-    step: Array
-    covariance: Array
+    step: Floats
+    covariance: Floats
     likeness: float
 
 
-def fit_pattern(grey: npt.NDArray[np.uint8], white: npt.NDArray[np.bool_], corners: Array) -> Fitted | None:
+def fit_pattern(grey: npt.NDArray[np.uint8], white: npt.NDArray[np.bool_], corners: Floats) -> Fitted | None:
     """Corners of a marker by its whole pattern; `None` where the photo does not look like it.
 
     Parameters
@@ -111,7 +111,7 @@ def fit_pattern(grey: npt.NDArray[np.uint8], white: npt.NDArray[np.bool_], corne
     return Fitted(state[:8].reshape(4, 2), match.covariance)
 
 
-def _settled(patch: _Patch, bordered: Array, corners: Array, module: float) -> Array:
+def _settled(patch: _Patch, bordered: Floats, corners: Floats, module: float) -> Floats:
     """Corners (8) and logarithms of both softnesses, in modules, that draw the photo best."""
     state = np.concatenate([corners.ravel(), np.log(np.full(2, _SOFT / module))])
     for _ in range(_STEPS):
@@ -123,11 +123,11 @@ def _settled(patch: _Patch, bordered: Array, corners: Array, module: float) -> A
     return state
 
 
-def _module_px(corners: Array, k: int) -> float:
+def _module_px(corners: Floats, k: int) -> float:
     return float(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).mean() / k)
 
 
-def _patch(grey: npt.NDArray[np.uint8], corners: Array, k: int) -> _Patch:
+def _patch(grey: npt.NDArray[np.uint8], corners: Floats, k: int) -> _Patch:
     """Pixels of the marker and of a rim around it, at most about `_MOST_PIXELS`, evenly spread."""
     margin = _RIM * _module_px(corners, k) * 1.5 + 1
     low = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
@@ -140,7 +140,7 @@ def _patch(grey: npt.NDArray[np.uint8], corners: Array, k: int) -> _Patch:
     return _Patch(places[seen], grey[y.ravel()[seen], x.ravel()[seen]].astype(float))
 
 
-def _on_marker(corners: Array, places: Array, k: int) -> Array:
+def _on_marker(corners: Floats, places: Floats, k: int) -> Floats:
     """Places in modules: (0, 0) is the marker's first corner, (k, k) its third."""
     middle = corners.mean(axis=0)  # coordinates about it keep the equations well conditioned
     to_marker = _homography(corners - middle, np.array([[0.0, 0], [k, 0], [k, k], [0, k]]))
@@ -148,7 +148,7 @@ def _on_marker(corners: Array, places: Array, k: int) -> Array:
     return np.asarray(out[:, :2] / out[:, 2:])
 
 
-def _homography(source: Array, target: Array) -> Array:
+def _homography(source: Floats, target: Floats) -> Floats:
     """The homography that takes four points to four others."""
     rows = []
     for (x, y), (u, v) in zip(source, target, strict=True):
@@ -171,7 +171,7 @@ def _match(patch: _Patch, drawing: _Drawing) -> _Match:
     return _Match(_held(_solve(whole, off, weight)[7:]), covariance, float(np.sqrt(max(1 - unlike, 0.0))))
 
 
-def _lit(basis: Array, light: Array) -> tuple[Array, Array, Array]:
+def _lit(basis: Floats, light: Floats) -> tuple[Floats, Floats, Floats]:
     """Coefficients of the brightness, what they leave, and how far each pixel is believed."""
     weight = np.ones(len(light))
     for _ in range(2):
@@ -181,23 +181,23 @@ def _lit(basis: Array, light: Array) -> tuple[Array, Array, Array]:
     return coefficients, off, weight
 
 
-def _held(step: Array) -> Array:
+def _held(step: Floats) -> Floats:
     """The step, no longer than the drawing can be trusted to point the way."""
     corners = step[:8] * min(1.0, _LONGEST_STEP / max(float(np.abs(step[:8]).max()), 1e-12))
     return np.concatenate([corners, np.clip(step[8:], -0.3, 0.3)])
 
 
-def _solve(columns: Array, target: Array, weight: Array) -> Array:
+def _solve(columns: Floats, target: Floats, weight: Floats) -> Floats:
     root = np.sqrt(weight)
     return np.asarray(np.linalg.lstsq(columns * root[:, None], target * root, rcond=None)[0])
 
 
-def _trust(off: Array) -> Array:
+def _trust(off: Floats) -> Floats:
     """Weights that fall with the distance from the drawing (Geman and McClure)."""
     return np.asarray(1 / (1 + off**2) ** 2)
 
 
-def _draw(patch: _Patch, bordered: Array, state: Array) -> _Drawing:
+def _draw(patch: _Patch, bordered: Floats, state: Floats) -> _Drawing:
     k = len(bordered) - 2
     corners, soft = state[:8].reshape(4, 2), np.exp(state[8:])
     where = _on_marker(corners, patch.places, k)
@@ -210,14 +210,14 @@ def _draw(patch: _Patch, bordered: Array, state: Array) -> _Drawing:
     return _Drawing((rows * across[0]).sum(axis=1), slopes, where / k - 0.5)
 
 
-def _drifts(corners: Array, places: Array, k: int, where: Array) -> Iterator[Array]:
+def _drifts(corners: Floats, places: Floats, k: int, where: Floats) -> Iterator[Floats]:
     """How every place moves on the marker as each coordinate of a corner does, shape (2, n)."""
     for n in range(8):
         moved = corners.ravel() + _NUDGE * (np.arange(8) == n)
         yield (_on_marker(moved.reshape(4, 2), places, k) - where).T / _NUDGE
 
 
-def _cells(at: Array, soft: float, k: int) -> tuple[Array, Array, Array]:
+def _cells(at: Floats, soft: float, k: int) -> tuple[Floats, Floats, Floats]:
     """How much of each column of squares a softened point sees, and the slopes of that by place and log softness."""
     z = (np.arange(k + 1) - at[:, None]) / soft
     below, bell = special.ndtr(z), np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)

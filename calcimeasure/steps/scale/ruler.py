@@ -21,13 +21,14 @@ import cv2
 import numpy as np
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.arrays import Floats, Map
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
-from calcimeasure.steps.scale.graduation import STEP_MM, Graduation, Verdict, graduate
+from calcimeasure.steps.scale.graduation import STEP_MM, BestPattern, Graduation, graduate
 from calcimeasure.steps.scale.points import FLATNESS_SD
 from calcimeasure.steps.scale.runs import Run, find_runs
 from calcimeasure.steps.scale.strip import Curve, Strip, straighten
-from calcimeasure.steps.scale.ticks import Array, Plane, find_ticks
+from calcimeasure.steps.scale.ticks import find_ticks
 
 _WORKING_SIDE = 1600  # px: a larger photo is reduced first
 _RUNS = 16  # the longest runs are straightened
@@ -61,7 +62,7 @@ class Ruler:
         Median step.
     drift : float
         How much the step changes along the ruler, as a share of it.
-    verdict : Verdict
+    verdict : BestPattern
         What the longer ticks say.
     seen : int
         Ticks found, of the n places.
@@ -71,11 +72,11 @@ class Ruler:
         Least width of the ticks, in steps.
     """
 
-    feet: Array
-    ends: Array
+    feet: Floats
+    ends: Floats
     step_px: float
     drift: float
-    verdict: Verdict
+    verdict: BestPattern
     seen: int
     errors: Mapping[str, float]
     breadth: float
@@ -177,7 +178,7 @@ def find_rulers(image: Image) -> list[Ruler]:
     return sorted((ruler for ruler in read if ruler), key=_rank)
 
 
-def _grey(image: Image) -> Plane:
+def _grey(image: Image) -> Map:
     """Brightness 0-255 with the coloured ink of a ruler kept dark."""
     pixels = image.pixels.astype(np.float32)
     grey = pixels.mean(axis=2) if pixels.ndim == 3 else pixels
@@ -185,14 +186,14 @@ def _grey(image: Image) -> Plane:
     return np.asarray((grey - low) * (255 / max(high - low, 1e-6)), np.float32)
 
 
-def _reduced(grey: Plane, factor: float) -> Plane:
+def _reduced(grey: Map, factor: float) -> Map:
     if factor == 1:
         return grey
     size = (max(1, round(grey.shape[1] / factor)), max(1, round(grey.shape[0] / factor)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
 
 
-def _runs(grey: Plane) -> Iterator[tuple[Run, bool]]:
+def _runs(grey: Map) -> Iterator[tuple[Run, bool]]:
     """Runs of dark and of light bars, at full, half and quarter size, in px of the picture given."""
     for factor, dark in product((1, 2, 4), (True, False)):
         small = _reduced(grey, factor)
@@ -201,7 +202,7 @@ def _runs(grey: Plane) -> Iterator[tuple[Run, bool]]:
                 yield from ((run.times(factor), dark) for run in find_runs(ticks))
 
 
-def _read(grey: Plane, run: Run, factor: float, *, dark: bool) -> Ruler | None:
+def _read(grey: Map, run: Run, factor: float, *, dark: bool) -> Ruler | None:
     """The ruler that a run is, or `None` when it is no ruler."""
     if len(run) < _FEWEST:
         return None
@@ -232,7 +233,7 @@ def _is_ruler(strip: Strip, spread: float) -> bool:
     return clear and strip.seen >= 0.75 and spread <= 0.125
 
 
-def _verdict(strip: Strip) -> Verdict:
+def _verdict(strip: Strip) -> BestPattern:
     """What lengths say, or what heavier ticks say on rulers whose ticks are equally long."""
     length, ink = graduate(strip.depth), graduate(strip.ink)
     # Width is a weak witness: a line out of focus changes it, and so does the next digit.
@@ -240,7 +241,7 @@ def _verdict(strip: Strip) -> Verdict:
     return replace(ink, over_plain=min(ink.over_plain, _STRONG[0] - 1)) if heavy else length
 
 
-def _on_photo(points: Array, factor: float) -> Array:
+def _on_photo(points: Floats, factor: float) -> Floats:
     """(x, y) on the reduced picture as (row, column) on the photo; pixel centres are whole numbers."""
     return np.asarray(((points + 0.5) * factor - 0.5)[:, ::-1])
 

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from calcimeasure.steps.scale.ticks import Array, Ticks
-
-Places = npt.NDArray[np.intp]
+from calcimeasure.model.arrays import Floats, Places
+from calcimeasure.steps.scale.ticks import Ticks
 
 _NEIGHBOURS = 5  # how many nearest ticks may propose a step
 _STEP_PX = (3.2, 130.0)  # between neighbouring ticks
@@ -47,9 +46,9 @@ class Run:
     """
 
     number: npt.NDArray[np.int64]
-    foot: Array
-    along: Array
-    length: Array
+    foot: Floats
+    along: Floats
+    length: Floats
 
     def __len__(self) -> int:
         return len(self.number)
@@ -83,7 +82,7 @@ def _as_run(ticks: Ticks, side: float, members: list[tuple[int, int]]) -> Run:
     return Run(number - number[0], ticks.end(side)[index], -side * ticks.along[index], ticks.length[index])
 
 
-def _longest(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _longest(ticks: Ticks, foot: Floats, free: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     """The (number, tick) pairs of the run with most ticks."""
     if free.sum() < 3:
         return []
@@ -97,7 +96,7 @@ def _longest(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> list[tup
     return [(0, int(first[best])), (1, int(second[best])), *trail]
 
 
-def _proposals(ticks: Ticks, foot: Array, free: npt.NDArray[np.bool_]) -> tuple[Places, Places]:
+def _proposals(ticks: Ticks, foot: Floats, free: npt.NDArray[np.bool_]) -> tuple[Places, Places]:
     """Pairs of like neighbours (first, second) in one sense along the ruler."""
     index = np.flatnonzero(free)
     count = min(_NEIGHBOURS + 1, len(index))
@@ -119,7 +118,7 @@ def _alike(ticks: Ticks, first: Places, second: Places) -> npt.NDArray[np.bool_]
     return np.asarray((ratio < np.log(_LENGTHS)) & (force < np.log(_STRENGTHS)) & (parallel > _PARALLEL))
 
 
-def _square(ticks: Ticks, first: Places, step: Array) -> npt.NDArray[np.bool_]:
+def _square(ticks: Ticks, first: Places, step: Floats) -> npt.NDArray[np.bool_]:
     size = np.linalg.norm(step, axis=1)
     along = np.abs(np.einsum("ij,ij->i", step, ticks.along[first]))
     near = (size > _STEP_PX[0]) & (size < np.minimum(_STEP_PX[1], _SPARSE * ticks.length[first]))
@@ -129,7 +128,7 @@ def _square(ticks: Ticks, first: Places, step: Array) -> npt.NDArray[np.bool_]:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Walk:
     ticks: Ticks
-    foot: Array
+    foot: Floats
     free: npt.NDArray[np.bool_]
 
     def follow(self, first: Places, second: Places) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
@@ -152,7 +151,7 @@ class _Walk:
                 trail.append((int(number[0]), int(found[0])))
         return hits, trail
 
-    def _next(self, tree: cKDTree, index: Places, at: Places, step: Array) -> tuple[Places, npt.NDArray[np.int64]]:
+    def _next(self, tree: cKDTree, index: Places, at: Places, step: Floats) -> tuple[Places, npt.NDArray[np.int64]]:
         """The next tick of each walk (-1: none), and how many steps away it is."""
         found, gap = np.full(len(at), -1), np.ones(len(at), int)
         reach = _SLACK[0] + _SLACK[1] * np.linalg.norm(step, axis=1)

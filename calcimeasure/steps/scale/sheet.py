@@ -47,7 +47,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class MarkerSheet:
     """What is on the page.
 
     Parameters
@@ -68,7 +68,7 @@ class Sheet:
     patches_mm: tuple[float, float] = (_MARGIN + 5.0, 56.0)
 
 
-def marker_sheet(size_mm: int = 20) -> Sheet:
+def marker_sheet(size_mm: int = 20) -> MarkerSheet:
     """The sheet with markers of a size in whole mm.
 
     Raises
@@ -89,7 +89,7 @@ def marker_sheet(size_mm: int = 20) -> Sheet:
         Placed(_PER_SIZE * int(size_mm) + k, _MARGIN + 5 + column * pitch, _TOP + row * pitch, float(size_mm))
         for k, (row, column) in enumerate(cells)
     )
-    return Sheet(int(size_mm), tuple(markers))
+    return MarkerSheet(int(size_mm), tuple(markers))
 
 
 def size_from_ids(ids: Sequence[int]) -> float | None:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from calcimeasure.model.arrays import Floats, Map
 from calcimeasure.steps.scale.runs import Run
-from calcimeasure.steps.scale.ticks import Array, Plane
 
 _SAMPLES = 16  # per step
 _DEPTH = 9.0  # steps looked at beyond the foot
@@ -29,8 +29,8 @@ class Curve:
     `residual` is the spread of the feet about the curve, in px.
     """
 
-    foot: Array
-    along: Array
+    foot: Floats
+    along: Floats
     last: int
     residual: float
 
@@ -47,22 +47,22 @@ class Curve:
         along = np.polyfit(t, run.along, 1, w=weight)
         return cls(foot, along, int(run.number[-1]), float(np.sqrt(np.average(off**2, weights=weight**2))))
 
-    def feet(self, number: Array) -> Array:
+    def feet(self, number: Floats) -> Floats:
         """Feet of the ticks with these numbers, (x, y), shape (n, 2)."""
         return _at(self.foot, number / self.last)
 
-    def ways(self, number: Array) -> Array:
+    def ways(self, number: Floats) -> Floats:
         """Unit vectors along the ticks with these numbers, shape (n, 2)."""
         way = _at(self.along, number / self.last)
         return np.asarray(way / np.linalg.norm(way, axis=1, keepdims=True))
 
-    def steps(self) -> Array:
+    def steps(self) -> Floats:
         """Length of every step along the curve, in px."""
         feet = self.feet(np.arange(self.last + 1, dtype=float))
         return np.asarray(np.linalg.norm(np.diff(feet, axis=0), axis=1))
 
 
-def _at(polynomial: Array, t: Array) -> Array:
+def _at(polynomial: Floats, t: Floats) -> Floats:
     return np.column_stack([np.polyval(polynomial[:, k], t) for k in range(polynomial.shape[1])])
 
 
@@ -88,8 +88,8 @@ class Strip:
         of it. Blur does not change it.
     """
 
-    depth: Array
-    ink: Array
+    depth: Floats
+    ink: Floats
     contrast: float
     two_sided: float
     evenness: float
@@ -101,7 +101,7 @@ class Strip:
         return float(np.mean(np.isfinite(self.depth)))
 
 
-def straighten(grey: Plane, run: Run, curve: Curve, *, dark: bool) -> Strip:
+def straighten(grey: Map, run: Run, curve: Curve, *, dark: bool) -> Strip:
     """Darkness and reach of every tick of a run."""
     picture, inside = _sampled(grey, curve)
     places = (picture if dark else -picture).reshape(len(picture), -1, _SAMPLES)
@@ -123,7 +123,7 @@ def straighten(grey: Plane, run: Run, curve: Curve, *, dark: bool) -> Strip:
     )
 
 
-def _breadth(shown: Array) -> float:
+def _breadth(shown: Floats) -> float:
     """Least share of a step that is ink, and least share that is paper: the smaller, as gaps may pass for ticks."""
     profile = np.median(shown, axis=(0, 1))
     light, dark = np.percentile(profile, [85, 15])
@@ -132,7 +132,7 @@ def _breadth(shown: Array) -> float:
     return float(min(ink, paper))
 
 
-def _sampled(grey: Plane, curve: Curve) -> tuple[Array, npt.NDArray[np.bool_]]:
+def _sampled(grey: Map, curve: Curve) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """The straightened picture, and for each row and place whether it lies inside the frame."""
     number = (np.arange((curve.last + 1) * _SAMPLES) - _SAMPLES // 2) / _SAMPLES
     step = float(np.median(curve.steps()))
@@ -152,7 +152,7 @@ def _base_rows(run: Run) -> slice:
     return slice(min(low, high - 2) if high > 2 else 0, max(high, 2))
 
 
-def _thirds(places: Array, base: slice) -> tuple[Array, Array, Array]:
+def _thirds(places: Floats, base: slice) -> tuple[Floats, Floats, Floats]:
     """Brightness left of, in and right of every tick at every depth, each of shape (depths, ticks)."""
     profile = np.median(places[base], axis=(0, 1))
     half = (profile[_PHASE <= 1].mean() + profile.max()) / 2
@@ -164,7 +164,7 @@ def _thirds(places: Array, base: slice) -> tuple[Array, Array, Array]:
     return left, core_, right
 
 
-def _reach(drop: Array, inside: npt.NDArray[np.bool_], base: slice, contrast: float) -> Array:
+def _reach(drop: Floats, inside: npt.NDArray[np.bool_], base: slice, contrast: float) -> Floats:
     """Steps from the foot to where each tick ends: three rows on end that are no longer dark, or the frame."""
     pale = ~((drop > _ENDS * contrast) & inside)
     pale[: base.stop - 1] = False

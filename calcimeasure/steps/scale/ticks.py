@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-Plane = npt.NDArray[np.float32]
+from calcimeasure.model.arrays import Floats, Map
 
 _SIGMA = 1.1  # px: suits bars 1.5-6 px wide; wider ones are found on the halved picture
 _RIDGE = 1.6  # grey levels (sigma^2 normalised): below it a ridge is sensor noise
@@ -38,20 +37,20 @@ class Ticks:
         Length in px, and mean ridge response in grey levels.
     """
 
-    centre: Array
-    along: Array
-    length: Array
-    strength: Array
+    centre: Floats
+    along: Floats
+    length: Floats
+    strength: Floats
 
     def __len__(self) -> int:
         return len(self.length)
 
-    def end(self, side: float) -> Array:
+    def end(self, side: float) -> Floats:
         """The points at one end (-1), the middle (0) or the other end (1) of the bars, shape (n, 2)."""
         return self.centre + side * self.along * self.length[:, None] / 2
 
 
-def find_ticks(grey: Plane, *, dark: bool) -> list[Ticks]:
+def find_ticks(grey: Map, *, dark: bool) -> list[Ticks]:
     """All bars of a grey picture, in classes of like direction; neighbouring classes share bars.
 
     Parameters
@@ -65,7 +64,7 @@ def find_ticks(grey: Plane, *, dark: bool) -> list[Ticks]:
     return [_class_of(strength, angle, np.pi * k / _DIRECTIONS) for k in range(_DIRECTIONS)]
 
 
-def _ridges(grey: Plane) -> tuple[Plane, Plane]:
+def _ridges(grey: Map) -> tuple[Map, Map]:
     """How strong a valley runs through each pixel, and along which angle (radians, 0-pi, from the x axis)."""
     smooth = cv2.GaussianBlur(grey, (0, 0), _SIGMA)
     xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, dx, dy, ksize=3) for dx, dy in ((2, 0), (0, 2), (1, 1)))
@@ -76,7 +75,7 @@ def _ridges(grey: Plane) -> tuple[Plane, Plane]:
     return strength.astype(np.float32), np.mod(across + np.pi / 2, np.pi).astype(np.float32)
 
 
-def _class_of(strength: Plane, angle: Plane, direction: float) -> Ticks:
+def _class_of(strength: Map, angle: Map, direction: float) -> Ticks:
     """The bars within 22.5 degrees of a direction."""
     off = np.abs(np.mod(angle - direction + np.pi / 2, np.pi) - np.pi / 2)
     mask = (strength > _RIDGE) & (off < np.pi / _DIRECTIONS)
@@ -91,17 +90,17 @@ class _Spots:
     """Which component each ridge pixel belongs to (0 is none), and how much it weighs."""
 
     label: npt.NDArray[np.int32]
-    weight: Plane
+    weight: Map
     count: int
 
-    def total(self, values: npt.NDArray[Any]) -> Array:
+    def total(self, values: npt.NDArray[Any]) -> Floats:
         return np.asarray(np.bincount(self.label, values, self.count)[1:], np.float64)
 
-    def mean(self, values: Array) -> Array:
+    def mean(self, values: Floats) -> Floats:
         return np.asarray(self.total(self.weight * values) / self.total(self.weight))
 
 
-def _bars(spots: _Spots, x: Array, y: Array, direction: float) -> Ticks:
+def _bars(spots: _Spots, x: Floats, y: Floats, direction: float) -> Ticks:
     """Centre, direction, length and strength of every elongated component, from its weighted moments."""
     cx, cy = spots.mean(x), spots.mean(y)
     xx, yy, xy = spots.mean(x * x) - cx**2, spots.mean(y * y) - cy**2, spots.mean(x * y) - cx * cy

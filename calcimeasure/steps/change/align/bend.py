@@ -12,13 +12,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from calcimeasure.model.image import Mask
-from calcimeasure.steps.change.align.chart import Chart, Field, Floats, grid
-from calcimeasure.steps.change.align.view import Grey, View
-
-Bytes = npt.NDArray[np.uint8]
+from calcimeasure.model.arrays import Bytes, Floats, Grey, Map, Mask
+from calcimeasure.steps.change.align.chart import Chart, grid
+from calcimeasure.steps.change.align.view import View
 
 #: Reach of the smoothing of either round, as sigma in mm.
 REACHES_MM = (12.0, 7.0, 4.5, 3.0)
@@ -36,7 +33,10 @@ class Bent:
 
 
 def bent(baseline: View, followup: View, affine: Floats) -> Bent:
-    """The limb of one film bent onto that of the other."""
+    """The limb of one film bent onto that of the other.
+
+    `affine` is (2, 3), from pixels (x, y) of the baseline at work to the follow-up's.
+    """
     there = _one_way(baseline, followup, affine)
     back = _one_way(followup, baseline, cv2.invertAffineTransform(affine))
     returned = back.inverse(baseline.shape)
@@ -65,12 +65,12 @@ def _round(chart: Chart, films: tuple[View, View], belief: Grey, reach: float) -
     return chart.bent(carried(chart.bend + step, belief * common, reach))
 
 
-def _flow(picture: Bytes, other: Bytes) -> Field:
+def _flow(picture: Bytes, other: Bytes) -> Map:
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return np.asarray(dis.calc(picture, other, None), np.float32)
 
 
-def _pictures(fixed: View, moving: View, points: Field) -> tuple[Bytes, Bytes, Grey]:
+def _pictures(fixed: View, moving: View, points: Map) -> tuple[Bytes, Bytes, Grey]:
     """Both films on the fixed one's pixels; what only one of them shows looks alike on both, so that nothing pulls."""
     layers = moving.detail, moving.body, moving.valid & ~moving.ignored
     detail, body, seen = (cv2.remap(np.asarray(layer, np.float32), points, None, cv2.INTER_LINEAR) for layer in layers)
@@ -91,7 +91,10 @@ def _grey(detail: Grey, body: Grey) -> Bytes:
 
 
 def structure(view: View) -> Grey:
-    """How much there is to hold on to: contrast in both directions (the lesser eigenvalue of the structure tensor)."""
+    """How much there is to hold on to: contrast in both directions (the lesser eigenvalue of the structure tensor).
+
+    Shape of the view.
+    """
     picture = cv2.GaussianBlur(view.detail + 2 * view.body, (0, 0), 1.0)
     lesser = cv2.cornerMinEigenVal(picture, round(3.0 / view.mm) | 1, ksize=3)
     usual = float(np.median(lesser[view.limb])) + 1e-9
@@ -99,8 +102,11 @@ def structure(view: View) -> Grey:
     return np.asarray((0.02 + lesser / (lesser + usual)) * near * np.where(view.ignored, 0.01, 1), np.float32)
 
 
-def carried(field: Field, belief: Grey, reach: float) -> Field:
-    """A field smoothed over `reach` pixels, each place counted by its belief; far from any belief, the broad mean."""
+def carried(field: Map, belief: Grey, reach: float) -> Map:
+    """A field smoothed over `reach` pixels, each place counted by its belief; far from any belief, the broad mean.
+
+    `field` is (rows, columns, n), `belief` (rows, columns).
+    """
     total, out = np.zeros_like(field), np.zeros_like(field)
     left = np.ones(belief.shape, np.float32)
     for width in (reach, 3 * reach, 9 * reach):
@@ -112,7 +118,7 @@ def carried(field: Field, belief: Grey, reach: float) -> Field:
     return np.asarray(total + left[..., None] * out, np.float32)
 
 
-def _weighted_mean(field: Field, belief: Grey, width: float) -> tuple[Field, Grey]:
+def _weighted_mean(field: Map, belief: Grey, width: float) -> tuple[Map, Grey]:
     step = max(1, int(width / 4))  # a wide blur is worked out on fewer pixels
     small = tuple(max(1, n // step) for n in belief.shape)
     stack = np.dstack([field * belief[..., None], belief])

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Field = npt.NDArray[np.float32]
+from calcimeasure.model.arrays import Floats, Map
 
 #: Rounds of the fixed-point inversion; each shrinks the error by the strain of the bend (well under a half).
 ROUNDS = 10
@@ -31,11 +29,14 @@ class Chart:
     """
 
     affine: Floats
-    bend: Field
+    bend: Map
 
     @classmethod
     def straight(cls, affine: Floats, shape: tuple[int, ...]) -> Chart:
-        """The affine map without a bend."""
+        """The affine map without a bend.
+
+        `affine` is (2, 3) on points (x, y).
+        """
         return cls(affine, np.zeros((*shape[:2], 2), np.float32))
 
     @property
@@ -44,17 +45,20 @@ class Chart:
         return int(self.bend.shape[0]), int(self.bend.shape[1])
 
     @property
-    def dense(self) -> Field:
+    def dense(self) -> Map:
         """(x, y) on the target of every source pixel, shape (rows, columns, 2)."""
         return np.asarray(_straight(self.affine, grid(self.shape)) + self.bend, np.float32)
 
-    def at(self, points: Field) -> Field:
+    def at(self, points: Map) -> Map:
         """The target points of an array of source points, shape (rows, columns, 2)."""
         bend = cv2.remap(self.bend, points, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(_straight(self.affine, points) + bend, np.float32)
 
-    def bent(self, bend: Field) -> Chart:
-        """The same affine part with another bend."""
+    def bent(self, bend: Map) -> Chart:
+        """The same affine part with another bend.
+
+        `bend` is (rows, columns, 2), in pixels (x, y).
+        """
         return replace(self, bend=np.asarray(bend, np.float32))
 
     def inverse(self, shape: tuple[int, int]) -> Chart:
@@ -66,8 +70,10 @@ class Chart:
             bend = bend + _straight(turn, places - self.at(straight + bend))
         return Chart(back, bend)
 
-    def enlarged(self, source: tuple[int, int], target: tuple[int, int], target_now: tuple[int, int]) -> Field:
+    def enlarged(self, source: tuple[int, int], target: tuple[int, int], target_now: tuple[int, int]) -> Map:
         """(x, y) on a target of another size for every pixel of a source of another size.
+
+        Shape (rows, columns, 2) of the source.
 
         Pixel centres keep their place: pixel i of n lies at (i + 0.5) / n of the picture.
         """
@@ -86,7 +92,10 @@ def scaling(before: tuple[int, int], after: tuple[int, int]) -> Floats:
 
 
 def chained(second: Floats, first: Floats) -> Floats:
-    """The affine map that does `first`, then `second`."""
+    """The affine map that does `first`, then `second`.
+
+    Both (2, 3) on points (x, y).
+    """
     return np.asarray((np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2])
 
 
@@ -95,18 +104,24 @@ def moved(affine: Floats, points: Floats) -> Floats:
     return np.asarray(points @ affine[:, :2].T + affine[:, 2])
 
 
-def grid(shape: tuple[int, ...]) -> Field:
-    """(x, y) of every pixel."""
+def grid(shape: tuple[int, ...]) -> Map:
+    """(x, y) of every pixel.
+
+    Shape (rows, columns, 2).
+    """
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return np.dstack([x, y])
 
 
 def mirror(columns: int) -> Floats:
-    """The affine map that turns a picture of that width left for right."""
+    """The affine map that turns a picture of that width left for right.
+
+    Shape (2, 3), on points (x, y).
+    """
     return np.array([[-1.0, 0, columns - 1], [0, 1.0, 0]])
 
 
-def _straight(affine: Floats, points: Field) -> Field:
+def _straight(affine: Floats, points: Map) -> Map:
     (a, b, c), (d, e, f) = affine.astype(np.float32)
     x, y = points[..., 0], points[..., 1]
     return np.dstack([a * x + b * y + c, d * x + e * y + f])

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from calcimeasure.model.alignment import Alignment
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.arrays import Map, Mask
+from calcimeasure.model.image import Image
 from calcimeasure.steps.change.align.bend import Bent, bent
-from calcimeasure.steps.change.align.chart import Field
 from calcimeasure.steps.change.align.judge import LOST_MM, refusal
 from calcimeasure.steps.change.align.landmarks import (
     Pair,
@@ -23,7 +23,7 @@ from calcimeasure.steps.change.align.landmarks import (
 )
 from calcimeasure.steps.change.align.placing import Placing, placings
 from calcimeasure.steps.change.align.quality import Quality, quality
-from calcimeasure.steps.change.align.view import Given, View, scale_known, seen, views
+from calcimeasure.steps.change.align.view import FilmGiven, View, scale_known, seen, views
 
 _RIM_MM = 3.0  # so near to what the other film hides, the picture is drawn into its shade
 Masks = tuple[Mask | None, Mask | None]
@@ -66,7 +66,7 @@ def align(
     MeasurementRefused
         For landmarks that cannot be used (fewer than three, off the film, in one place).
     """
-    pair = _Pair(Given(baseline, limbs[0], ignore[0]), Given(followup, limbs[1], ignore[1]))
+    pair = _Pair(FilmGiven(baseline, limbs[0], ignore[0]), FilmGiven(followup, limbs[1], ignore[1]))
     if landmarks is not None:
         return _from_landmarks(pair, landmarks, mirrored)
     both = views(pair.baseline, pair.followup)
@@ -79,8 +79,8 @@ def align(
 class _Pair:
     """The two films as given."""
 
-    baseline: Given
-    followup: Given
+    baseline: FilmGiven
+    followup: FilmGiven
 
     @property
     def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -102,7 +102,7 @@ class _Pair:
         return replace(out, residual_px=px, residual_mm=px * spacing.mean_mm if spacing else None)
 
 
-def _off(field: Field, target: Image) -> Field:
+def _off(field: Map, target: Image) -> Map:
     """The field with NaN where it leads to a place of the target that is no picture."""
     picture = seen(target)
     if picture.all():

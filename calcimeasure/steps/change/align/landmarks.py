@@ -13,7 +13,8 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.steps.change.align.chart import Chart, Floats, chained, grid, moved, scaling
+from calcimeasure.model.arrays import Floats
+from calcimeasure.steps.change.align.chart import Chart, chained, grid, moved, scaling
 
 Pair = tuple[tuple[float, float], tuple[float, float]]
 Shapes = tuple[tuple[int, int], tuple[int, int]]
@@ -64,7 +65,10 @@ def _check_on(points: Floats, name: str, shape: tuple[int, int]) -> None:
 
 
 def is_mirrored(source: Floats, target: Floats) -> bool:
-    """Whether the pairs fit better when one film is turned left for right."""
+    """Whether the pairs fit better when one film is turned left for right.
+
+    Both of shape (n, 2).
+    """
     return _left_over(source, target, True) < 0.5 * _left_over(source, target, False)
 
 
@@ -83,7 +87,10 @@ def chart_through(points: tuple[Floats, Floats], shapes: Shapes, work: Shapes, m
 
 
 def left_out_error(source: Floats, target: Floats, mirrored: bool) -> float:
-    """Median distance by which a pair misses when the other pairs alone place it, in target pixels."""
+    """Median distance by which a pair misses when the other pairs alone place it, in target pixels.
+
+    Both of shape (n, 2).
+    """
     misses = []
     for n in range(len(source)):
         rest = np.arange(len(source)) != n

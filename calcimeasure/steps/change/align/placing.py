@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from calcimeasure.steps.change.align.chart import Floats, chained, mirror, scaling
-from calcimeasure.steps.change.align.view import Grey, View
+from calcimeasure.model.arrays import Floats, Grey
+from calcimeasure.steps.change.align.chart import chained, mirror, scaling
+from calcimeasure.steps.change.align.view import View
 
 #: Long side of the pictures of the search, in pixels.
 SEARCH_SIDE = 64
@@ -39,7 +40,7 @@ class Placing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Spot:
+class _SearchPlace:
     """A place of the search: the follow-up turned and scaled about its middle, then shifted."""
 
     score: float
@@ -47,7 +48,7 @@ class _Spot:
     scale: float
     shift: tuple[float, float]
 
-    def near(self, other: _Spot) -> bool:
+    def near(self, other: _SearchPlace) -> bool:
         turn = abs((self.turn - other.turn + 180) % 360 - 180)
         shift = np.hypot(self.shift[0] - other.shift[0], self.shift[1] - other.shift[1])
         return bool(turn < APART[0] and abs(self.scale / other.scale - 1) < APART[1] and shift < APART[2])
@@ -65,7 +66,10 @@ def placings(baseline: View, followup: View, *, known: bool, mirrored: bool) -> 
 
 
 def agreement(baseline: View, followup: View, affine: Floats) -> float:
-    """Correlation of detail and outline under an affine map, over what both films show."""
+    """Correlation of detail and outline under an affine map, over what both films show.
+
+    `affine` is (2, 3) on points (x, y).
+    """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = baseline.shape[::-1]
     detail, body, seen = (
@@ -111,12 +115,12 @@ class _Small:
         return int(self.layers.shape[1]), int(self.layers.shape[2])
 
 
-def _spots(fixed: _Small, moving: _Small, scales: tuple[float, ...]) -> list[_Spot]:
+def _spots(fixed: _Small, moving: _Small, scales: tuple[float, ...]) -> list[_SearchPlace]:
     """The best places of the search that are not near a better one."""
     side = fft.next_fast_len(2 * SEARCH_SIDE + 32, real=True)
     spectrum = fft.rfft2(_even(_centred(fixed, 0.0, fixed_scale(fixed, fixed), side)), workers=1)
     every = [_best(spectrum, moving, turn, scale, fixed, side) for scale in scales for turn in TURNS]
-    kept: list[_Spot] = []
+    kept: list[_SearchPlace] = []
     for spot in sorted((s for spots in every for s in spots), key=lambda s: -s.score):
         if not any(spot.near(other) for other in kept):
             kept.append(spot)
@@ -130,12 +134,14 @@ def fixed_scale(fixed: _Small, moving: _Small) -> float:
     return moving.step / fixed.step
 
 
-def _best(spectrum: np.ndarray, moving: _Small, turn: float, scale: float, fixed: _Small, side: int) -> list[_Spot]:
+def _best(
+    spectrum: np.ndarray, moving: _Small, turn: float, scale: float, fixed: _Small, side: int
+) -> list[_SearchPlace]:
     turned = fft.rfft2(_even(_centred(moving, turn, scale * fixed_scale(fixed, moving), side)), workers=1)
     map_ = fft.irfft2((spectrum * turned.conj()).sum(axis=0), s=(side, side), workers=1)
     y, x = np.unravel_index(int(map_.argmax()), map_.shape)
     shift = tuple(float((v + side // 2) % side - side // 2) for v in (x, y))
-    return [_Spot(float(map_[y, x]), turn, scale, (shift[0], shift[1]))]
+    return [_SearchPlace(float(map_[y, x]), turn, scale, (shift[0], shift[1]))]
 
 
 def _centred(small: _Small, turn: float, scale: float, side: int) -> np.ndarray:
@@ -158,7 +164,7 @@ def _even(layers: np.ndarray) -> np.ndarray:
     return np.asarray(level / length * np.array([OUTLINE, 1.0])[:, None, None], np.float32)
 
 
-def _affine(spot: _Spot, fixed: _Small, moving: _Small, there: Floats) -> Floats:
+def _affine(spot: _SearchPlace, fixed: _Small, moving: _Small, there: Floats) -> Floats:
     """From baseline pixels at work to follow-up pixels at work."""
     side = 0
     onto_square = _about_middle(moving.shape, spot.turn, spot.scale * fixed_scale(fixed, moving), side)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from calcimeasure.model.image import Mask
+from calcimeasure.model.arrays import Grey, Mask
 from calcimeasure.steps.change.align.bend import Bent, structure
-from calcimeasure.steps.change.align.view import Grey, View
+from calcimeasure.steps.change.align.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A film made small and even for laying it on another: exposure taken out, deposits painted over.
 
-The plan: one working pixel for both films; air from tissue by a three-class Otsu split; grey levels ranked
-inside the limb; then the local mean taken out and the local spread made one, so that gain, offset and gamma
+The plan: one working pixel for both films; the limb as `anatomy` sees it where the caller gives none; grey levels
+ranked inside the limb; then the local mean taken out and the local spread made one, so that gain, offset and gamma
 of the exposure no longer tell.
 """
 
@@ -12,16 +12,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skimage.filters import threshold_multiotsu
 
-from calcimeasure.model.image import Image, Mask
-
-Grey = npt.NDArray[np.float32]
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
+from calcimeasure.steps.anatomy import NOMINAL_MM, limb_of
 
 #: Long side of the larger film at work, in pixels.
 WORKING_SIDE = 460
-#: Long side of a film of unknown scale, in mm: only to choose the width of filters, never a measure.
-NOMINAL_MM = 220.0
 #: Width of the window whose mean and spread are taken out, as sigma in mm.
 EVEN_MM = 5.0
 #: A flat surround stays within this share of the range of the film; so much of its box a rectangle fills.
@@ -73,7 +70,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Given:
+class FilmGiven:
     """A film and what the caller knows of it."""
 
     image: Image
@@ -86,7 +83,7 @@ class Given:
         return self.image.spacing.mean_mm * max(self.image.shape) if self.image.spacing else None
 
 
-def views(baseline: Given, followup: Given) -> tuple[View, View] | None:
+def views(baseline: FilmGiven, followup: FilmGiven) -> tuple[View, View] | None:
     """Both films at work with pixels of equal size; `None` when either shows nothing.
 
     Where only one scale, or none, is known, a pixel of either film is taken for equally long.
@@ -96,12 +93,12 @@ def views(baseline: Given, followup: Given) -> tuple[View, View] | None:
     return (both[0], both[1]) if both[0] is not None and both[1] is not None else None
 
 
-def scale_known(baseline: Given, followup: Given) -> bool:
+def scale_known(baseline: FilmGiven, followup: FilmGiven) -> bool:
     """Whether the sizes of the films can be compared in mm."""
     return baseline.long_mm is not None and followup.long_mm is not None
 
 
-def _factors(baseline: Given, followup: Given) -> tuple[tuple[float, float], float]:
+def _factors(baseline: FilmGiven, followup: FilmGiven) -> tuple[tuple[float, float], float]:
     """How much either film is reduced, and the mm of a working pixel."""
     sides = max(baseline.image.shape), max(followup.image.shape)
     if baseline.long_mm is None or followup.long_mm is None:
@@ -113,13 +110,13 @@ def _factors(baseline: Given, followup: Given) -> tuple[tuple[float, float], flo
     return (lengths[0] / sides[0] / mm, lengths[1] / sides[1] / mm), mm
 
 
-def _view(given: Given, factor: float, mm: float) -> View | None:
+def _view(given: FilmGiven, factor: float, mm: float) -> View | None:
     shape = tuple(max(24, round(n * factor)) for n in given.image.shape)
     valid = _reduced(seen(given.image).astype(np.float32), shape) > 0.99
     grey = _even_range(_reduced(_grey(given.image), shape), valid)
     if grey is None:
         return None
-    limb = _limb(grey, valid, mm) if given.limb is None else _reduced(given.limb.astype(np.float32), shape) > 0.5
+    limb = limb_of(grey, valid, mm) if given.limb is None else _reduced(given.limb.astype(np.float32), shape) > 0.5
     limb = limb & valid
     trusted = (limb & ~_ignored(given.ignore, shape)).astype(np.float32)
     if trusted.mean() < 0.005:
@@ -133,7 +130,10 @@ def _grey(image: Image) -> Grey:
 
 
 def seen(image: Image) -> Mask:
-    """Where there is picture: not padded, not behind the blades of a collimator."""
+    """Where there is picture: not padded, not behind the blades of a collimator.
+
+    Shape of the image.
+    """
     valid = np.ones(image.shape, bool) if image.valid is None else image.valid
     field = _irradiated(image, valid)
     return valid if field is None else valid & field
@@ -192,31 +192,6 @@ def _even_range(grey: Grey, valid: Mask) -> Grey | None:
     if not high - low > FLATTEST * max(abs(low), abs(high)):
         return None
     return np.where(valid, np.clip((grey - low) / (high - low), 0, 1), 0).astype(np.float32)
-
-
-def _limb(grey: Grey, valid: Mask, mm: float) -> Mask:
-    """The bodies brighter than air."""
-    smooth = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.8 / mm))
-    body = ((smooth > _air(smooth[valid])) & valid).astype(np.uint8)
-    size = 2 * round(2.0 / mm) + 1
-    body = cv2.morphologyEx(body, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
-    if count < 2:
-        return np.zeros(grey.shape, bool)
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    return np.asarray((areas >= 0.1 * areas.max())[parts])
-
-
-def _air(values: Grey) -> float:
-    """Grey that parts air from tissue."""
-    counts = np.histogram(values, 64, (0, 1))[0]
-    if np.count_nonzero(counts) < 3:
-        return float(values.mean())
-    low = float(threshold_multiotsu(hist=(counts, (np.arange(64) + 0.5) / 64), classes=3)[0])
-    dark = values[values < low]
-    air = float(np.median(dark)) if dark.size else 0.0
-    return air + 0.67 * (low - air)
 
 
 def _ignored(ignore: Mask | None, shape: tuple[int, ...]) -> Mask:

@@ -16,7 +16,7 @@ from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange, Fate, Link, Reading, is_by_person
 from calcimeasure.steps.change.compare.error import Area, ErrorModel, Ratio
-from calcimeasure.steps.change.compare.shadow import FilmsTogether, Seen
+from calcimeasure.steps.change.compare.summed_brightness import FilmsTogether, Seen
 
 SECOND_LOOK = "outlines alone do not tell: area at the {visit} by a second look at both films"
 CUT_OFF = "partly outside the common field: only the common part is compared"

@@ -55,14 +55,14 @@ def compare(
     extrusion, ulcer), every deposit that is gone. What is left is then judged as usual.
 
     *A second look*: outlines of a program (no reader) are not believed alone. The brightness over the tissue around,
-    summed on both films over one outline, is a second witness of how an area changed (`shadow`). The fate of a deposit
-    rests on the mean of both witnesses, each counted by its error; where they contradict each other, or only one film
-    was outlined, on the films. The outlines' areas stand where both agree and the outlines alone tell that fate; else
-    the area of the visit outlined smaller, or not at all, is the other's times the ratio of the witnesses; where the
-    outlines tell a change and the films the opposite one, it is the other's. Two outlined ends of a deposit are no
-    split, and two joined no merger, where the films contradict the outlines' areas. A program misses faint calcium at
-    one visit and finds it at the other; leaving it out of both totals would make a small true change of the rest a
-    large percentage.
+    summed on both films over one outline (`summed_brightness`), is a second witness of how an area changed. The fate of
+    a deposit rests on the mean of both witnesses, each counted by its error; where they contradict each other, or only
+    one film was outlined, on the films. The outlines' areas stand where both agree and the outlines alone tell that
+    fate; else the area of the visit outlined smaller, or not at all, is the other's times the ratio of the witnesses;
+    where the outlines tell a change and the films the opposite one, it is the other's. Two outlined ends of a deposit
+    are no split, and two joined no merger, where the films contradict the outlines' areas. A program misses faint
+    calcium at one visit and finds it at the other; leaving it out of both totals would make a small true change of the
+    rest a large percentage.
 
     *New deposits* that nobody confirmed count in the totals that are shown, but not in the verdict.
     """

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.image import Image
-from calcimeasure.steps.measure.wedge.steps import Array, Region, WedgeSteps, inner
+from calcimeasure.steps.measure.wedge.steps import Region, WedgeSteps, inner
 
 _BEYOND = 0.6  # of the wedge's width, looked at on both of its sides
 _CENTRAL = 1 / 3  # px2: a central difference is a slope averaged over 2 px
@@ -29,7 +30,7 @@ def _is_across(region: Region) -> bool:
     return row1 - row0 >= column1 - column0
 
 
-def _profile(image: Image, box: Region, across: bool) -> Array:
+def _profile(image: Image, box: Region, across: bool) -> Floats:
     """Mean values across a step, from beside it to beside it."""
     rows, columns = inner(box)
     start, stop = (box[1], box[3]) if across else (box[0], box[2])
@@ -39,7 +40,7 @@ def _profile(image: Image, box: Region, across: bool) -> Array:
     return np.asarray(part.astype(float).mean(axis=0))
 
 
-def _of_edges(profile: Array) -> float | None:
+def _of_edges(profile: Floats) -> float | None:
     """Of the two edges of a step; none where it does not stand out."""
     quarter = len(profile) // 6
     middle = float(np.median(profile[2 * quarter : -2 * quarter or None]))

@@ -8,11 +8,12 @@ import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
 from calcimeasure.errors import MeasurementRefused
-from calcimeasure.model.density import Beam, Knots, Reading, Step, WedgeCalibration, Writing
+from calcimeasure.model.arrays import Floats
+from calcimeasure.model.density import Beam, Knots, ValueScale, WedgeCalibration, WedgeReading, WedgeStep
 from calcimeasure.model.image import Image
 from calcimeasure.steps.measure.wedge.blur import blur_px
-from calcimeasure.steps.measure.wedge.fit import Fit, fitted, swayed
-from calcimeasure.steps.measure.wedge.model import CONTRAST, Array, FilmModel, stored
+from calcimeasure.steps.measure.wedge.fit import WedgeFit, fitted, swayed
+from calcimeasure.steps.measure.wedge.model import CONTRAST, FilmModel, stored
 from calcimeasure.steps.measure.wedge.steps import Region, WedgeSteps, inner
 
 #: Least share of the steps' variance that the curve must explain.
@@ -22,7 +23,7 @@ _LEAST_WITNESSES = 60
 _USUAL_WEDGE_COST, _MOST_WEDGE_COST = 4.0, 12.0  # 97 of 100 drawn films of another physics fit below 3
 _USUAL_FIELD_COST, _MOST_FIELD_COST = 20.0, 100.0  # and below 15
 _MOST_BEYOND = 1.2  # how far the curve goes on, as the beam does, beyond the thickest step
-_TOLD_APART = 3.0  # difference in cost at which one sort of haze is e times as likely as another
+_TOLD_APART = 3.0  # difference in cost at which one sort of scatter is e times as likely as another
 
 
 def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibration:
@@ -50,12 +51,12 @@ def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibrat
     )  # fmt: skip
 
 
-def _writings(image: Image) -> tuple[Writing, ...]:
+def _writings(image: Image) -> tuple[ValueScale, ...]:
     stated = image.acquisition.intensity_relationship
-    return (Writing(stated),) if stated in ("LIN", "LOG") else (Writing.LINEAR, Writing.LOG)
+    return (ValueScale(stated),) if stated in ("LIN", "LOG") else (ValueScale.LINEAR, ValueScale.LOG)
 
 
-def _doubts(image: Image, fit: Fit) -> list[str]:
+def _doubts(image: Image, fit: WedgeFit) -> list[str]:
     out = []
     if len(_writings(image)) > 1:
         out.append("the file does not say whether its values are linear or logarithmic: the wedge's curve decided")
@@ -66,7 +67,7 @@ def _doubts(image: Image, fit: Fit) -> list[str]:
     return out
 
 
-def _check_fit(fit: Fit) -> None:
+def _check_fit(fit: WedgeFit) -> None:
     if fit.wedge_cost > _MOST_WEDGE_COST:
         raise MeasurementRefused(
             "the steps do not darken as so much aluminium does in this beam: check the list of steps, the metal, the "
@@ -79,7 +80,9 @@ def _check_fit(fit: Fit) -> None:
         )
 
 
-def _corrected(image: Image, found: WedgeSteps, fit: Fit) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _corrected(
+    image: Image, found: WedgeSteps, fit: WedgeFit
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Log attenuation of the primary beam at every pixel, and scatter as a share of the signal."""
     model, p = fit.model, fit.parameters
     heel, scatter = (cv2.resize(c, image.shape[1::-1], interpolation=cv2.INTER_CUBIC) for c in _maps(model, p))
@@ -88,17 +91,17 @@ def _corrected(image: Image, found: WedgeSteps, fit: Fit) -> tuple[npt.NDArray[n
     return np.asarray(-np.log(primary / heel), np.float32), np.asarray(scatter / seen, np.float32)
 
 
-def _maps(model: FilmModel, p: Array) -> tuple[Array, Array]:
-    return model.heel(model.coarse.u, model.coarse.v, p), model.scatter(model.hazes, p)
+def _maps(model: FilmModel, p: Floats) -> tuple[Floats, Floats]:
+    return model.heel(model.coarse.u, model.coarse.v, p), model.scatter(model.scatter_maps, p)
 
 
-def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> Step:
+def _step(attenuation: npt.NDArray[np.float32], mm: float, box: Region) -> WedgeStep:
     inside = attenuation[inner(box)]
     spread = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
-    return Step(mm, float(np.median(inside)), 1.2533 * spread / np.sqrt(inside.size), box)
+    return WedgeStep(mm, float(np.median(inside)), 1.2533 * spread / np.sqrt(inside.size), box)
 
 
-def _goodness(fit: Fit, levels: Array) -> tuple[float, float]:
+def _goodness(fit: WedgeFit, levels: Floats) -> tuple[float, float]:
     """Root mean square distance of the steps from the physical curve in mm, and R2.
 
     Raises
@@ -119,7 +122,7 @@ def _goodness(fit: Fit, levels: Array) -> tuple[float, float]:
     return float(np.sqrt(np.mean(off**2))), r2
 
 
-def _knots(levels: Array, thickness: Array, beam: Beam) -> Knots:
+def _knots(levels: Floats, thickness: Floats, beam: Beam) -> Knots:
     """Points of the monotone cubic through nothing at zero and every step; beyond the last, the beam's own course."""
     curve = PchipInterpolator(np.concatenate([[0.0], levels]), np.concatenate([[0.0], thickness]))
     log = np.linspace(0.0, levels[-1], 200)
@@ -129,8 +132,8 @@ def _knots(levels: Array, thickness: Array, beam: Beam) -> Knots:
     return tuple(zip(logs.tolist(), mms.tolist(), strict=True))
 
 
-def _readings(fits: tuple[Fit, ...]) -> tuple[Reading, ...]:
-    """The best fit's, those about as likely along each axis of its error, and those of other sorts of haze."""
+def _readings(fits: tuple[WedgeFit, ...]) -> tuple[WedgeReading, ...]:
+    """The best fit's, those about as likely along each axis of its error, and those of other sorts of scatter."""
     best = fits[0]
     near = [(best.model, p, 0.5 * _excess_cost(best)) for p in swayed(best)]
     rivals = [(fit.model, fit.parameters, float(np.exp((best.cost - fit.cost) / _TOLD_APART))) for fit in fits[1:]]
@@ -139,17 +142,17 @@ def _readings(fits: tuple[Fit, ...]) -> tuple[Reading, ...]:
     return tuple(reading for reading in readings if reading is not None)
 
 
-def _excess_cost(fit: Fit) -> float:
+def _excess_cost(fit: WedgeFit) -> float:
     """By what its variance grows when the model fits a film worse than it usually does."""
     return max(1.0, fit.wedge_cost / _USUAL_WEDGE_COST, fit.field_cost / _USUAL_FIELD_COST)
 
 
-def _reading(model: FilmModel, p: Array, weight: float, best: Fit) -> Reading | None:
+def _reading(model: FilmModel, p: Floats, weight: float, best: WedgeFit) -> WedgeReading | None:
     """One way to read the film; none where its steps would not grow denser."""
     levels = model.attenuation(p)
     if np.diff(levels, prepend=0.0).min() <= 0 or (weight < 0.01 and p is not best.parameters):
         return None
-    contrast = float(np.exp(best.parameters[CONTRAST] - p[CONTRAST])) if model.writing is Writing.LOG else 1.0
+    contrast = float(np.exp(best.parameters[CONTRAST] - p[CONTRAST])) if model.writing is ValueScale.LOG else 1.0
     heel, scatter = (np.asarray(m, np.float32) for m in _maps(model, p))
     beam = model.beam(p)
-    return Reading(heel, scatter, contrast, _knots(levels, model.thickness, beam), beam, weight)
+    return WedgeReading(heel, scatter, contrast, _knots(levels, model.thickness, beam), beam, weight)

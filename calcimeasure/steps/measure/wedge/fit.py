@@ -1,4 +1,4 @@
-"""The model fitted to a film: the sort of haze that explains it best, and what the film leaves open."""
+"""The model fitted to a film: the sort of scatter that explains it best, and what the film leaves open."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import least_squares
 
-from calcimeasure.steps.measure.wedge.model import Array, FilmModel, Haze
+from calcimeasure.model.arrays import Floats
+from calcimeasure.steps.measure.wedge.model import FilmModel, ScatterSource
 
-_ROUNDS = 4  # enough to tell which sort of haze it is, and on most drawn films to settle
+_ROUNDS = 4  # enough to tell which sort of scatter it is, and on most drawn films to settle
 _MORE_ROUNDS = 20
 _LEAST_GAIN = 0.05  # of the cost, half a chi squared: less says nothing
 _AT_BOUND = 1e-4
@@ -22,16 +23,16 @@ _BOUNDS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class WedgeFit:
     """A fitted model: its parameters, its cost (half of chi squared), and the slopes of its residuals."""
 
     model: FilmModel
-    parameters: Array
+    parameters: Floats
     cost: float
-    slopes: Array
+    slopes: Floats
 
     @classmethod
-    def unfitted(cls, model: FilmModel) -> Fit:
+    def unfitted(cls, model: FilmModel) -> WedgeFit:
         """A model at its first guess."""
         return cls(model, model.start, np.inf, np.zeros((0, len(model.start))))
 
@@ -47,13 +48,16 @@ class Fit:
         return float((np.sum(on_steps**2) + np.sum(priors[:5] ** 2)) / 2)
 
 
-def fitted(bare: FilmModel) -> tuple[Fit, ...]:
-    """The fits of a film, one for each sort of haze, the best first."""
-    fits = sorted((_settled(replace(bare, haze=haze)) for haze in Haze), key=lambda fit: fit.cost)
+def fitted(bare: FilmModel) -> tuple[WedgeFit, ...]:
+    """The fits of a film, one for each sort of scatter, the best first."""
+    fits = sorted(
+        (_settled(replace(bare, scatter_source=source)) for source in ScatterSource),
+        key=lambda fit: fit.cost,
+    )
     return tuple(sorted((_driven_home(fits[0]), *fits[1:]), key=lambda fit: fit.cost))
 
 
-def swayed(fit: Fit) -> tuple[Array, ...]:
+def swayed(fit: WedgeFit) -> tuple[Floats, ...]:
     """Parameters one standard deviation away from the best, to both sides along each axis of what is left open.
 
     A parameter that lies at its bound goes one way only, the free ones following it.
@@ -69,13 +73,13 @@ def swayed(fit: Fit) -> tuple[Array, ...]:
     return tuple(_within(fit.parameters, sign * sway) for sway in (*sways, *lone) for sign in (-1.0, 1.0))
 
 
-def _put(where: npt.NDArray[np.bool_], values: Array) -> Array:
+def _put(where: npt.NDArray[np.bool_], values: Floats) -> Floats:
     out = np.zeros(len(where))
     out[where] = values
     return out
 
 
-def _off_bound(fit: Fit, k: int, followed: Array) -> Array:
+def _off_bound(fit: WedgeFit, k: int, followed: Floats) -> Floats:
     """How far the kth parameter may leave its bound: its own standard deviation, or less where the slope forbids it."""
     way = followed.copy()
     way[k] = 1.0
@@ -84,29 +88,29 @@ def _off_bound(fit: Fit, k: int, followed: Array) -> Array:
     return way * length
 
 
-def _within(start: Array, sway: Array) -> Array:
+def _within(start: Floats, sway: Floats) -> Floats:
     """As far along the sway as the bounds let it, once at most."""
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(sway > 0, (_BOUNDS[1] - start) / sway, (_BOUNDS[0] - start) / sway)
     return start + sway * float(np.clip(np.min(room[sway != 0], initial=1.0), 0.0, 1.0))
 
 
-def _settled(model: FilmModel) -> Fit:
+def _settled(model: FilmModel) -> WedgeFit:
     """The model fitted some times over, each time with the scatter's source corrected by the last."""
-    fit = Fit.unfitted(model)
+    fit = WedgeFit.unfitted(model)
     for _ in range(_ROUNDS):
         fit = _once_more(fit)
     return fit
 
 
-def _once_more(fit: Fit) -> Fit:
+def _once_more(fit: WedgeFit) -> WedgeFit:
     """The fit of a model whose scatter has the source that the last fit gives it."""
     model = fit.model.with_scatter(fit.parameters)
     found = least_squares(model.residuals, fit.parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
-    return Fit(model, found.x, float(found.cost), np.asarray(found.jac))
+    return WedgeFit(model, found.x, float(found.cost), np.asarray(found.jac))
 
 
-def _driven_home(fit: Fit) -> Fit:
+def _driven_home(fit: WedgeFit) -> WedgeFit:
     """The fit after as many more rounds as explain the film better; much scatter from a thin limb takes many."""
     for _ in range(_MORE_ROUNDS):
         further = _once_more(fit)

@@ -11,16 +11,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from calcimeasure.model.density import Beam, Writing
+from calcimeasure.model.arrays import Floats, Mask
+from calcimeasure.model.density import Beam, ValueScale
 from calcimeasure.model.image import Image
 from calcimeasure.steps.measure.wedge.open_field import open_field
 from calcimeasure.steps.measure.wedge.steps import WedgeSteps, inner
 
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 Averages = Any  # a sparse array, which scipy does not type
 
 #: Where each parameter lies in the vector that is fitted; the weights of the scatter kernel come last.
@@ -48,7 +46,7 @@ _BLOCK_PX, _LEAST_OPEN = (
 _FIELD_WORTH = 100.0  # independent places that the open field counts as
 
 
-class Haze(Enum):
+class ScatterSource(Enum):
     """Where scattered light comes from: a limb that ends with the film or goes on beyond it, or the whole picture.
 
     A limb scatters what it stops; a thick one stops much of what it scatters again, so that what leaves it follows the
@@ -71,18 +69,18 @@ class CoarseFilm:
     coarse pixel to the next in the open field.
     """
 
-    signal: Array
+    signal: Floats
     open_field: Mask
     wedge: Mask
     dark: Mask
-    u: Array
-    v: Array
+    u: Floats
+    v: Floats
     sigmas: tuple[float, ...]
     bone_px: int
     noise: float
 
     @classmethod
-    def of(cls, image: Image, found: WedgeSteps, values: Array) -> CoarseFilm:
+    def of(cls, image: Image, found: WedgeSteps, values: Floats) -> CoarseFilm:
         """The shrunk film of what `stored` gives."""
         scale = min(1.0, _COARSE_PX / max(image.shape))
         rows, columns = (max(8, round(n * scale)) for n in image.shape)
@@ -114,14 +112,16 @@ class CoarseFilm:
         )
 
 
-def stored(image: Image, found: WedgeSteps, writing: Writing) -> Array:
+def stored(image: Image, found: WedgeSteps, writing: ValueScale) -> Floats:
     """LINEAR: signal over the open beam's near the wedge; LOG: values over the open field's, in shares of the wedge.
+
+    Shape of the image.
 
     Values written linear were turned over by the reader about the ends of the bit range.
     """
     pixels = image.pixels.astype(float)
     base = float(np.percentile(pixels[:: 1 + pixels.shape[0] // 500, :: 1 + pixels.shape[1] // 500], 3))
-    if writing is Writing.LOG:
+    if writing is ValueScale.LOG:
         return (pixels - base) / (found.values[-1] - base)
     top = image.ceiling if image.ceiling is not None else float(pixels.max())
     return np.asarray((top - pixels) / max(top - base, 1e-9))
@@ -151,7 +151,7 @@ def _dark(image: Image, like: Mask) -> Mask:
     return np.asarray(share < 0.99)
 
 
-def _noise(signal: Array, where: Mask) -> float:
+def _noise(signal: Floats, where: Mask) -> float:
     """Standard deviation between neighbours in a row, robust; 0 where there are none."""
     steps = np.diff(signal, axis=1)[where[:, 1:] & where[:, :-1]]
     return 1.4826 * float(np.median(np.abs(steps))) / np.sqrt(2) if steps.size else 0.0
@@ -162,47 +162,47 @@ class Witness:
     """Places where model and film are compared.
 
     `averages` has a row for each and a column for each coarse pixel; `values` are as stored with `grain` their sd by
-    noise, `hazes` (2, kernels, n).
+    noise, `scatter_maps` (2, kernels, n).
     """
 
     averages: Averages
-    values: Array
-    grain: Array
-    u: Array
-    v: Array
-    hazes: Array
+    values: Floats
+    grain: Floats
+    u: Floats
+    v: Floats
+    scatter_maps: Floats
 
     @classmethod
-    def of(cls, coarse: CoarseFilm, averages: Averages, values: Array, grain: Array) -> Witness:
-        """Places without any haze yet."""
+    def of(cls, coarse: CoarseFilm, averages: Averages, values: Floats, grain: Floats) -> Witness:
+        """Places without any scatter yet."""
         u, v = averages @ coarse.u.ravel(), averages @ coarse.v.ravel()
         return cls(averages, values, grain, u, v, np.zeros((2, len(coarse.sigmas), len(values))))
 
-    def under(self, hazes: Array) -> Witness:
-        """The same places under these maps of haze."""
-        flat = hazes.reshape(-1, hazes.shape[-2] * hazes.shape[-1])
-        return replace(self, hazes=(self.averages @ flat.T).T.reshape(*hazes.shape[:2], -1))
+    def under(self, scatter_maps: Floats) -> Witness:
+        """The same places under these scatter maps."""
+        flat = scatter_maps.reshape(-1, scatter_maps.shape[-2] * scatter_maps.shape[-1])
+        return replace(self, scatter_maps=(self.averages @ flat.T).T.reshape(*scatter_maps.shape[:2], -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmModel:
     """What is compared: open field and steps of one film in one writing.
 
-    `hazes` are coarse maps (2, kernels, rows, columns) of what tissue and mineral give off, spread by each width.
+    `scatter_maps` are coarse, (2, kernels, rows, columns): what tissue and mineral give off, spread by each width.
     """
 
-    writing: Writing
+    writing: ValueScale
     coarse: CoarseFilm
-    thickness: Array
+    thickness: Floats
     field: Witness
     steps: Witness
     kvp: float | None
     contrast: float
-    haze: Haze
-    hazes: Array
+    scatter_source: ScatterSource
+    scatter_maps: Floats
 
     @classmethod
-    def bare(cls, image: Image, found: WedgeSteps, writing: Writing) -> FilmModel:
+    def bare(cls, image: Image, found: WedgeSteps, writing: ValueScale) -> FilmModel:
         """The model of a film before any scatter is known."""
         values = stored(image, found, writing)
         coarse = CoarseFilm.of(image, found, values)
@@ -214,61 +214,70 @@ class FilmModel:
         kvp, thickness = image.acquisition.kvp, np.array(found.thickness)
         empty = np.zeros((2, len(coarse.sigmas), *coarse.signal.shape))
         contrast = _contrast(kvp, thickness, on_steps)
-        return cls(writing, coarse, thickness, field, steps, kvp, contrast, Haze.LIMB, empty)
+        return cls(writing, coarse, thickness, field, steps, kvp, contrast, ScatterSource.LIMB, empty)
 
     @property
-    def start(self) -> Array:
+    def start(self) -> Floats:
         """A first guess: usual filtration, hardly any scatter."""
         kvp = np.clip(self.kvp or USUAL_KVP[0], 31, 119)
         head = [USUAL_FILTRATION[0], kvp, 0.02, 0.0, *[0.0] * 5, self.contrast, USUAL_MINERAL_SCATTER[0], 0.0]
         return np.array([*head, *[1e-3] * len(self.coarse.sigmas)])
 
-    def intensity(self, values: Array, p: Array) -> Array:
-        """Signal in units of about the open beam, from values of `stored`."""
-        return values if self.writing is Writing.LINEAR else np.exp(-values * np.exp(-p[CONTRAST]))
+    def intensity(self, values: Floats, p: Floats) -> Floats:
+        """Signal in units of about the open beam, from values of `stored`.
 
-    def heel(self, u: Array, v: Array, p: Array) -> Array:
-        """The open beam's signal at these coordinates."""
+        Shape of the values; `p` are the model's parameters.
+        """
+        return values if self.writing is ValueScale.LINEAR else np.exp(-values * np.exp(-p[CONTRAST]))
+
+    def heel(self, u: Floats, v: Floats, p: Floats) -> Floats:
+        """The open beam's signal at these coordinates.
+
+        Shape of `u` and `v`, the places as `CoarseFilm` has them.
+        """
         a, b, aa, bb, ab = p[HEEL]
         return np.asarray(np.exp(p[GAIN] + a * u + b * v + aa * u**2 + bb * v**2 + ab * u * v))
 
-    def scatter(self, hazes: Array, p: Array) -> Array:
-        """Signal that is no primary beam, pedestal included, under maps or places of haze."""
+    def scatter(self, scatter_maps: Floats, p: Floats) -> Floats:
+        """Signal that is no primary beam, pedestal included, under scatter maps, or their values at places."""
         weights = np.stack([p[KERNEL:], p[MINERAL_SCATTER] * p[KERNEL:]])
-        return np.asarray(p[PEDESTAL] + np.tensordot(weights, hazes, 2))
+        return np.asarray(p[PEDESTAL] + np.tensordot(weights, scatter_maps, 2))
 
-    def beam(self, p: Array) -> Beam:
+    def beam(self, p: Floats) -> Beam:
         """The spectrum behind the filter."""
         return Beam(float(p[KVP]), float(p[FILTRATION]), float(p[WEIGHING]))
 
-    def attenuation(self, p: Array) -> Array:
-        """Log attenuation of the primary beam by each step, as the film shows it."""
+    def attenuation(self, p: Floats) -> Floats:
+        """Log attenuation of the primary beam by each step, as the film shows it.
+
+        Shape (steps,).
+        """
         steps = self.steps
-        primary = self.intensity(steps.values, p) - self.scatter(steps.hazes, p)
+        primary = self.intensity(steps.values, p) - self.scatter(steps.scatter_maps, p)
         return np.asarray(-np.log(np.maximum(primary, 1e-5) / self.heel(steps.u, steps.v, p)))
 
-    def residuals(self, p: Array) -> Array:
+    def residuals(self, p: Floats) -> Floats:
         """Field, steps and priors, each in its standard deviations."""
         return np.concatenate([self.on_field(p), self.on_steps(p), self.priors(p)])
 
-    def on_field(self, p: Array) -> Array:
+    def on_field(self, p: Floats) -> Floats:
         """Misfit of the open field, weighed as so many independent places."""
         worth = np.sqrt(min(1.0, _FIELD_WORTH / max(self.field.values.size, 1)))
         return np.asarray(worth * self._misfit(self.field, self.heel(self.field.u, self.field.v, p), p, _FIELD_SD))
 
-    def on_steps(self, p: Array) -> Array:
+    def on_steps(self, p: Floats) -> Floats:
         """Misfit of the steps."""
         light = self.heel(self.steps.u, self.steps.v, p) * self.beam(p).transmission(0.0, self.thickness)
         return self._misfit(self.steps, light, p, _STEP_SD)
 
-    def _misfit(self, witness: Witness, light: Array, p: Array, hoped: float) -> Array:
+    def _misfit(self, witness: Witness, light: Floats, p: Floats, hoped: float) -> Floats:
         """Of the logarithm of the signal, in its standard deviations: what can be hoped for, and noise."""
         seen = np.maximum(self.intensity(witness.values, p), 1e-6)
-        made = np.maximum(light + self.scatter(witness.hazes, p), 1e-6)
-        slope = 1 / seen if self.writing is Writing.LINEAR else np.exp(-p[CONTRAST])
+        made = np.maximum(light + self.scatter(witness.scatter_maps, p), 1e-6)
+        slope = 1 / seen if self.writing is ValueScale.LINEAR else np.exp(-p[CONTRAST])
         return np.asarray(np.log(seen / made) / np.hypot(hoped, slope * witness.grain))
 
-    def priors(self, p: Array) -> Array:
+    def priors(self, p: Floats) -> Floats:
         """What is known before the film is looked at."""
         kvp = (p[KVP] - self.kvp) / _KVP_SD if self.kvp else (p[KVP] - USUAL_KVP[0]) / USUAL_KVP[1]
         filtration = (p[FILTRATION] - USUAL_FILTRATION[0]) / USUAL_FILTRATION[1]
@@ -283,43 +292,45 @@ class FilmModel:
             ]
         )
 
-    def with_scatter(self, p: Array) -> FilmModel:
-        """The model with the hazes that follow from what its last fit says is missing from the beam."""
-        hazes = np.stack([self._spread(source) for source in self._sources(p)])
-        return replace(self, hazes=hazes, field=self.field.under(hazes), steps=self.steps.under(hazes))
+    def with_scatter(self, p: Floats) -> FilmModel:
+        """The model with the scatter maps that follow from what its last fit says is missing from the beam."""
+        scatter_maps = np.stack([self._spread(source) for source in self._sources(p)])
+        return replace(
+            self, scatter_maps=scatter_maps, field=self.field.under(scatter_maps), steps=self.steps.under(scatter_maps)
+        )
 
-    def _sources(self, p: Array) -> tuple[Array, Array]:
+    def _sources(self, p: Floats) -> tuple[Floats, Floats]:
         """What tissue and mineral give off, in units of the open beam; glare is all that reaches the detector."""
         coarse = self.coarse
         bare = self.heel(coarse.u, coarse.v, p)
-        primary = self.intensity(coarse.signal, p) - self.scatter(self.hazes, p)
+        primary = self.intensity(coarse.signal, p) - self.scatter(self.scatter_maps, p)
         stopped = np.where(coarse.open_field | coarse.dark, 0.0, np.clip(bare - primary, 0.0, bare))
-        if self.haze is Haze.GLARE:
+        if self.scatter_source is ScatterSource.GLARE:
             return np.where(coarse.dark, 0.0, bare - stopped), np.zeros_like(bare)
         through = np.maximum(1 - stopped / bare, 1e-3)
-        given = stopped * through if self.haze is Haze.LIMB_EXIT else stopped
+        given = stopped * through if self.scatter_source is ScatterSource.LIMB_EXIT else stopped
         mineral = given * _mineral_share(-np.log(through), coarse)
         return given - mineral, mineral
 
-    def _spread(self, source: Array) -> Array:
-        border = cv2.BORDER_CONSTANT if self.haze is Haze.LIMB else cv2.BORDER_REPLICATE
+    def _spread(self, source: Floats) -> Floats:
+        border = cv2.BORDER_CONSTANT if self.scatter_source is ScatterSource.LIMB else cv2.BORDER_REPLICATE
         return np.stack([cv2.GaussianBlur(source, (0, 0), s, borderType=border) for s in self.coarse.sigmas])
 
 
-def _mineral_share(met: Array, coarse: CoarseFilm) -> Array:
+def _mineral_share(met: Floats, coarse: CoarseFilm) -> Floats:
     """Share of the attenuation that is no soft tissue: the wedge, and what is denser than all around it."""
     box = np.ones((coarse.bone_px, coarse.bone_px), np.uint8)
     soft = cv2.morphologyEx(met, cv2.MORPH_OPEN, box, borderType=cv2.BORDER_REPLICATE)
     return np.where(coarse.wedge, 1.0, 1 - np.minimum(soft, met) / np.maximum(met, 1e-6))
 
 
-def _level(inside: Array) -> tuple[float, float]:
+def _level(inside: Floats) -> tuple[float, float]:
     """Median of a step and the standard deviation that its pixels' noise leaves it."""
     middle = float(np.median(inside))
     return middle, 1.2533 * 1.4826 * float(np.median(np.abs(inside - middle))) / float(np.sqrt(inside.size))
 
 
-def _contrast(kvp: float | None, thickness: Array, steps: Array) -> float:
+def _contrast(kvp: float | None, thickness: Floats, steps: Floats) -> float:
     """Log contrast of the LOG writing that the first and last step tell without any scatter."""
     beam = Beam(kvp or USUAL_KVP[0], USUAL_FILTRATION[0])
     first, last = -np.log(beam.transmission(0.0, thickness[[0, -1]]))

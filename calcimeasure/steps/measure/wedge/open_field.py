@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from skimage.filters import threshold_multiotsu
 from skimage.segmentation import watershed
 
-from calcimeasure.model.image import Image, Mask
-
-Brightness = npt.NDArray[np.float32]
+from calcimeasure.model.arrays import Grey, Mask
+from calcimeasure.model.image import Image
 
 _WEDGE_REACHES = (5, 12)  # px beyond the wedge: its blurred edge ends, what is taken for the open field around it ends
 _EDGE_PX = 9  # width of the square that keeps the open field clear of edges
@@ -54,7 +52,7 @@ def _shrunk(mask: Mask, width: int) -> Mask:
     return np.asarray(small, np.uint8).view(bool)
 
 
-def _parted(value: Brightness, beside: Mask, about: Mask) -> Mask:
+def _parted(value: Grey, beside: Mask, about: Mask) -> Mask:
     """Where the beam is bare, by a watershed between it and what lies in it; `beside` the wedge it is.
 
     Strong scatter off a thin limb darkens the field beside it so much that the field further off looks like a thing.
@@ -72,26 +70,26 @@ def _parted(value: Brightness, beside: Mask, about: Mask) -> Mask:
     return next((other for other in others if _is_edged(other, slope, about)), first)
 
 
-def _flooded(value: Brightness, slope: Brightness, ends: tuple[float, float], things: Mask, beside: Mask) -> Mask:
+def _flooded(value: Grey, slope: Grey, ends: tuple[float, float], things: Mask, beside: Mask) -> Mask:
     """The watershed's side of what is bare for sure, or lies beside the wedge and is no thing."""
     bare, span = ends
     markers = np.select([value < bare + 0.03 * span, things, beside], [1, 2, 1], 0)
     return np.asarray(watershed(slope, markers) == 1)
 
 
-def _bright(value: Brightness, bare: float, span: float) -> Mask:
+def _bright(value: Grey, bare: float, span: float) -> Mask:
     """What surely is no open field; a limb may be fainter than a wedge, so the lowest of three classes decides."""
     small = value[:: max(1, value.shape[0] // 200), :: max(1, value.shape[1] // 200)]
     return np.asarray(value > min(bare + 0.35 * span, float(threshold_multiotsu(small, 3, nbins=128)[0])))
 
 
-def _raised(value: Brightness, bare: float, span: float, relief: float) -> Mask:
+def _raised(value: Grey, bare: float, span: float, relief: float) -> Mask:
     """What surely is no open field, however deep the halo: the upper side of every edge, and all that is very dense."""
     around = cv2.GaussianBlur(value, (0, 0), _RELIEF_SHARE * max(value.shape), borderType=cv2.BORDER_REPLICATE)
     return np.asarray((value - around > relief * span) | (value > bare + 0.5 * span))
 
 
-def _is_edged(bare: Mask, slope: Brightness, about: Mask) -> bool:
+def _is_edged(bare: Mask, slope: Grey, about: Mask) -> bool:
     """Whether the open field is steep all along its border and nowhere else; the wedge's own edge proves nothing."""
     border, inner = slope[bare & ~_shrunk(bare, 3) & ~about], slope[_shrunk(bare & ~about, _EDGE_PX)]
     if not border.size or not inner.size:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.model.arrays import Floats
 from calcimeasure.model.image import Image
 
-Array = npt.NDArray[np.float64]
 Region = tuple[int, int, int, int]
 
 _MOST_MISFIT = 0.015  # of the profile's variance: pairs of steps taken for one leave 0.03
@@ -66,7 +66,7 @@ def steps_in(image: Image, region: Region, thickness: tuple[float, ...]) -> Wedg
     return WedgeSteps(thickness, tuple(boxes[k] for k in order), tuple(values[k] for k in order))
 
 
-def _check_range(image: Image, part: Array) -> None:
+def _check_range(image: Image, part: Floats) -> None:
     """Nothing, or the reason why steps cannot be told apart."""
     top = np.inf if image.ceiling is None else image.ceiling
     share = float(np.mean((part >= top) | (part <= _floor(image))))
@@ -97,7 +97,7 @@ class _Stairs:
     misfit: float
 
 
-def _staircase(part: Array, count: int) -> _Stairs:
+def _staircase(part: Floats, count: int) -> _Stairs:
     """The best `count` plateaus down a part, with or without open field at its ends."""
     none = _Stairs((), np.inf)
     if part.shape[0] < 3 * count or part.shape[1] < 3 or np.ptp(part) == 0:
@@ -114,7 +114,7 @@ def _staircase(part: Array, count: int) -> _Stairs:
     return _Stairs(tuple(np.array([a, left, b, right]) for a, b in pairwise(cuts)), best[1])
 
 
-def _band(part: Array) -> tuple[int, int]:
+def _band(part: Floats) -> tuple[int, int]:
     """Columns of a part that the wedge fills: where its dense half stands out; all when nothing does."""
     rows = np.median(part[:, part.shape[1] // 3 : -(part.shape[1] // 3) or None], axis=1)
     profile = np.median(part[rows >= np.median(rows)], axis=0)
@@ -126,13 +126,13 @@ def _band(part: Array) -> tuple[int, int]:
     return (int(starts[longest]), int(ends[longest])) if ends[longest] - starts[longest] >= 3 else (0, part.shape[1])
 
 
-def _ramp_misfit(profile: Array) -> float:
+def _ramp_misfit(profile: Floats) -> float:
     """Share of variance that a straight line leaves: open field under the heel effect is a ramp, no staircase."""
     along = np.arange(len(profile))
     return 1 - float(np.corrcoef(along, profile)[0, 1] ** 2)
 
 
-def _cut(profile: Array, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
+def _cut(profile: Floats, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
     """Ends of `count` monotone plateaus between pieces of open field (none or one at each end), and their misfit."""
     cuts, left_over = _segmented(profile, count, margins)
     if not np.isfinite(left_over):
@@ -148,7 +148,7 @@ def _cut(profile: Array, count: int, margins: tuple[int, int]) -> tuple[npt.NDAr
     return cuts, left_over if length.max() <= _MOST_UNEVEN * length.min() else np.inf
 
 
-def _segmented(profile: Array, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
+def _segmented(profile: Floats, count: int, margins: tuple[int, int]) -> tuple[npt.NDArray[np.int_], float]:
     """Cuts of a profile into constant pieces of least squares, and the share of its variance left over.
 
     Dynamic programming over the end of each piece. Steps of one wedge are about equally long, so a plateau takes at

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from calcimeasure.model.image import Image, Kind, Meaning
-from calcimeasure.steps.scale.sheet import Sheet, marker_sheet
+from calcimeasure.steps.scale.sheet import MarkerSheet, marker_sheet
 
 _FINE = 6  # px per mm of the flat drawing
 
@@ -66,7 +66,7 @@ class Shot:
         return (np.hypot(x - x_mm, y - y_mm) < radius_mm).reshape(self.shape)
 
 
-def page_of(sheet: Sheet, keep=None, stretch=()):
+def page_of(sheet: MarkerSheet, keep=None, stretch=()):
     """The page as grey values; `keep` places of markers are drawn, and `stretch` {place: factor} resizes some."""
     page = np.full((297 * _FINE, 210 * _FINE), 235, np.uint8)
     for place, marker in enumerate(sheet.markers):

@@ -13,11 +13,11 @@ import pytest
 
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.report.html import PLAIN_ROWS, Card, Report, report_html
+from calcimeasure.report.html import PLAIN_ROWS, FilmCard, Report, report_html
 from calcimeasure.report.plain_text import plain
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&<!--<script>{{7*7}}\u2028.png"
-CARD = Card(
+CARD = FilmCard(
     "hand.dcm",
     "measured",
     kind="radiograph",
@@ -102,7 +102,7 @@ def test_an_unknown_scale_stays_px_and_adds_nothing_to_the_total():
 
 def test_totals_come_from_the_cards():
     text = report_html(
-        _report(CARD, CARD, Card("bad.dcm", "failed", error="cut off"), replace(CARD, status="proposed"))
+        _report(CARD, CARD, FilmCard("bad.dcm", "failed", error="cut off"), replace(CARD, status="proposed"))
     )
     figures = re.findall(r"<li><b>(.*?)</b><span>(.*?)</span>", text)
     assert figures[:3] == [("2", "measured"), ("1", "failed"), ("9", "deposits")]
@@ -178,7 +178,7 @@ def test_two_thousand_images_cost_their_thumbnails_and_little_more():
     assert text.count("<article") == 0  # cards are built by the browser, one page at a time
 
 
-@pytest.mark.parametrize("cards", [(), (Card("bad.dcm", "failed", error="cut off"),)])
+@pytest.mark.parametrize("cards", [(), (FilmCard("bad.dcm", "failed", error="cut off"),)])
 def test_nothing_to_show_is_still_a_page(cards):
     text = report_html(_report(*cards))
     assert len(_rows(text)) == len(cards)

@@ -45,7 +45,7 @@ def _printed(got: float, text: str) -> None:
     assert abs(got - float(text)) <= half + 1e-12, f"{got} is not {text}"
 
 
-def _percent(interval: agree.Interval) -> tuple[float, float]:
+def _percent(interval: agree.ConfidenceInterval) -> tuple[float, float]:
     return 100 * interval.low, 100 * interval.high
 
 

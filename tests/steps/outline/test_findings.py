@@ -85,8 +85,8 @@ def test_every_deposit_tells_how_likely_it_is_none(threshold):
     film = draw_film(random_film_scene(5, mm=0.25, part="hand"), 5).image
     found = segment(film, SegmentSettings(threshold=threshold))
     assert found.labels.count
-    assert set(found.strays) == set(found.labels.numbers.tolist())
-    assert all(0 <= stray <= 1 - threshold for stray in found.strays.values())
+    assert set(found.not_calcium) == set(found.labels.numbers.tolist())
+    assert all(0 <= stray <= 1 - threshold for stray in found.not_calcium.values())
 
 
 def test_a_deposit_of_two_candidates_is_as_likely_as_the_likelier():
@@ -94,4 +94,4 @@ def test_a_deposit_of_two_candidates_is_as_likely_as_the_likelier():
     labels[1, 1:5], labels[3, 7:] = 1, 2
     parts = [Candidate(1, 1, np.ones((1, 2), bool), 0.6), Candidate(1, 3, np.ones((1, 2), bool), 0.9)]
     parts += [Candidate(3, 7, np.ones((1, 2), bool), 0.75), Candidate(0, 0, np.ones((1, 3), bool), 0.2)]
-    assert Segmentation(Labels(labels), scores=scores_on(labels, parts)).strays == pytest.approx({1: 0.1, 2: 0.25})
+    assert Segmentation(Labels(labels), scores=scores_on(labels, parts)).not_calcium == pytest.approx({1: 0.1, 2: 0.25})

@@ -14,18 +14,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from calcimeasure.model.alignment import Alignment
-from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.arrays import LabelArray, Map, Mask, Slices
+from calcimeasure.model.image import Image
 from calcimeasure.model.study import Reading
 from calcimeasure.steps.change.compare.error import Ratio
 from calcimeasure.steps.change.compare.settings import CompareSettings
-
-Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int32]
-Box = tuple[slice, slice]
 
 #: Area as a power of the summed brightness: 2/3 for a ball that shrinks on all sides, 1 for a plaque of even thickness.
 AREA_POWER = 0.8
@@ -101,9 +97,9 @@ class Seen:
 class FilmsTogether:
     """Two grey films on the baseline's pixels, the follow-up in the baseline's greys, with the labels of both."""
 
-    films: tuple[Floats, Floats]
-    labels: tuple[Numbers, Numbers]
-    boxes: tuple[list[Box | None], list[Box | None]]
+    films: tuple[Map, Map]
+    labels: tuple[LabelArray, LabelArray]
+    boxes: tuple[list[Slices | None], list[Slices | None]]
     known: Mask
     reach: _Reach
 
@@ -142,14 +138,14 @@ class FilmsTogether:
         if not inside.any() or not ring.any():
             return None
         films = self.films[0][box], self._found(box)
-        place = _Place(inside, ring, near | ~self.known[box])
+        place = _PlaceOnBoth(inside, ring, near | ~self.known[box])
         errors = place.errors(films, self.reach.grain)
         if before and after:
             return Seen(*place.contrasts(films), *errors)
         large = bool(np.count_nonzero(inside) >= self.reach.large)
         return Seen(*place.contrasts_without_bone(films), *errors, large)
 
-    def _box(self, before: Sequence[int], after: Sequence[int]) -> Box | None:
+    def _box(self, before: Sequence[int], after: Sequence[int]) -> Slices | None:
         """Bounds of the labels with the ring around them, where the film goes on."""
         every = [
             boxes[n - 1]
@@ -170,7 +166,7 @@ class FilmsTogether:
         )
         return rows, columns
 
-    def _found(self, box: Box) -> Floats:
+    def _found(self, box: Slices) -> Map:
         """The patch of the follow-up that resembles this one of the baseline most, near the place aligned."""
         here, there = self.films
         patch, s = here[box], self.reach.search
@@ -212,7 +208,7 @@ def _disc(diameter: float) -> float:
     return math.pi / 4 * diameter**2
 
 
-def _toned(film: Floats, its: Floats, mine: Floats) -> Floats | None:
+def _toned(film: Map, its: Map, mine: Map) -> Map | None:
     """The film with the greys `its` of the common tissue moved to `mine`, rank by rank; straight on beyond the ends."""
     if its.size < _LEAST_COMMON:
         return None
@@ -227,19 +223,19 @@ def _toned(film: Floats, its: Floats, mine: Floats) -> Floats | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Place:
+class _PlaceOnBoth:
     """A deposit's outline, the ring of tissue around it, and all that must not be asked for tissue."""
 
     inside: Mask
     ring: Mask
     hidden: Mask
 
-    def contrasts(self, films: tuple[Floats, Floats]) -> tuple[float, float]:
+    def contrasts(self, films: tuple[Map, Map]) -> tuple[float, float]:
         """Sum over the ring's median, on either film."""
         here, there = (film - np.median(film[self.ring]) for film in films)
         return float(here[self.inside].sum()), float(there[self.inside].sum())
 
-    def contrasts_without_bone(self, films: tuple[Floats, Floats]) -> tuple[float, float]:
+    def contrasts_without_bone(self, films: tuple[Map, Map]) -> tuple[float, float]:
         """The same where one visit alone outlined it, and bone must not pass for calcium that is left.
 
         How much the films differ is told by their difference, from which bone is gone; how much they show together, by
@@ -250,14 +246,14 @@ class _Place:
         both = float(sum((film - self._across(film))[self.inside].sum() for film in films)) / 2
         return both - half, both + half
 
-    def errors(self, films: tuple[Floats, Floats], grain: float) -> tuple[float, float]:
+    def errors(self, films: tuple[Map, Map], grain: float) -> tuple[float, float]:
         """Noise and texture of such a sum, by the ring."""
         count = int(np.count_nonzero(self.inside))
         alike = math.sqrt(count * min(count, grain))  # pixels of one grain err alike
         noise, texture = (float(np.std(greys[self.ring])) * alike for greys in (films[1] - films[0], films[0]))
         return noise, texture
 
-    def _across(self, film: Floats) -> Floats:
+    def _across(self, film: Map) -> Map:
         """The greys around, continued smoothly across what is hidden (Navier-Stokes inpainting)."""
         open_ = (~self.hidden).astype(np.float32)
         share = cv2.GaussianBlur(open_, (0, 0), _CALM_PX)
@@ -267,7 +263,7 @@ class _Place:
         )
 
 
-def _away_from(labels: tuple[Numbers, Numbers], distance: int) -> Mask:
+def _away_from(labels: tuple[LabelArray, LabelArray], distance: int) -> Mask:
     return ~_grown((labels[0] > 0) | (labels[1] > 0), distance)
 
 
@@ -276,7 +272,7 @@ def _grown(mask: Mask, distance: int) -> Mask:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
 
 
-def _window(film: Floats, box: Box, margin: int) -> Floats:
+def _window(film: Map, box: Slices, margin: int) -> Map:
     """The box and a margin around it, edges repeated beyond the film."""
     rows, columns = (
         np.clip(np.arange(b.start - margin, b.stop + margin), 0, n - 1) for b, n in zip(box, film.shape, strict=True)

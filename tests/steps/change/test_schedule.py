@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from calcimeasure.model.study import Subject, Visit
-from calcimeasure.steps.change.schedule import baseline_of, months_between, spans_of
+from calcimeasure.model.study import Subject, Visit, months_between
+from calcimeasure.steps.change.schedule import spans_of
 
 START = datetime.date(2025, 1, 15)
 
@@ -27,7 +27,7 @@ def _subject(*months: float | None) -> Subject:
     ],
 )
 def test_the_baseline_is_the_last_untreated_visit(months: tuple[float | None, ...], baseline: str) -> None:
-    assert baseline_of(_subject(*months)).name == baseline
+    assert _subject(*months).baseline.name == baseline
 
 
 def test_every_follow_up_is_compared_with_the_baseline_and_neighbours_carry_identity() -> None:
@@ -35,7 +35,7 @@ def test_every_follow_up_is_compared_with_the_baseline_and_neighbours_carry_iden
     told = [(s.baseline.name, s.followup.name, s.reported) for s in spans]
     assert told == [("v1", "v2", True), ("v1", "v3", True), ("v0", "v1", False), ("v2", "v3", False)]
     assert len({span.name for span in spans}) == 4
-    assert months_between(spans[1].baseline, spans[1].followup) == pytest.approx(9, abs=0.05)
+    assert months_between(spans[1].baseline.date, spans[1].followup.date) == pytest.approx(9, abs=0.05)
 
 
 def test_one_visit_has_nothing_to_compare() -> None:

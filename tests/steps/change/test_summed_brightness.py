@@ -14,7 +14,7 @@ from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.study import Fate, Reading
 from calcimeasure.steps.change.compare import CompareSettings, compare
 from calcimeasure.steps.change.compare.error import Ratio
-from calcimeasure.steps.change.compare.shadow import AREA_POWER, FilmsTogether, Seen
+from calcimeasure.steps.change.compare.summed_brightness import AREA_POWER, FilmsTogether, Seen
 from calcimeasure.steps.change.match import match
 
 SETTINGS = CompareSettings()

@@ -12,20 +12,19 @@ from calcimeasure.io.given.spacing_table import read_spacings
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.phantom.film import draw_film, random_film_scene
 from calcimeasure.steps.anatomy import Survey
+from calcimeasure.steps.outline import find
 from calcimeasure.steps.outline.learned import (
     MARGIN,
     STRIDE,
     TILE,
     Networks,
     _spans,
-    find_learned,
     finder_map,
-    segment_learned,
     stretched,
 )
 from calcimeasure.steps.outline.settings import SegmentSettings
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
+SAMPLES = Path(__file__).resolve().parents[3] / "sample_images"
 SETTINGS = SegmentSettings(method="learned")
 
 
@@ -50,9 +49,9 @@ def test_the_cores_of_tiles_cover_a_side_once_and_their_parts_are_no_larger_than
 
 
 def test_on_a_trunk_every_finding_scores_lower(film: Image, monkeypatch: pytest.MonkeyPatch) -> None:
-    limb = [one.score for one in find_learned(film, SETTINGS).candidates]
+    limb = [one.score for one in find(film, SETTINGS).candidates]
     monkeypatch.setattr(Survey, "trunk", property(lambda self: True))
-    trunk = [one.score for one in find_learned(film, SETTINGS).candidates]
+    trunk = [one.score for one in find(film, SETTINGS).candidates]
     assert len(limb) == len(trunk) > 0
     assert all(less < more for less, more in zip(trunk, limb, strict=True))
 
@@ -63,7 +62,7 @@ def test_the_same_film_gives_the_same_mask_whatever_the_threads(film: Image) -> 
         masks = []
         for threads in (1, 2, 1):
             cv2.setNumThreads(threads)
-            masks.append(segment_learned(film, SETTINGS).labels.array)
+            masks.append(segment(film, SETTINGS).labels.array)
     finally:
         cv2.setNumThreads(before)
     assert all(np.array_equal(masks[0], mask) for mask in masks)
@@ -73,7 +72,7 @@ def test_the_same_film_gives_the_same_mask_whatever_the_threads(film: Image) -> 
 def test_gain_offset_and_dtype_change_nothing(film: Image, change: object) -> None:
     small = replace(film, pixels=(film.pixels // 4).astype(np.int32), ceiling=None)
     other = replace(small, pixels=change(small.pixels))  # type: ignore[operator]
-    first, second = (segment_learned(one, SETTINGS).labels.array > 0 for one in (small, other))
+    first, second = (segment(one, SETTINGS).labels.array > 0 for one in (small, other))
     assert (first ^ second).sum() <= 0.01 * max(first.sum(), 1)
 
 
@@ -93,7 +92,7 @@ def test_a_long_straight_strand_in_the_limb_is_no_edge_of_the_field() -> None:
 
 
 def test_an_unknown_scale_is_told_and_never_reported(film: Image) -> None:
-    found = segment_learned(film.with_spacing(None), SETTINGS)
+    found = segment(film.with_spacing(None), SETTINGS)
     assert any("scale unknown" in warning for warning in found.warnings)
 
 
@@ -104,14 +103,14 @@ def test_the_sample_films_are_outlined_about_where_their_truth_is() -> None:
         path = next(p for p in SAMPLES.iterdir() if p.stem == truth.name.removesuffix(".labels.tif"))
         image = read_image(path, spacing=spacings.get(path.name))
         if image.kind is Kind.RADIOGRAPH:
-            mine, true = segment_learned(image, SETTINGS).labels.array > 0, read_labels(truth, image.shape).array > 0
+            mine, true = segment(image, SETTINGS).labels.array > 0, read_labels(truth, image.shape).array > 0
             both, each = both + int((mine & true).sum()), each + int(mine.sum() + true.sum())
     assert 2 * both / each > 0.6
 
 
 def test_ring_and_screw_of_the_clean_hand_are_not_called_calcium() -> None:
     image = read_image(SAMPLES / "hand_clean.png")
-    assert segment_learned(image, SETTINGS).labels.count == 0
+    assert segment(image, SETTINGS).labels.count == 0
 
 
 def test_the_hash_of_the_weights_is_part_of_the_recipe() -> None:
@@ -124,11 +123,11 @@ def test_the_hash_of_the_weights_is_part_of_the_recipe() -> None:
 def test_a_region_limits_what_is_kept(film: Image) -> None:
     region = np.zeros(film.shape, bool)
     region[: film.shape[0] // 2] = True
-    found = segment_learned(film, SETTINGS, region)
+    found = segment(film, SETTINGS, region)
     assert not found.labels.array[~region].any()
 
 
 def test_a_scale_nobody_can_believe_ends_in_bounded_time(film: Image) -> None:
     for mm in (0.001, 5.0):
         odd = film.with_spacing(Spacing.of(mm, mm, SpacingOrigin.USER))
-        assert segment_learned(odd, SETTINGS).labels.shape == film.shape
+        assert segment(odd, SETTINGS).labels.shape == film.shape

@@ -15,8 +15,8 @@ from calcimeasure.steps.measure.error import (
     doubt,
     doubts,
     passed_over,
+    sd_of_false_finds,
     shipped_outline_error,
-    strays_of,
     with_boundary_error,
 )
 
@@ -114,9 +114,9 @@ STRAYS = {
 
 
 @pytest.mark.parametrize(("areas", "off"), STRAYS.values(), ids=STRAYS)
-def test_parts_of_one_finding_are_strays_together(areas: list, off: float) -> None:
+def test_parts_of_one_finding_are_no_calcium_together(areas: list, off: float) -> None:
     told = [(area, None if chance is None else Doubt(0.1, chance)) for area, chance in areas]
-    assert strays_of(told) == pytest.approx(off)
+    assert sd_of_false_finds(told) == pytest.approx(off)
 
 
 #: reasons and scores of findings of 100 px that were dropped, and what the total may lack

@@ -12,9 +12,10 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.io.images.read import read_image
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning
-from calcimeasure.steps.outline.photo import propose, ranking, segment_photo
+from calcimeasure.steps.outline.photo import segment_photo
+from calcimeasure.steps.outline.proposals import propose, ranking
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
+SAMPLES = Path(__file__).resolve().parents[3] / "sample_images"
 SHAPE = (220, 260)
 BOX = (70, 80, 150, 170)
 #: L*, a*, b* of skin, from about ITA 55 to -40.

@@ -9,7 +9,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Film, Interval, Status, Study, Subject, Verdict, Visit
-from calcimeasure.steps.agreement import Outcome, Read, Window, cohort, outlines_agree, readers_agree
+from calcimeasure.steps.agreement import Outcome, Read, VisitWindow, cohort, outlines_agree, readers_agree
 
 START = datetime.date(2024, 1, 31)
 #: clinical.md 4.3: W = 4, p = .0546875, Hodges-Lehmann -5.425, W(4)..W(33) = -11.9..0.5 with 96.1 %.
@@ -112,6 +112,13 @@ def test_the_interval_that_counts_is_chosen_by_date(months, start, chosen):
     assert member.shown is not None
 
 
+def test_one_rule_says_where_an_interval_begins():
+    subject = _subject("s", -6, 0.1, 9)
+    neighbours = [_between(subject, a, b, _change(-5.0)) for a, b in ((0, 1), (0, 2))]
+    assert subject.baseline.name == "v1"
+    assert cohort(Study((subject,)), neighbours).members[0].primary is None
+
+
 def test_the_choice_does_not_look_at_the_result():
     subject = _subject("s", 0, 8.9, 10)
     near, far = Change.not_evaluable("too dark"), _change(-90.0, Verdict.IMPROVED)
@@ -138,7 +145,7 @@ def test_another_window_counts_other_visits():
     subject = _subject("s", 0, 3)
     intervals = [_between(subject, 0, 1, _change(-50.0, Verdict.IMPROVED))]
     assert cohort(Study((subject,)), intervals).responders is None
-    assert cohort(Study((subject,)), intervals, Window(2, 4, 3)).responders.successes == 1
+    assert cohort(Study((subject,)), intervals, VisitWindow(2, 4, 3)).responders.successes == 1
 
 
 def _labels(*boxes):
