@@ -69,26 +69,26 @@ def main() -> None:
 def shown(session: Session) -> dict[str, Any]:
     """All that the panel shows of a film, and what lies behind it."""
     state = Codec(session.stated).state_to_json(session._blank, session.state)
-    for held in (
-        one for name in ("excluded", "deleted", "cut") for one in state.get(name, ()) if isinstance(one, dict)
-    ):
-        held.pop("id")
+    for name in ("excluded", "deleted", "cut"):
+        for held in state.get(name, ()):
+            if isinstance(held, dict):
+                held.pop("id")
     if "authors" in state:  # of what is there; what is cut off or refused tells of itself
         state["authors"] = {str(n): session.state.authorship.of(n).value for n in session.rows}
     total = session.measurement
     return {
         "mask": hashlib.sha256(session.labels.tobytes()).hexdigest()[:12],
-        "state": hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:12],
-        "parts": {
-            name: hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
-            for name, told in state.items()
-        },
+        "state": {name: _hash(told) for name, told in state.items()},
         "area": total.area_px.value,
         "count": total.count,
         "signed": session.signature.initials if session.signature else None,
         "status": session.status,
         "saved": session.is_saved,
     }
+
+
+def _hash(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
 
 class Reader:
@@ -147,8 +147,7 @@ class Reader:
         self.failing = 6
 
     def turn(self) -> None:
-        if self.session.close():  # unsafe: the panel warns, the reader stays
-            pass
+        self.session.close()
         self.open(self.random.randrange(FILMS))
 
     def discard(self) -> None:
@@ -256,7 +255,8 @@ def _life(folder: Path, seed: int, watched: list[Watched], chance: random.Random
     environment = os.environ | {"XDG_STATE_HOME": str(folder / "state"), "HOME": str(folder)}
     faults: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:
-        assert child.stdout and child.stderr
+        assert child.stdout
+        assert child.stderr
         told = [child.stdout.readline() for _ in range(chance.randrange(1, _LIFE))]
         time.sleep(chance.choice([0, 0.001, 0.005, 0.02]))
         child.send_signal(signal.SIGKILL)

@@ -1,7 +1,6 @@
 """The panels in a real window, driven as a person drives them: by clicks, strokes and keys."""
 
 import csv
-import gc
 import os
 import shutil
 import subprocess
@@ -113,7 +112,6 @@ class Window:
         self.viewer.layers.clear()
         self.measure.worklist, self.desk.naming, self.clicks = None, {}, 0
         self.measure.initials.setText("")
-        gc.collect()  # here: what Qt made must not be taken apart by a thread
         settle()
         self.front(self.measure)
         self.measure._turned()
