@@ -119,7 +119,7 @@ class Reader:
     def open(self, at: int) -> None:
         """As the desk does."""
         item = self.films.items[at]
-        self.at, self.tell = at, lambda **told: print(json.dumps({"film": at} | told), flush=True)
+        self.at = at
         self.tell(begin="open")
         session = self.session = Session.open(item.path)
         session.resume(self.films.saved)
@@ -129,6 +129,9 @@ class Reader:
             session.keep_journal()
         session.set_initials("AB")
         self.told("open")
+
+    def tell(self, **told: Any) -> None:
+        print(json.dumps({"film": self.at} | told), flush=True)
 
     def told(self, act: str) -> None:
         session = self.session
@@ -158,10 +161,10 @@ class Reader:
     def paint(self, number: int | None = None) -> None:
         row, column = (int(self.rng.integers(size)) for size in SHAPE)
         radius = int(self.rng.integers(1, 12))
-        where = np.s_[max(row - radius, 0) : row + radius, max(column - radius, 0) : column + radius]
-        window = self.session.labels[where].copy()
-        window[:] = int(self.rng.integers(1, 15)) if number is None else number
-        where = tuple(slice(part.start, part.start + size) for part, size in zip(where, window.shape, strict=True))
+        rows = slice(max(row - radius, 0), min(row + radius, SHAPE[0]))
+        columns = slice(max(column - radius, 0), min(column + radius, SHAPE[1]))
+        where = rows, columns
+        window = np.full_like(self.session.labels[where], self.rng.integers(1, 15) if number is None else number)
         self.session.edited(where, window, "erase" if number == 0 else "paint")
 
     def erase(self) -> None:
