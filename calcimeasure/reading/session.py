@@ -818,27 +818,26 @@ class Session:
             raise EditRefused("this film was edited already: close it and open it again to restore the earlier work")
         told = Replay(np.zeros_like(self._labels), self._blank, History(self.history.bound))
         told.run(waiting)
-        self._journal = self._gone_on(waiting, told)
+        if not told.unread:
+            self._journal = resumed(self._begin, waiting, told.codec, lambda: self._standing)
         self.offered, self.unread, self.history = None, told.unread, told.history
         self.did, self.signature, self._base = told.did, told.signature, told.base
         self._stand(told.labels, told.state)
         self._changes += 1
         if self.unread:
-            self._begin_anew()
+            self._begin_anew(waiting)
         self._tell(Event("restore", "restore", _everywhere(self._labels), frozenset(self._live.rows)))
         return unsaved_in(self.did)
 
-    def _gone_on(self, waiting: Pending, told: Replay) -> Journal | None:
-        """The journal itself, where it is whole."""
-        if not told.unread:
-            return resumed(self._begin, waiting, told.codec, lambda: self._standing)
-        self.aside = laid_aside(waiting)
-        return None
+    def _begin_anew(self, damaged: Pending | None = None) -> None:
+        """A journal in place of one that could not be read whole, or of none; why there is none is in `trouble`.
 
-    def _begin_anew(self) -> None:
-        """A journal in place of one that could not be read whole; why there is none is in `trouble`."""
+        The damaged one is laid aside only once the new one is on the disk: until then it is all there is.
+        """
         with suppress(OutputError):
             self.keep_journal()
+            if damaged is not None and self._journal is not None and self._journal.path != damaged.path:
+                self.aside = laid_aside(damaged)
 
     def _stand(self, labels: Array, state: State) -> None:
         """Take another mask and all that is known beside it, outside of undo."""
@@ -968,7 +967,7 @@ class Session:
         untouched = saved.is_untouched
         try:
             state = Codec(self.stated).state_from_json(saved.facts["state"], self._blank)
-            state = replace(state, authorship=labels.authorship)
+            state = replace(state, authorship=labels.authorship) if saved.has_mask else state
             did = [did_from_json(told) for told in saved.facts["steps"]]
             signature = saved.signature
         except UNBELIEVABLE as error:

@@ -176,10 +176,11 @@ class Desk(QObject):
             show_info(f"earlier work that was not restored is kept as {session.aside.name}")
 
     def _tell_unread(self, session: Session) -> None:
-        if session.unread and session.aside:
+        if session.unread:
+            kept = f"kept as {session.aside.name}" if session.aside else "left where it is"
             show_warning(
                 f"{lines_in_words(session.unread)} of the journal could not be read: look whether an outline is "
-                f"missing; the whole journal is kept as {session.aside.name}"
+                f"missing; the whole journal is {kept}"
             )
 
     def _tell_trouble(self, sheet: Sheet, trouble: str) -> None:

@@ -275,6 +275,30 @@ def test_a_disk_that_was_full_for_a_moment_leaves_no_hole(path):
     session.close()
 
 
+@pytest.mark.parametrize("fails", ["write", "fsync", "replace"])
+def test_a_torn_journal_restored_on_a_full_disk_is_offered_until_a_new_one_is_there(path, monkeypatch, fails):
+    _, place, content = _journalled(path)
+    place.write_bytes(content[:-20])  # killed within a line
+    disk, session = _Disk(monkeypatch, errno.ENOSPC, fails), _open(path)
+    disk.is_bad = True
+    session.restore(session.offered_work())
+    assert sorted(session.rows) == [1, 2, 3, 4, 5]
+    assert session.keep_up() == session.trouble != ""
+    session.close()
+    assert place.read_bytes() == content[:-20]
+    assert list(place.parent.glob("*journal.*")) == []
+    disk.is_bad, again = False, _open(path)
+    again.restore(again.offered_work())
+    assert sorted(again.rows) == [1, 2, 3, 4, 5]
+    assert again.trouble == ""
+    assert again.aside.read_bytes() == content[:-20]
+    again.close()
+    third = _open(path)
+    third.restore(third.offered_work())
+    assert (sorted(third.rows), third.unread) == ([1, 2, 3, 4, 5], 0)
+    third.close()
+
+
 def _journalled(path, strokes=6):
     """A session killed after so many strokes apart from each other, and the bytes of its journal."""
     session = _open(path)

@@ -10,6 +10,7 @@ import pytest
 from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
+from calcimeasure.io.given.inputs import hashed_name
 from calcimeasure.io.results import tables
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.reading.session import Session
@@ -89,7 +90,7 @@ def test_what_is_edited_while_saving_is_unsaved(path, tmp_path):
 def test_the_provenance_says_who_when_what_and_from_which_recipe(path, tmp_path):
     session = _corrected(path)
     session.save(tmp_path / "saved")
-    text = (tmp_path / "saved" / "masks" / "film.png.provenance.json").read_text()
+    text = (tmp_path / "saved" / "masks" / "film.provenance.json").read_text()
     facts = json.loads(text)
     assert facts["saved_by"] == "AB"
     assert facts["recipe_hash"] == session.recipe.hash
@@ -139,7 +140,7 @@ def test_a_signed_mask_is_not_replaced_even_on_purpose(path, tmp_path):
     third.reopen("second look", "cd")
     third.delete([88])
     third.save(tmp_path / "saved")
-    steps = json.loads((tmp_path / "saved" / "masks" / "film.png.provenance.json").read_text())["steps"]
+    steps = json.loads((tmp_path / "saved" / "masks" / "film.provenance.json").read_text())["steps"]
     assert [(step["name"], step["who"], step["why"]) for step in steps[-3:]] == [
         ("reopen", "CD", "second look"),
         ("delete", "CD", ""),
@@ -182,7 +183,7 @@ def test_saved_work_of_another_file_is_refused(path, tmp_path):
 @pytest.mark.parametrize("damage", ["state", "steps"])
 def test_a_damaged_record_is_said(path, tmp_path, damage):
     _corrected(path).save(tmp_path / "saved")
-    record = tmp_path / "saved" / "masks" / "film.png.provenance.json"
+    record = tmp_path / "saved" / "masks" / "film.provenance.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {damage: [7]}))
     session = _open(path)
     with pytest.raises(MaskError, match="damaged"):
@@ -258,33 +259,41 @@ def test_the_worklist_tells_how_far_each_film_got(tmp_path):
 
 
 def test_a_signed_film_stays_signed_when_another_of_its_stem_comes(tmp_path):
-    path = film_file(tmp_path / "films" / "hand.png")
-    (tmp_path / "films" / "1.2.840.1").write_bytes(path.read_bytes())
+    path = film_file(tmp_path / "films" / "hand.tif")
+    (tmp_path / "films" / "1.2.840.1").write_bytes(film_file(tmp_path / "y.png").read_bytes())
     saved = tmp_path / "films" / "calcimeasure-corrected"
-    for name, older in (("hand.png", "hand"), ("1.2.840.1", "1.2.840")):
+    for name, older in (("hand.tif", "hand"), ("1.2.840.1", "1.2.840")):
         session = _open(path.with_name(name))
         stroke(session, (60, 50), 5, 1)
         session.set_initials("AB")
         session.sign("AB")
         session.save(saved)
         _as_named_before(saved / "masks", name, older)
-    film_file(tmp_path / "films" / "hand.tif", 3)
+    other = film_file(tmp_path / "films" / "hand.png", 3)  # whose own NAME is what the other is saved under
     (tmp_path / "films" / "1.2.840.2").write_bytes(film_file(tmp_path / "x.png", 5).read_bytes())
     status = {item.image: (item.name, item.status) for item in Worklist.of(tmp_path / "films").items}
+    beside = hashed_name("hand.png")
     assert status == {
         "1.2.840.1": ("1.2.840", "signed"),
         "1.2.840.2": ("1.2.840.2", "open"),
-        "hand.png": ("hand", "signed"),
-        "hand.tif": ("hand.tif", "open"),
+        "hand.png": (beside, "open"),
+        "hand.tif": ("hand", "signed"),
     }
     session = _open(path)
     assert session.resume(saved)
     assert session.is_signed
-    other = _open(path)
-    stroke(other, (60, 50), 5, 1)
-    other.set_initials("CD")
+    again = _open(path)
+    stroke(again, (60, 50), 5, 1)
+    again.set_initials("CD")
     with pytest.raises(OutputError, match="signed by AB"):
-        other.save(saved, overwrite=True)
+        again.save(saved, overwrite=True)
+    fresh = _open(other)
+    stroke(fresh, (60, 50), 5, 1)
+    fresh.set_initials("CD")
+    assert fresh.save(saved).name == f"{beside}.labels.tif"
+    reopened = _open(other)
+    assert reopened.resume(saved)
+    assert not reopened.is_signed
 
 
 def _as_named_before(masks, name, older):
