@@ -66,6 +66,7 @@ def marker(
 def _scale_facts(item: Any, job: Job) -> dict[str, Any]:
     """The scale of one file, or why there is none: one object of ``calibrate --json``."""
     from calcimeasure.io.results.tables import spacing_cells
+    from calcimeasure.report.words import in_one
 
     scale, spacing, error = None, None, ""
     try:
@@ -80,7 +81,7 @@ def _scale_facts(item: Any, job: Job) -> dict[str, Any]:
         **cells,
         "sd": spacing.sd_mm if spacing else None,
         "unsure": scale.unsure if scale else spacing is None,
-        "reason": error or (scale.reason if scale else ""),
+        "reason": error or (in_one(scale.reason) if scale else ""),
         "tilt_degrees": scale.tilt_degrees if scale else None,
     }
 

@@ -335,6 +335,7 @@ _UNTOLD = ("device", "processing", "undisclosed", "patient", "born", "taken")
 
 def _image_facts(image: Any) -> dict[str, Any]:
     from calcimeasure.io.results.tables import spacing_cells
+    from calcimeasure.report.words import sentences
 
     return {
         "rows": image.shape[0],
@@ -346,5 +347,6 @@ def _image_facts(image: Any) -> dict[str, Any]:
         "decided": image.decided,
         **spacing_cells(image.spacing),
         **_disclosed(image),
-        "warnings": list(image.warnings),
+        "warnings": list(sentences(image.warnings)),
+        "warning_codes": [one.code.value for one in image.warnings],
     }

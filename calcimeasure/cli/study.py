@@ -327,6 +327,8 @@ def _summary(trial: Trial, results: TrialResults, cohort: Cohort) -> dict[str, A
 
 def tell_study(found: Outcome) -> None:
     """Say the verdict, or how many improved, and where the report lies."""
+    from calcimeasure.report.words import in_one
+
     summary, cohort = found.summary, found.cohort
     if found.interrupted:
         say(f"interrupted: {summary['intervals']} intervals so far; --resume goes on")
@@ -334,7 +336,7 @@ def tell_study(found: Outcome) -> None:
     for member in cohort.members[:1] if len(cohort.members) == 1 else ():
         every = [one for one in (member.primary, *member.others) if one]
         told = [_one_line(one) for one in sorted(every, key=_by_visit)]
-        say("\n".join(told) or member.reason)
+        say("\n".join(told) or in_one(member.reason))
     if len(cohort.members) > 1:
         say(_cohort_line(summary))
     say(f"report: {summary['report']}")
@@ -347,12 +349,14 @@ def _by_visit(interval: Any) -> tuple[str, str]:
 
 def _one_line(interval: Any) -> str:
     """The verdict on one interval, in words."""
+    from calcimeasure.report.words import in_one
+
     change = interval.change
     percent = "" if change.percent is None else f", {change.percent:+.1f} %"
     if change.percent_interval:
         percent += f" ({change.percent_interval[0]:.1f} to {change.percent_interval[1]:.1f})"
     words = change.verdict.value.replace("_", " ")
-    return f"{interval.baseline.name} to {interval.followup.name}: {words}{percent}: {change.reason}"
+    return f"{interval.baseline.name} to {interval.followup.name}: {words}{percent}: {in_one(change.reason)}"
 
 
 def _cohort_line(summary: dict[str, Any]) -> str:

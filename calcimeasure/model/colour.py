@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcimeasure.model.image import frozen_array
+from calcimeasure.model.warning import Remark
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,7 +82,7 @@ class Whiteness:
     label: int
     delta_e: float | None
     card: CardKind | None = None
-    reason: str = ""
+    reason: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,4 @@ class Colours:
     deposits: tuple[Whiteness, ...]
     delta_e: float | None
     correction: ColourCorrection | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()

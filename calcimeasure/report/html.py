@@ -20,7 +20,9 @@ from markupsafe import Markup
 
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Remark
 from calcimeasure.report.plain_text import drawn
+from calcimeasure.report.words import sentences
 
 #: Rows of the plain table that a browser without JavaScript shows.
 PLAIN_ROWS = 200
@@ -51,7 +53,7 @@ class Card:
         Scale with its origin.
     excluded : mapping of str to int
         How many findings were dropped, by reason.
-    warnings : sequence of str
+    warnings : sequence of Remark
         What a reader of the number ought to know.
     error : str or None
         Why the image failed.
@@ -73,7 +75,7 @@ class Card:
     contrast_mean: float | None = None
     spacing: Spacing | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Remark] = ()
     error: str | None = None
     thumbnail: bytes | None = None
     overlay: str | None = None
@@ -175,7 +177,7 @@ def _row(card: Card) -> dict[str, object]:
         "contrast": _number(card.contrast_mean),
         "scale": _scale(card.spacing),
         "excluded": [[_words(reason), count] for reason, count in sorted(card.excluded.items()) if count],
-        "warnings": list(card.warnings),
+        "warnings": list(sentences(card.warnings)),
         "error": card.error or "",
         "thumb": base64.b64encode(card.thumbnail).decode() if card.thumbnail else "",
         "overlay": _href(card.overlay) if card.overlay else "",

@@ -29,7 +29,7 @@ from calcimeasure.reading.pair import compared, export
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Proposal, Session
 from calcimeasure.recipe import Recipe
-from calcimeasure.report.words import FATES, bare, in_words, verdict_in_words
+from calcimeasure.report.words import FATES, bare, in_one, in_words, sentences, verdict_in_words
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of
 from napari_calcimeasure._pair_layers import PairLayers
@@ -226,9 +226,9 @@ class ComparePanel(QWidget):
             percent = "" if change.percent is None else f" ({change.percent:+.0f} %)"
             self.verdict.setText(
                 f"<b>{verdict_in_words(change.verdict)}</b>{percent}<br>"
-                f"{in_words(change.before)} → {in_words(change.after)}<br>{change.reason}"
+                f"{in_words(change.before)} → {in_words(change.after)}<br>{in_one(change.reason)}"
             )
-            self.verdict.setToolTip("\n".join(change.warnings))
+            self.verdict.setToolTip("\n".join(sentences(change.warnings)))
         self._enable()
 
     def _enable(self) -> None:
@@ -359,7 +359,7 @@ _COLUMNS = (
         lambda row: f"{FATES[row.fate][0]}  {FATES[row.fate][1]}{'' if row.by == 'calcimeasure' else ' ✎'}",
         lambda row: FATES[row.fate][1],
         "✎ matched by a reader",
-        lambda row: row.note,
+        lambda row: in_one(row.note),
         narrow=True,
     ),
     Column(

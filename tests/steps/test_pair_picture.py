@@ -7,6 +7,7 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Fate, Reading, Status, Verdict
+from calcimeasure.model.warning import Remark
 from calcimeasure.report.pair_picture import MARKS, pair_picture
 from calcimeasure.steps.measure.area import measure
 
@@ -115,7 +116,7 @@ def test_what_the_follow_up_does_not_show_is_hatched():
 def test_a_refused_alignment_shows_both_films_as_they_are():
     refused = _same((5, 5), refused="too little in common")
     other = _reading((), shape=(300, 200), pixels=np.random.default_rng(1).normal(9, 1, SHAPE).astype(np.float32))
-    picture = pair_picture(_reading((1,)), other, refused, Change.not_evaluable("too little in common"))
+    picture = pair_picture(_reading((1,)), other, refused, Change.not_evaluable(Remark.other("too little in common")))
     assert picture.shape[1] == 1536
     assert _halves(picture)[1][100:700, 100:600].std() > 5
 

@@ -13,6 +13,7 @@ import pytest
 
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Remark
 from calcimeasure.report.html import PLAIN_ROWS, Card, Report, report_html
 from calcimeasure.report.plain_text import plain
 
@@ -28,7 +29,7 @@ CARD = Card(
     contrast_mean=301.26,
     spacing=Spacing.of(0.143, 0.143, SpacingOrigin.DETECTOR_PLANE),
     excluded={"too_small": 4, "bone": 0},
-    warnings=("lossy compression",),
+    warnings=(Remark.other("lossy compression"),),
     thumbnail=b"\xff\xd8jpeg",
     overlay="overlays/hand.png",
     mask="masks/hand.labels.tif",
@@ -110,7 +111,9 @@ def test_totals_come_from_the_cards():
 
 
 def test_hostile_names_stay_text():
-    card = replace(CARD, image=HOSTILE, kind=HOSTILE, error=HOSTILE, warnings=(HOSTILE,), excluded={HOSTILE: 1})
+    card = replace(
+        CARD, image=HOSTILE, kind=HOSTILE, error=HOSTILE, warnings=(Remark.other(HOSTILE),), excluded={HOSTILE: 1}
+    )
     text = report_html(
         replace(_report(card, warnings=(HOSTILE,), tables=(HOSTILE,), letters={HOSTILE: "X"}), title=HOSTILE)
     )

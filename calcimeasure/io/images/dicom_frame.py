@@ -28,6 +28,7 @@ from calcimeasure.io.images.part10 import EXPLICIT_BIG, NATIVE, PixelElement
 from calcimeasure.io.images.stored_words import Layout, check_order, check_sign, roughness, values_in
 from calcimeasure.io.images.untrusted import check_packing, check_size
 from calcimeasure.model.image import Pixels
+from calcimeasure.model.warning import Code, Remark
 
 _JPEG = "1.2.840.10008.1.2.4."
 # One decoder for each syntax, so that every machine gets the same values.
@@ -67,7 +68,7 @@ class Opened:
         Where the pixels lie; `None` when there are none.
     size : int
         Bytes of the file.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What was met while opening it.
     """
 
@@ -77,7 +78,7 @@ class Opened:
     header: Header
     element: PixelElement | None
     size: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +87,7 @@ class Frame:
 
     values: Pixels
     bits: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 def read_frame(opened: Opened, frame: int, max_megapixels: float) -> Frame:
@@ -124,7 +125,7 @@ def _native(opened: Opened, frame: int) -> Frame:
     return replace(found, warnings=warnings + found.warnings)
 
 
-def _native_bytes(opened: Opened, frame: int) -> tuple[bytes, tuple[str, ...]]:
+def _native_bytes(opened: Opened, frame: int) -> tuple[bytes, tuple[Remark, ...]]:
     """The bytes of one frame; of single bits, those of its group of eight frames, which begins with a whole byte."""
     element, header = opened.element, opened.header
     if element is None or element.length is None:
@@ -146,7 +147,7 @@ def _frame_bits(header: Header) -> int:
     return (header.rows or 0) * (header.columns or 0) * samples * (header.bits_allocated or 8)
 
 
-def _check_length(opened: Opened, held: int, needed: int) -> tuple[str, ...]:
+def _check_length(opened: Opened, held: int, needed: int) -> tuple[Remark, ...]:
     """Nothing, a warning of a few bytes too many, or the reason why the pixels cannot be what the header says."""
     rows, columns = opened.header.rows, opened.header.columns
     if held < needed:
@@ -157,7 +158,7 @@ def _check_length(opened: Opened, held: int, needed: int) -> tuple[str, ...]:
             f"{opened.name}: holds {held} bytes of pixels, but its header declares {needed}: rows, columns, frames or "
             "bits are wrong"
         )
-    return (f"{more} bytes follow its pixels: check the picture for a shift",) if more > needed % 2 else ()
+    return (Remark.of(Code.BYTES_LEFT_OVER, count=more),) if more > needed % 2 else ()
 
 
 def _tail(opened: Opened, count: int) -> bytes:
@@ -270,14 +271,14 @@ def _of_depth(opened: Opened, array: Pixels, bits: int) -> Frame:
     stored = header.bits_stored or bits
     if stored < bits and header.high_bit == bits - 1:
         return _cut_out(opened, array, bits)
-    words = () if stored == bits else (f"its compressed picture has {bits} bits, not the {stored} of its header",)
+    words = () if stored == bits else (Remark.of(Code.BITS_MISSTATED, bits=bits, stated=stored),)
     return _frame(opened, array, Layout(bits, bits, signed=header.signed), words)
 
 
-def _sign_words(stored: bytes, *, signed: bool) -> tuple[str, ...]:
+def _sign_words(stored: bytes, *, signed: bool) -> tuple[Remark, ...]:
     if declared_signed(stored) in (None, signed):
         return ()
-    return ("its compressed picture and its header contradict each other on sign: the header was followed; check it",)
+    return (Remark.of(Code.SIGN_MISSTATED),)
 
 
 def _syntax_name(syntax: str | None) -> str:
@@ -326,11 +327,11 @@ def _cut_out(opened: Opened, array: Pixels, word: int) -> Frame:
     layout = Layout(
         word, header.bits_stored or word, header.high_bit, header.signed, header.overlay_bits, header.padding_word
     )
-    words = () if layout.high_is_possible else (f"HighBit {header.high_bit} of {layout.stored} bits is impossible",)
-    return _frame(opened, array, layout, tuple(f"{said}: values were read as they stand" for said in words))
+    doubt = Remark.of(Code.HIGH_BIT_IMPOSSIBLE, high_bit=header.high_bit, bits=layout.stored)
+    return _frame(opened, array, layout, () if layout.high_is_possible else (doubt,))
 
 
-def _frame(opened: Opened, array: Pixels, layout: Layout, warnings: tuple[str, ...]) -> Frame:
+def _frame(opened: Opened, array: Pixels, layout: Layout, warnings: tuple[Remark, ...]) -> Frame:
     if array.dtype.itemsize * 8 < layout.word or array.dtype.kind not in "iu":
         raise DamagedFile(f"{opened.name}: its decoded pixels are not the {layout.word} bits that its header declares")
     values = values_in(array, layout, opened.name)

@@ -12,9 +12,7 @@ from calcimeasure.io.images.raster import Raster
 from calcimeasure.io.images.spacing import scale_in_shape
 from calcimeasure.io.images.untrusted import Request
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Pixels, Polarity
-
-_NEGATIVE = "looks like a negative (bright surround, dark limb): values were not turned over; check the picture"
-_LOSSY = "lossy compression: edges of small deposits may have moved"
+from calcimeasure.model.warning import Code, Remark
 
 
 def picture_of(raster: Raster, request: Request) -> Image:
@@ -24,7 +22,7 @@ def picture_of(raster: Raster, request: Request) -> Image:
     acquisition = Acquisition(
         lossy=raster.lossy, frame=raster.frame, frames=raster.frames, bits=raster.bits, pixel_aspect=raster.aspect
     )
-    words = (*words, *raster.warnings, *((_LOSSY,) if raster.lossy else ()))
+    words = (*words, *raster.warnings, *((Remark.of(Code.LOSSY),) if raster.lossy else ()))
     return replace(image, spacing=spacing, valid=raster.valid, acquisition=acquisition).with_warning(*words)
 
 
@@ -44,7 +42,7 @@ def _photo(raster: Raster, request: Request) -> Image:
         meaning=Meaning.PHOTO,
         ceiling=255.0,
         decided="photo as asked" if request.kind else f"photo: {_colour_words(raster.array)}",
-        warnings=() if raster.bits in (None, 8) else (f"{raster.bits}-bit colour was cut to 8 bits",),
+        warnings=() if raster.bits in (None, 8) else (Remark.of(Code.COLOUR_CUT, bits=raster.bits),),
     )
 
 
@@ -59,7 +57,7 @@ def _film(raster: Raster, request: Request) -> Image:
         polarity=Polarity.TURNED_OVER if raster.white_is_zero else Polarity.AS_STORED,
         ceiling=None if raster.bits is None else float(high),
         decided="radiograph as asked" if request.kind else f"radiograph: {_colour_words(raster.array)}",
-        warnings=(_NEGATIVE,) if looks_negative(film) else (),
+        warnings=(Remark.of(Code.LOOKS_NEGATIVE),) if looks_negative(film) else (),
     )
 
 

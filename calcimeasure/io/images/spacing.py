@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from calcimeasure.model.image import Spacing, SpacingOrigin
+from calcimeasure.model.warning import Code, Remark
 
 Pair = tuple[float, float]
 
@@ -23,16 +24,15 @@ _SQUARE, _MOST_ASPECT = 0.005, 10.0
 _HIGHEST_MAGNIFICATION = 5.0
 
 _WARNING = {
-    SpacingOrigin.FIDUCIAL: "scale is calibrated on an object of known size: it holds at the depth of that object",
-    SpacingOrigin.GEOMETRY: "scale is corrected by the device for an assumed magnification",
-    SpacingOrigin.MODALITY_CORRECTED: "scale was corrected by the device in a way the file does not tell",
-    SpacingOrigin.ERMF: "scale is the detector's divided by an estimated magnification",
-    SpacingOrigin.DETECTOR_PLANE: "scale is that of the detector plane: magnification is not corrected",
-    SpacingOrigin.DETECTOR_ONLY: "scale is that of the detector plane: magnification is not corrected",
-    SpacingOrigin.UNCERTAIN: "scale is uncertain: the file does not say if it holds at the detector or in the patient",
-    SpacingOrigin.NOMINAL: "scale is that of the scanned film, not of the patient",
+    SpacingOrigin.FIDUCIAL: Code.SCALE_FIDUCIAL,
+    SpacingOrigin.GEOMETRY: Code.SCALE_GEOMETRY,
+    SpacingOrigin.MODALITY_CORRECTED: Code.SCALE_MODALITY_CORRECTED,
+    SpacingOrigin.ERMF: Code.SCALE_ERMF,
+    SpacingOrigin.DETECTOR_PLANE: Code.SCALE_DETECTOR_PLANE,
+    SpacingOrigin.DETECTOR_ONLY: Code.SCALE_DETECTOR_PLANE,
+    SpacingOrigin.UNCERTAIN: Code.SCALE_UNCERTAIN,
+    SpacingOrigin.NOMINAL: Code.SCALE_NOMINAL,
 }
-NO_SCALE = "no scale in the file: sizes stay in pixels; give one with --spacing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +89,30 @@ def aspect_of(pair: Pair | None) -> float | None:
 
 def scale_in_shape(
     stated: Spacing | None, user: Spacing | None, aspect: float | None
-) -> tuple[Spacing | None, tuple[str, ...]]:
+) -> tuple[Spacing | None, tuple[Remark, ...]]:
     """As `chosen_spacing`, a user's one number being the width of pixels that the file says are not square."""
     shaped = user if user is None or aspect is None else user.shaped(aspect)
     spacing, words = chosen_spacing(stated, shaped)
     if shaped == user:
         return spacing, words
-    return spacing, (*words, f"pixels are {aspect:.4g} times as tall as wide: the given scale was taken as their width")
+    return spacing, (*words, Remark.of(Code.SCALE_TAKEN_AS_WIDTH, aspect=aspect))
 
 
-def chosen_spacing(stated: Spacing | None, user: Spacing | None) -> tuple[Spacing | None, tuple[str, ...]]:
+def chosen_spacing(stated: Spacing | None, user: Spacing | None) -> tuple[Spacing | None, tuple[Remark, ...]]:
     """The scale to measure with and what to know about it: the user's, else the file's."""
     if user is None:
-        return stated, (_WARNING[stated.origin] if stated else NO_SCALE,)
+        return stated, (Remark.of(_WARNING[stated.origin] if stated else Code.SCALE_ABSENT),)
     if stated is None or _same((user.row_mm, user.column_mm), (stated.row_mm, stated.column_mm)):
         return user, ()
     return user, (
-        f"the given scale of {user.row_mm:g} x {user.column_mm:g} mm replaces the file's "
-        f"{stated.row_mm:g} x {stated.column_mm:g} mm ({stated.origin})",
+        Remark.of(
+            Code.SCALE_GIVEN_REPLACES_FILE,
+            row_mm=user.row_mm,
+            column_mm=user.column_mm,
+            file_row_mm=stated.row_mm,
+            file_column_mm=stated.column_mm,
+            origin=stated.origin,
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import check_size
 from calcimeasure.model.image import Mask
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.report.plain_text import plain
 
 Array = npt.NDArray[Any]
@@ -49,7 +50,7 @@ class MaskPixels:
         0 is outside.
     binary : bool
         Whether it can tell inside from outside only: single bits, or 0 and the highest value.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What was decided on the way.
     description, software : str
         What stands beside the numbers, and who wrote them.
@@ -57,7 +58,7 @@ class MaskPixels:
 
     numbers: npt.NDArray[np.int32]
     binary: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     description: str = ""
     software: str = ""
 
@@ -273,7 +274,7 @@ def _by_palette(name: str, places: npt.NDArray[np.int32], palette: Array) -> Mas
     if len(black) != 1 or black[0] == 0:
         return MaskPixels(places, binary)
     moved = np.where(places == black[0], 0, np.where(places == 0, used[-1] + 1, places)).astype(np.int32)
-    return MaskPixels(moved, binary, ("the background of the mask is what its palette shows black",))
+    return MaskPixels(moved, binary, (Remark.of(Code.MASK_BACKGROUND_BLACK),))
 
 
 def _check_no_picture(name: str, whole: npt.NDArray[np.int32], values: Array) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calcimeasure.model.study import Change, DepositChange, Fate, Interval, Status, Subject, Verdict
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.report.numbers import (
     DASH,
     PLUS_MINUS,
@@ -25,6 +26,7 @@ from calcimeasure.report.numbers import (
 from calcimeasure.report.pair_picture import MARKS
 from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text
 from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.report.words import in_one, sentences
 from calcimeasure.steps.agreement.cohort import Member, months_after_start
 
 #: Deposits in a patient's table, so that the page stays one sheet; the rest are in deposit_changes.csv.
@@ -42,7 +44,7 @@ def patient_page(findings: Findings, subject: Subject, member: Member, picture: 
     interval = member.shown
     anchor = findings.anchors[subject.name]
     if interval is None:
-        said = banner(Verdict.NOT_EVALUABLE, f"{OUTCOMES[member.outcome]}: {member.reason}.")
+        said = banner(Verdict.NOT_EVALUABLE, f"{OUTCOMES[member.outcome]}: {in_one(member.reason)}.")
         return Page(anchor, subject.name, "Patient", (said, *_left_out(subject, None)))
     change = interval.change
     blocks: list[Block] = [_verdict(member, change)]
@@ -56,12 +58,12 @@ def patient_page(findings: Findings, subject: Subject, member: Member, picture: 
 def sentence(change: Change) -> str:
     """The verdict's ground in one sentence, with its interval."""
     if change.status is not Status.COMPARED or change.before is None or change.after is None:
-        return stopped(change.reason or "no reason was given")
+        return stopped(in_one(change.reason or Remark.of(Code.NO_REASON)))
     before, after = change.before.value, change.after.value
     way = "stayed" if before == after else "rose" if after > before else "fell"
     interval = f", 95 % interval {change_range(change)} %" if change.percent_interval else ""
     share = f" ({signed(change.percent)} %{interval})" if change.percent is not None else ""
-    reason = f": {change.reason}" if change.reason else ""
+    reason = f": {in_one(change.reason)}" if change.reason else ""
     return stopped(f"Total area {way} from {with_unit(change.before)} to {with_unit(change.after)}{share}{reason}")
 
 
@@ -92,7 +94,7 @@ def _kicker(subject: Subject, interval: Interval) -> str:
 
 def _verdict(member: Member, change: Change) -> Banner:
     verdict = change.verdict if change.status is Status.COMPARED else Verdict.NOT_EVALUABLE
-    away = f" Not counted in the cohort: {member.reason}." if member.primary is None else ""
+    away = f" Not counted in the cohort: {in_one(member.reason)}." if member.primary is None else ""
     return banner(verdict, sentence(change) + away)
 
 
@@ -140,11 +142,15 @@ def _deposit_row(one: DepositChange) -> tuple[Cell, ...]:
     return one.deposit, fate, *areas, *shares, rounded(one.detectable), power, _note(one)
 
 
+def _says_not_counted(one: DepositChange) -> bool:
+    return any(remark.code in (Code.DEPOSIT_OUTSIDE, Code.DEPOSIT_LOST_TO) for remark in one.note)
+
+
 def _note(one: DepositChange) -> str:
     notes = [
         "not confirmed: changes no verdict" if one.fate is Fate.NEW and not one.confirmed else "",
-        "" if one.counted or "in neither total" in one.note else "not in the totals",
-        one.note,
+        "" if one.counted or _says_not_counted(one) else "not in the totals",
+        in_one(one.note),
         f"matched by {one.by}" if one.by != "calcimeasure" else "",
     ]
     return "; ".join(filter(None, notes))
@@ -168,7 +174,7 @@ def _left_out(subject: Subject, interval: Interval | None) -> Iterator[Block]:
     """What does not enter the verdict, and why: films, lost calcium, deposits out of the field."""
     lines = list(dict.fromkeys(_film_notes(subject)))
     if interval is not None:
-        lines += interval.alone
+        lines += sentences(interval.alone)
         away = [one.deposit for one in interval.change.deposits if one.fate is Fate.OUT_OF_FIELD]
         lines += [f"deposit {names(away)}: outside the field that both films show, in no total"] if away else []
     if lines:
@@ -187,7 +193,7 @@ def _film_notes(subject: Subject) -> Iterator[str]:
 
 def _warnings(change: Change) -> Iterator[Block]:
     if change.warnings:
-        yield Items("Read before use", few(map(stopped, change.warnings)))
+        yield Items("Read before use", few(map(stopped, sentences(change.warnings))))
 
 
 def _others(subject: Subject, member: Member) -> Iterator[Block]:

@@ -42,6 +42,7 @@ from calcimeasure.report.trial.blocks import (
     Text,
 )
 from calcimeasure.report.trial.findings import OUTCOMES, Findings
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
 from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
 from calcimeasure.steps.agreement.proportion import Proportion
@@ -261,7 +262,8 @@ def _flow(cohort: Cohort) -> Table:
     """From all subjects to the result, with who was lost where and why."""
     rows: list[tuple[Cell, ...]] = [("Subjects in the study file", str(len(cohort.members)), "", "")]
     rows += [
-        (OUTCOMES[outcome], str(len(who)), reason, names(who)) for (outcome, reason), who in cohort.reasons.items()
+        (OUTCOMES[outcome], str(len(who)), in_one(reason), names(who))
+        for (outcome, reason), who in cohort.reasons.items()
     ]
     rows.append((OUTCOMES[Outcome.COMPARED], str(len(cohort.compared)), "", ""))
     undated = [one.subject for one in cohort.compared if one.undated]

@@ -31,6 +31,7 @@ from skimage.filters import threshold_multiotsu, threshold_otsu
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.density import LEAST_STEPS, Beam, Step, WedgeCalibration, Writing
 from calcimeasure.model.image import Image, Kind, Meaning
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.measure.open_field import open_field
 
 Array = npt.NDArray[np.float64]
@@ -348,8 +349,8 @@ def _calibrated(image: Image, found: _Found, material: str) -> WedgeCalibration:
     choices = _writings(image)
     fits = [_fit(image, found, writing) for writing in choices]
     best = min(fits, key=lambda fit: fit.cost)
-    unstated = "the file does not say whether its values are linear or logarithmic: the wedge's curve decided; "
-    return _calibration(image, found, best, material, unstated if len(choices) > 1 else "")
+    unstated = (Remark.of(Code.WRITING_UNSTATED),) if len(choices) > 1 else ()
+    return _calibration(image, found, best, material, unstated)
 
 
 def _writings(image: Image) -> tuple[Writing, ...]:
@@ -394,7 +395,7 @@ class _Fit:
     model: _Model
     parameters: Array
     cost: float
-    unsure: str
+    unsure: tuple[Remark, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -455,7 +456,7 @@ def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
     """The best of the fits, one for each sort of haze."""
     stored = _stored(image, found, writing)
     coarse = _coarse(image, found, stored)
-    unsure = "" if len(coarse.witnesses[0]) >= 60 else "too little open field to take heel and scatter from; "
+    unsure = () if len(coarse.witnesses[0]) >= 60 else (Remark.of(Code.LITTLE_OPEN_FIELD),)
     middle = np.array([[(b[0] + b[2]) / 2, (b[1] + b[3]) / 2] for b in found.boxes])
     at = (2 * middle[:, 0] / image.shape[0] - 1, 2 * middle[:, 1] / image.shape[1] - 1)
     steps = np.array([np.median(stored[_inner(box)]) for box in found.boxes])
@@ -464,13 +465,13 @@ def _fit(image: Image, found: _Found, writing: Writing) -> _Fit:
     bare = _Model(writing, coarse, thickness, steps, at, kvp, start[9], _Haze.LIMB, empty, empty[:, 0, : len(steps)])
     best = _driven_home(min((_settled(replace(bare, haze=haze), start) for haze in _Haze), key=lambda fit: fit.cost))
     if best.cost > _POOR_COST:
-        unsure += "heel and scatter of this film are not well explained: densities may be off by more than their sd; "
+        unsure = (*unsure, Remark.of(Code.BEAM_UNEXPLAINED))
     return replace(best, unsure=unsure)
 
 
 def _settled(model: _Model, start: Array) -> _Fit:
     """The model fitted some times over, each time with the scatter's source corrected by the last."""
-    fit = _Fit(model, start, np.inf, "")
+    fit = _Fit(model, start, np.inf, ())
     for _ in range(_ROUNDS):
         fit = _once_more(fit)
     return fit
@@ -480,7 +481,7 @@ def _once_more(fit: _Fit) -> _Fit:
     """The fit of a model whose scatter has the source that the last fit gives it."""
     model = _with_scatter(fit.model, fit.parameters)
     found = least_squares(model.residuals, fit.parameters, x_scale=_SCALES, bounds=_BOUNDS, max_nfev=60)
-    return _Fit(model, found.x, float(found.cost), "")
+    return _Fit(model, found.x, float(found.cost), ())
 
 
 def _driven_home(fit: _Fit) -> _Fit:
@@ -580,7 +581,7 @@ def _spread(source: Array, sigma: float, haze: _Haze) -> Array:
 # --- the curve -----------------------------------------------------------------------------------------
 
 
-def _calibration(image: Image, found: _Found, fit: _Fit, material: str, doubt: str) -> WedgeCalibration:
+def _calibration(image: Image, found: _Found, fit: _Fit, material: str, doubt: tuple[Remark, ...]) -> WedgeCalibration:
     attenuation, share = _corrected(image, found, fit)
     steps = tuple(_step(attenuation, mm, box) for mm, box in zip(found.thickness, found.boxes, strict=True))
     levels = np.array([step.attenuation for step in steps])
@@ -588,10 +589,10 @@ def _calibration(image: Image, found: _Found, fit: _Fit, material: str, doubt: s
         raise MeasurementRefused("the wedge's steps do not grow denser one by one: check the list of steps and region")
     residual, r2 = _goodness(fit, levels, np.array(found.thickness))
     kvp = image.acquisition.kvp is not None
-    doubt += fit.unsure + ("" if kvp else "the file states no kVp: the hardness of the beam was guessed; ")
+    doubt = (*doubt, *fit.unsure, *(() if kvp else (Remark.of(Code.VOLTAGE_UNSTATED),)))
     return WedgeCalibration(
         steps, attenuation, share, _knots(levels, np.array(found.thickness)), residual, residual, r2, found.region,
-        fit.model.writing, fit.model.beam(fit.parameters), kvp, material, bool(doubt), doubt.removesuffix("; "),
+        fit.model.writing, fit.model.beam(fit.parameters), kvp, material, bool(doubt), doubt,
     )  # fmt: skip
 
 

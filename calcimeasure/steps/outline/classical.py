@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.anatomy import Grey, Survey, disc, resized, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
 from calcimeasure.steps.outline.findings import Findings
@@ -65,7 +66,7 @@ def find_classical(image: Image, settings: SegmentSettings) -> Findings:
     """Candidates of a radiograph for one threshold, before smallest size and region choose among them."""
     seen = survey(image)
     if seen is None:
-        return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
+        return Findings((), None, "", np.zeros(image.shape, bool), warnings=(Remark.of(Code.FILM_EMPTY),))
     cores = best_apart(scored(seen, settings.threshold * LISTED), seen.grey.shape)
     return Findings(
         tuple(outlined(cores, seen, settings.threshold)),

@@ -23,6 +23,7 @@ from calcimeasure.model.authorship import BY_PROGRAM, Author, Authorship
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind, Pixels
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.outline.settings import SegmentSettings
 
 Mask = npt.NDArray[np.bool_]
@@ -140,7 +141,7 @@ def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentati
     for one in found:
         probability[one.box.slices][one.piece.mask] = one.score
     dropped = (*_texts(lettering), *(_dropped(one) for one in found if not one.counts(settings)))
-    return Segmentation(labels, dropped, probability=probability, warnings=("proposed: no person has accepted this",))
+    return Segmentation(labels, dropped, probability=probability, warnings=(Remark.of(Code.PROPOSED),))
 
 
 def ranking(proposed: Segmentation) -> tuple[Proposal, ...]:

@@ -40,4 +40,4 @@ def find_scale(image: Image, *, marker_mm: float | None = None, method: str = "a
     if method == "marker" or marker.method:
         return marker
     ruler = scale_from_ruler(image)
-    return ruler if ruler.method else Scale.refused(f"{marker.reason}; {ruler.reason}")
+    return ruler if ruler.method else Scale.refused((*marker.reason, *ruler.reason))

@@ -16,6 +16,7 @@ import numpy as np
 
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.scale.graduation import STEP_MM, Graduation, Verdict, graduate
 from calcimeasure.steps.scale.points import FLATNESS_SD
 from calcimeasure.steps.scale.runs import Run, find_runs
@@ -29,7 +30,6 @@ _ENOUGH = 15  # ticks: fewer are unsure
 _STRONG = (20.0, 10.0)  # evidence over ticks all alike, and over another unit, for a sure reading
 _WEAK = (10.0, 4.0)  # and for an unsure one
 _DRIFT = 0.15  # change of the step along the ruler
-_ADVICE = "or give two points a known distance apart (--scale-points)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,35 +74,33 @@ class Ruler:
         return None if self.step_mm is None else self.step_px / self.step_mm
 
     @property
-    def doubt(self) -> str:
-        """Why a person should look before the reading is used; empty when it is sure."""
+    def doubt(self) -> Remark | None:
+        """Why a person should look before the reading is used; `None` when it is sure."""
         if self.seen < _ENOUGH:
-            return f"only {self.seen} ticks are seen"
+            return Remark.of(Code.TICKS_FEW, count=self.seen)
         if self.verdict.graduation is Graduation.FIVES:
-            return "every fifth tick is longer but no tenth: taken for millimetres"
+            return Remark.of(Code.TICKS_BY_FIVES)
         if self.verdict.graduation is Graduation.HALF_MILLIMETRE:
-            return "every second tick is longer: taken for half millimetres, but inches halve too"
+            return Remark.of(Code.TICKS_BY_HALVES)
         if self.verdict.over_plain < _STRONG[0] or self.verdict.over_rival < _STRONG[1]:
-            return f"the longer ticks are hard to tell: taken for {self.verdict.graduation}"
+            return Remark.of(Code.TICKS_UNCLEAR, graduation=self.verdict.graduation)
         if self.drift > _DRIFT:
-            return f"the scale changes by {self.drift:.0%} along the ruler: lay it flat and photograph it from above"
-        return ""
+            return Remark.of(Code.RULER_DRIFTS, share=float(self.drift))
+        return None
 
 
 def scale_from_ruler(image: Image) -> Scale:
     """The scale of a photo with a ruler in it; without a spacing, and with the reason, where none can be told."""
     rulers = find_rulers(image)
     if not rulers or (rulers[0].step_mm is None and rulers[0].seen < _ENOUGH):
-        return Scale.refused(f"no ruler found: lay a millimetre ruler flat beside the lesion, {_ADVICE}")
+        return Scale.refused(Remark.of(Code.NO_RULER))
     best = rulers[0]
     if best.px_per_mm is None:
-        return Scale.refused(
-            f"{_riddle(best)}: photograph a ruler with longer 5 and 10 mm ticks in full, {_ADVICE}", ScaleMethod.RULER
-        )
+        return Scale.refused(_riddle(best), ScaleMethod.RULER)
     doubt = _quarrel(rulers) or best.doubt
     mm = 1 / best.px_per_mm
     spacing = Spacing.with_errors(mm, mm, SpacingOrigin.RULER, **best.errors)
-    reason = f"{doubt}; check the ticks {_ADVICE}" if doubt else ""
+    reason = (Remark.of(Code.RULER_UNSURE, doubt=doubt),) if doubt else ()
     return Scale(ScaleMethod.RULER, spacing, unsure=bool(doubt), reason=reason)
 
 
@@ -196,21 +194,20 @@ def _rank(ruler: Ruler) -> tuple[bool, bool, float]:
     return (False, ruler.step_mm != 1.0, -ruler.seen - min(ruler.verdict.over_plain, 50.0) / 10)
 
 
-def _riddle(ruler: Ruler) -> str:
+def _riddle(ruler: Ruler) -> Remark:
     """Why the unit of a row of marks is not known."""
-    row = f"a row of {ruler.seen} marks {ruler.step_px:.1f} px apart was found, but"
-    if ruler.verdict.graduation is Graduation.INCH and ruler.verdict.over_plain >= _WEAK[0]:
-        return f"{row} they halve as on an inch ruler"
-    return f"{row} no longer marks tell whether they are millimetres"
+    inches = ruler.verdict.graduation is Graduation.INCH and ruler.verdict.over_plain >= _WEAK[0]
+    code = Code.RULER_IN_INCHES if inches else Code.RULER_UNIT_UNKNOWN
+    return Remark.of(code, marks=ruler.seen, step_px=float(ruler.step_px))
 
 
-def _quarrel(rulers: list[Ruler]) -> str:
-    """Why readings of one photo contradict each other; empty when they agree."""
+def _quarrel(rulers: list[Ruler]) -> Remark | None:
+    """Why readings of one photo contradict each other; `None` when they agree."""
     sure = [ruler.px_per_mm for ruler in rulers if ruler.px_per_mm and not ruler.doubt]
     if sure and max(sure) > 1.05 * min(sure):
-        return f"two rulers disagree ({min(sure):.2f} and {max(sure):.2f} px per mm)"
+        return Remark.of(Code.RULERS_DISAGREE, low=float(min(sure)), high=float(max(sure)))
     rivals = [ruler.verdict.graduation for ruler in rulers if _contradicts(ruler, rulers[0])]
-    return f"the ticks may also be those of another ruler ({rivals[0]})" if rivals else ""
+    return Remark.of(Code.TICKS_OF_ANOTHER, graduation=rivals[0]) if rivals else None
 
 
 def _contradicts(other: Ruler, best: Ruler) -> bool:
