@@ -246,6 +246,8 @@ def remarks_from_json(told: Any) -> tuple[Remark, ...]:
     """
     if told is None or isinstance(told, str):
         return (Remark.other(told),) if told else ()
+    if not isinstance(told, list | tuple):
+        raise TypeError("remarks are a list")
     return tuple(Remark.from_json(one) for one in told)
 
 

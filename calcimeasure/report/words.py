@@ -8,8 +8,9 @@ from typing import Any
 from calcimeasure.model.deposit import Deposit, Measurement, Reason
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.model.study import Fate, Verdict
+from calcimeasure.model.study import Verdict
 from calcimeasure.model.warning import Code, Remark
+from calcimeasure.report.marks import PLUS_MINUS, REACH, VERDICTS, half_width
 
 _UNITS = {"mm2": "mm²", "mm3": "mm³"}
 _ORIGINS = {
@@ -40,41 +41,24 @@ _REASONS = {
     Reason.OUTSIDE_REGION: "outside your region",
     Reason.REJECTED: "refused by you",
 }
-#: Fates by letter and word: a colour alone tells nothing to one reader in twelve.
-FATES = {
-    Fate.NEW: ("N", "new"),
-    Fate.RESOLVED: ("R", "resolved"),
-    Fate.GROWN: ("G", "grown"),
-    Fate.SHRUNK: ("S", "shrunk"),
-    Fate.STABLE: ("=", "stable"),
-    Fate.MERGED: ("M", "merged"),
-    Fate.SPLIT: ("P", "split up"),
-    Fate.OUT_OF_FIELD: ("?", "outside the other film"),
-}
-_VERDICTS = {
-    Verdict.IMPROVED: "▼ improved",
-    Verdict.STABLE: "= stable",
-    Verdict.WORSE: "▲ worse",
-    Verdict.NOT_EVALUABLE: "— cannot be judged",
-}
 
 
 def in_words(quantity: Quantity | None) -> str:
-    """A number with its 95 % interval's half width and unit: ``12.3 ± 0.8 mm²``; a dash when there is none.
-
-    The half width is 1.96 standard deviations.
-    """
-    if quantity is None:
-        return "–"
-    unit = _UNITS.get(quantity.unit, quantity.unit)
-    if quantity.sd is None or quantity.unit == "px":
-        return f"{quantity.value:,.0f} {unit}" if quantity.unit == "px" else f"{quantity.value:.2f} {unit}"
-    return f"{quantity.value:.2f} ± {1.96 * quantity.sd:.2f} {unit}"
+    """A number with its 95 % interval's half width and unit: ``12.3 ± 0.8 mm²``; a dash when there is none."""
+    return "–" if quantity is None else f"{bare(quantity)} {_UNITS.get(quantity.unit, quantity.unit)}"
 
 
 def bare(quantity: Quantity) -> str:
     """As `in_words`, without the unit: for a column that names it."""
-    return in_words(quantity).rsplit(" ", 1)[0]
+    reach = half_width(quantity)
+    if reach is None or quantity.unit == "px":
+        return value_in_words(quantity)
+    return f"{value_in_words(quantity)} {PLUS_MINUS} {reach:.2f}"
+
+
+def value_in_words(quantity: Quantity) -> str:
+    """The number alone."""
+    return f"{quantity.value:,.0f}" if quantity.unit == "px" else f"{quantity.value:.2f}"
 
 
 def area(measured: Deposit | Measurement) -> Quantity:
@@ -83,13 +67,14 @@ def area(measured: Deposit | Measurement) -> Quantity:
 
 
 def scale_in_words(spacing: Spacing | None) -> str:
-    """The scale, where it comes from and how sure a length is; or that there is none."""
+    """The scale, where it comes from and the 95 % half width of a length; or that there is none."""
     if spacing is None:
         return "no scale: areas in pixels until you calibrate"
     size = f"{spacing.row_mm:.4g}" + (
         "" if spacing.row_mm == spacing.column_mm else f" (down) x {spacing.column_mm:.4g} (across)"
     )
-    return f"{size} mm per pixel ± {100 * spacing.relative_sd:.2g} %, {_ORIGINS[spacing.origin]}"
+    reach = REACH * 100 * spacing.relative_sd
+    return f"{size} mm per pixel {PLUS_MINUS} {reach:.2g} %, {_ORIGINS[spacing.origin]}"
 
 
 def reason_in_words(reason: Reason) -> str:
@@ -99,7 +84,7 @@ def reason_in_words(reason: Reason) -> str:
 
 def verdict_in_words(verdict: Verdict) -> str:
     """The verdict with a sign that does without colour."""
-    return _VERDICTS[verdict]
+    return VERDICTS[verdict].said
 
 
 # --- remarks -----------------------------------------------------------------------------------------------

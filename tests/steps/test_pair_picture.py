@@ -8,7 +8,8 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Fate, Reading, Status, Verdict
 from calcimeasure.model.warning import Remark
-from calcimeasure.report.pair_picture import MARKS, pair_picture
+from calcimeasure.report.marks import FATES
+from calcimeasure.report.pair_picture import pair_picture
 from calcimeasure.steps.measure.area import measure
 
 SHAPE = (300, 200)
@@ -61,7 +62,7 @@ def _halves(picture):
 
 
 def _has(picture, fate):
-    return bool((picture == MARKS[fate].colour).all(axis=2).sum() > 20)
+    return bool((picture == FATES[fate].colour).all(axis=2).sum() > 20)
 
 
 def test_another_exposure_of_the_same_limb_looks_the_same():
@@ -90,10 +91,10 @@ def test_a_deposit_of_one_film_is_outlined_on_the_other_too(fate, numbers):
 
 
 def test_every_fate_has_its_own_letter_and_no_two_share_line_and_colour():
-    assert set(MARKS) == set(Fate)
-    assert len({mark.letter for mark in MARKS.values()}) == len(Fate)
-    assert len({(mark.colour, mark.dash) for mark in MARKS.values()}) == len(Fate)
-    assert len({mark.dash for mark in MARKS.values()}) >= 6
+    assert set(FATES) == set(Fate)
+    assert len({mark.letter for mark in FATES.values()}) == len(Fate)
+    assert len({(mark.colour, mark.dash) for mark in FATES.values()}) == len(Fate)
+    assert len({mark.dash for mark in FATES.values()}) >= 6
 
 
 def test_the_key_names_only_the_fates_in_the_picture():

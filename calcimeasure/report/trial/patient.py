@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from calcimeasure.model.study import Change, DepositChange, Fate, Interval, Status, Subject, Verdict
 from calcimeasure.model.warning import Code, Remark
+from calcimeasure.report.marks import FATES, PLUS_MINUS, VERDICTS, half_width
 from calcimeasure.report.numbers import (
     DASH,
-    PLUS_MINUS,
-    banner,
     chance,
     change_range,
     few,
@@ -19,14 +18,12 @@ from calcimeasure.report.numbers import (
     signed,
     stopped,
     unit,
-    verdict_words,
-    with_sd,
+    with_error,
     with_unit,
 )
-from calcimeasure.report.pair_picture import MARKS
-from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text
+from calcimeasure.report.trial.blocks import Banner, Block, Cell, Figures, Items, Page, Picture, Table, Text, banner
 from calcimeasure.report.trial.findings import OUTCOMES, Findings
-from calcimeasure.report.words import in_one, sentences
+from calcimeasure.report.words import in_one, sentences, verdict_in_words
 from calcimeasure.steps.agreement.cohort import Member, months_after_start
 
 #: Deposits in a patient's table, so that the page stays one sheet; the rest are in deposit_changes.csv.
@@ -100,7 +97,7 @@ def _verdict(member: Member, change: Change) -> Banner:
 
 def _totals(change: Change) -> Figures:
     items = [
-        (with_unit(quantity), words, f"{PLUS_MINUS} {rounded(quantity.sd)} (sd)" if quantity.sd is not None else "")
+        (with_unit(quantity), words, "" if quantity.sd is None else f"{PLUS_MINUS} {rounded(half_width(quantity))}")
         for words, quantity in (("before", change.before), ("after", change.after))
         if quantity is not None
     ]
@@ -125,7 +122,7 @@ def _deposits(change: Change) -> Table:
     units = (unit(q) for one in ordered for q in (one.area_before, one.area_after) if q)
     hidden = len(ordered) - MOST_DEPOSITS
     return Table(
-        f"Deposits, areas in {next(units, 'px')} {PLUS_MINUS} sd",
+        f"Deposits, areas in {next(units, 'px')} {PLUS_MINUS} half of the 95 % interval",
         ("Deposit", "Fate", "Before", "After", "Change", "%", "Contrast, %", "Detectable", "Power", "Note"),
         tuple(_deposit_row(one) for one in ordered[:MOST_DEPOSITS]),
         (1, 1.7, 1.6, 1.6, 1.6, 0.9, 1.2, 1.3, 0.9, 2.4),
@@ -136,8 +133,8 @@ def _deposits(change: Change) -> Table:
 
 def _deposit_row(one: DepositChange) -> tuple[Cell, ...]:
     power = DASH if one.power is None else f"{100 * one.power:.0f} %"
-    areas = with_sd(one.area_before), with_sd(one.area_after), with_sd(one.area_change, sign=True)
-    fate = f"{MARKS[one.fate].letter} {_fate(one.fate)}"
+    areas = with_error(one.area_before), with_error(one.area_after), with_error(one.area_change, sign=True)
+    fate = f"{FATES[one.fate].letter} {_fate(one.fate)}"
     shares = signed(one.percent, 0), signed(one.contrast_percent, 0)
     return one.deposit, fate, *areas, *shares, rounded(one.detectable), power, _note(one)
 
@@ -161,12 +158,12 @@ def _size(one: DepositChange) -> float:
 
 
 def _fate(fate: Fate) -> str:
-    return MARKS[fate].words
+    return FATES[fate].word
 
 
 def _rules(change: Change) -> Iterator[Block]:
     if change.under_rules:
-        said = "; ".join(f"{rule}: {SIGNS[verdict][1].lower()}" for rule, verdict in change.under_rules.items())
+        said = "; ".join(f"{rule}: {VERDICTS[verdict].word}" for rule, verdict in change.under_rules.items())
         yield Text(f"Under each rule: {said}.", quiet=True)
 
 
@@ -213,4 +210,4 @@ def _other_row(subject: Subject, one: Interval) -> tuple[Cell, ...]:
     when = DASH if months is None else fixed(months, 1)
     ends = with_unit(change.before), with_unit(change.after)
     visits = f"{one.baseline.name} to {one.followup.name}"
-    return visits, when, *ends, signed(change.percent), change_range(change), verdict_words(change.verdict)
+    return visits, when, *ends, signed(change.percent), change_range(change), verdict_in_words(change.verdict)

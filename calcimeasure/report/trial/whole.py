@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Interval, Status, Subject, Verdict
-from calcimeasure.report.figures import LOOKS, Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
+from calcimeasure.report.figures import Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
+from calcimeasure.report.marks import VERDICTS
 from calcimeasure.report.numbers import (
     DASH,
     MINUS,
-    banner,
     between,
     change_range,
     equals,
@@ -19,16 +19,13 @@ from calcimeasure.report.numbers import (
     names,
     p_value,
     percent,
-    png,
     shares,
     signed,
     stopped,
     unit,
-    verdict_words,
     with_unit,
 )
 from calcimeasure.report.trial.blocks import (
-    SIGNS,
     Banner,
     Block,
     Cell,
@@ -40,9 +37,11 @@ from calcimeasure.report.trial.blocks import (
     Pictures,
     Table,
     Text,
+    banner,
+    png,
 )
 from calcimeasure.report.trial.findings import OUTCOMES, Findings
-from calcimeasure.report.words import in_one
+from calcimeasure.report.words import in_one, verdict_in_words
 from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
 from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
 from calcimeasure.steps.agreement.proportion import Proportion
@@ -116,7 +115,7 @@ def _waterfall(findings: Findings) -> Iterator[Block]:
     ]
     if not bars:
         return
-    letters = ", ".join(f"{LOOKS[v][0]} {SIGNS[v][1].lower()}" for v in LOOKS if v is not Verdict.NOT_EVALUABLE)
+    letters = ", ".join(f"{mark.letter} {mark.word}" for v, mark in VERDICTS.items() if v is not Verdict.NOT_EVALUABLE)
     alt = "Bars of the change per subject: " + ", ".join(f"{bar.subject} {bar.percent:+.0f} %" for bar in bars[:40])
     missing = len(compared) - len(bars)
     rest = f" {missing} without calcium at baseline: no percentage." if missing else ""
@@ -296,7 +295,7 @@ def _subject_row(anchor: str, member: Member) -> tuple[Cell, ...]:
     months = DASH if member.months is None else fixed(member.months, 1)
     ends = with_unit(change.before), with_unit(change.after)
     size = signed(change.percent), change_range(change)
-    return link, member.primary.followup.name, months, *ends, *size, verdict_words(member.verdict)
+    return link, member.primary.followup.name, months, *ends, *size, verdict_in_words(member.verdict)
 
 
 # ------------------------------------------------------------------------------------------------ how it was done
