@@ -18,7 +18,7 @@ from calcimeasure.model.warning import Code, Remark, once, remarks_from_json
 from calcimeasure.report.marks import FATES, PLUS_MINUS, VERDICTS, half_width
 from calcimeasure.report.numbers import with_error
 from calcimeasure.report.trial.blocks import banner
-from calcimeasure.report.words import SENTENCES, codes, in_one, in_words, sentence, sentences, verdict_in_words
+from calcimeasure.report.words import OPTIONS, SENTENCES, codes, in_one, in_words, sentence, sentences, verdict_in_words
 
 PACKAGE = Path(calcimeasure.__file__).parent
 SOURCES = [*PACKAGE.rglob("*.py"), *(PACKAGE.parent / "plugins").rglob("*.py")]
@@ -48,7 +48,7 @@ def _made() -> Iterator[tuple[str, str, set[str]]]:
 def test_a_remark_has_the_facts_that_its_sentence_asks_for() -> None:
     wrong = []
     for place, code, given in _made():
-        asked = {name for _, name, _, _ in Formatter().parse(SENTENCES[Code[code]]) if name} - {"option"}
+        asked = {name for _, name, _, _ in Formatter().parse(SENTENCES[Code[code]]) if name} - set(OPTIONS)
         if asked != given:
             wrong.append((place, code, asked ^ given))
     assert not wrong

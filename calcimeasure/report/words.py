@@ -20,6 +20,7 @@ _ORIGINS = {
     SpacingOrigin.POINTS: "from a line of known length",
     SpacingOrigin.FIDUCIAL: "from an object of known size",
     SpacingOrigin.GEOMETRY: "corrected by the machine's geometry",
+    SpacingOrigin.FILE: "written into the file by the program that saved it",
     SpacingOrigin.MODALITY_CORRECTED: "corrected by the machine, it does not say how",
     SpacingOrigin.ERMF: "detector size divided by the stated magnification",
     SpacingOrigin.DETECTOR_PLANE: "at the detector; magnification not corrected",
@@ -92,9 +93,8 @@ def verdict_in_words(verdict: Verdict) -> str:
 
 def sentence(remark: Remark, *, options: bool = True) -> str:
     """A remark in words; the only place where they are made. `options` names the command line's beside its advice."""
-    option = _OPTIONS.get(remark.code) if options else None
     facts = {name: _said(value, options) for name, value in remark.facts}
-    return SENTENCES[remark.code].format_map({"option": f" ({option})" if option else "", **facts})
+    return SENTENCES[remark.code].format_map((OPTIONS if options else _NO_OPTIONS) | facts)
 
 
 def sentences(remarks: Iterable[Remark]) -> tuple[str, ...]:
@@ -128,16 +128,9 @@ def _said(value: Any, options: bool) -> Any:
     return _Inner(value) if type(value) is str else value
 
 
-#: Which option of the command line does what a remark advises.
-_OPTIONS = {
-    Code.MARKER_SIZE_UNKNOWN: "--marker-mm",
-    Code.MARKERS_SIZE_UNKNOWN: "--marker-mm",
-    Code.NO_RULER: "--scale-points",
-    Code.RULER_IN_INCHES: "--scale-points",
-    Code.RULER_UNIT_UNKNOWN: "--scale-points",
-    Code.RULER_UNSURE: "--scale-points",
-}
-
+#: The options of the command line that do what a sentence advises, by their place in it.
+OPTIONS = {"by_points": " (--scale-points)", "by_ticks": " (--ruler-mm)", "by_side": " (--marker-mm)"}
+_NO_OPTIONS = dict.fromkeys(OPTIONS, "")
 
 #: What each code says; the names in braces are those of the remark's facts.
 SENTENCES = {
@@ -179,6 +172,24 @@ SENTENCES = {
     Code.RAW_WITHOUT_SIGN: "a raw image that does not state its intensity sign: taken as displayed; check the picture",
     Code.FLUOROSCOPY_WITHOUT_SIGN: "fluoroscopy (RF) that does not state its polarity: taken as displayed; check the "
     "picture",
+    Code.SPACING_UNREADABLE: "{keyword} in the file is not two positive numbers: ignored",
+    Code.SPACING_UNBELIEVED: "{keyword} of {size} {why}: ignored",
+    Code.CALIBRATION_UNUSED: "the calibration in the file {why}: not used",
+    Code.CALIBRATION_UNBELIEVED: "the calibration in the file, {size} per pixel, {why}: not used",
+    Code.MAGNIFICATION_UNBELIEVED: "an estimated magnification of {factor:g} is none that a film has: ignored",
+    Code.DISTANCES_UNBELIEVED: "the distances of the tube in the file ({detector_mm:g} mm to the detector, "
+    "{patient_mm:g} mm to the patient) contradict each other: ignored",
+    Code.SPACING_AGAINST_GROUPS: "PixelSpacing of {pixel} contradicts that of the functional groups, {grouped}",
+    Code.SPACING_AGAINST_DETECTOR: "PixelSpacing of {pixel} contradicts ImagerPixelSpacing of {imager}: {why}",
+    Code.SPACINGS_AGAINST_MAGNIFICATION: "PixelSpacing of {pixel} and ImagerPixelSpacing of {imager} contradict the "
+    "stated magnification of {factor:.3g}",
+    Code.MAGNIFICATION_AGAINST_DISTANCES: "an estimated magnification of {factor:.3g} contradicts the distances of the "
+    "tube, which make {by_distances:.3g}",
+    Code.MAGNIFICATION_OF_ONE_BELIEVED: "the estimated magnification of 1 is believed, though the distances of the "
+    "tube make {by_distances:.3g}",
+    Code.SPACING_OVER_NOMINAL: "PixelSpacing of {pixel} is believed, not NominalScannedPixelSpacing of {nominal}",
+    Code.SCALE_IMPOSSIBLE: "the scale of {mm:.4g} mm per pixel {why}: check it",
+    Code.SCALE_FILE: "scale is what the program that wrote the file says of it",
     Code.SCALE_FIDUCIAL: "scale is calibrated on an object of known size: it holds at the depth of that object",
     Code.SCALE_GEOMETRY: "scale is corrected by the device for an assumed magnification",
     Code.SCALE_MODALITY_CORRECTED: "scale was corrected by the device in a way the file does not tell",
@@ -186,7 +197,7 @@ SENTENCES = {
     Code.SCALE_DETECTOR_PLANE: "scale is that of the detector plane: magnification is not corrected",
     Code.SCALE_UNCERTAIN: "scale is uncertain: the file does not say if it holds at the detector or in the patient",
     Code.SCALE_NOMINAL: "scale is that of the scanned film, not of the patient",
-    Code.SCALE_ABSENT: "no scale in the file: sizes stay in pixels; give one with --spacing",
+    Code.SCALE_ABSENT: "no usable scale in the file: sizes stay in pixels; give one with --spacing",
     Code.SCALE_TAKEN_AS_WIDTH: "pixels are {aspect:.4g} times as tall as wide: the given scale was taken as their "
     "width",
     Code.SCALE_GIVEN_REPLACES_FILE: "the given scale of {row_mm:g} x {column_mm:g} mm replaces the file's "
@@ -204,23 +215,31 @@ SENTENCES = {
     "flat, hold still and photograph it again",
     Code.MARKERS_DISAGREE: "the markers disagree by {share:.1%} in size, more than {most:.0%}: lay them flat in one "
     "plane, all from one print, and photograph again",
+    Code.PHOTO_BENT: "straight lines are bent in this photo (by {share:+.1%} at its corners), or the sheet is: lay it "
+    "flat and photograph it from farther away, without a wide-angle lens",
     Code.MARKER_TILTED: "the marker is tilted by {degrees:.0f} degrees, more than {most:.0f}: photograph it again from "
     "straight above",
-    Code.MARKER_SIZE_UNKNOWN: "{count} marker(s) of unknown size: measure the black square and give its side{option}",
+    Code.MARKER_SIZE_UNKNOWN: "{count} marker(s) of unknown size: measure the black square and give its side{by_side}",
     Code.MARKERS_SIZE_UNKNOWN: "{count} marker(s) of unknown size; they agree within {share:.1%}: measure the black "
-    "square and give its side{option}",
+    "square and give its side{by_side}",
     Code.NO_RULER: "no ruler found: lay a millimetre ruler flat beside the lesion, or give two points a known distance "
-    "apart{option}",
+    "apart{by_points}",
     Code.RULER_IN_INCHES: "a row of {marks} marks {step_px:.1f} px apart was found, but they halve as on an inch "
-    "ruler: photograph a ruler with longer 5 and 10 mm ticks in full, or give two points a known distance "
-    "apart{option}",
+    "ruler: photograph a ruler with longer 5 and 10 mm ticks in full, say how far apart the ticks are{by_ticks}, or "
+    "give two points a known distance apart{by_points}",
     Code.RULER_UNIT_UNKNOWN: "a row of {marks} marks {step_px:.1f} px apart was found, but no longer marks tell "
-    "whether they are millimetres: photograph a ruler with longer 5 and 10 mm ticks in full, or give two points a "
-    "known distance apart{option}",
-    Code.RULER_UNSURE: "{doubt}; check the ticks or give two points a known distance apart{option}",
+    "whether they are millimetres: photograph a ruler with longer 5 and 10 mm ticks in full, say how far apart the "
+    "ticks are{by_ticks}, or give two points a known distance apart{by_points}",
+    Code.RULER_UNSURE: "{doubt}; check the ticks and say how far apart the ticks are{by_ticks}, or give two points a "
+    "known distance apart{by_points}",
+    Code.RULER_TOLD_UNSURE: "{doubt}; leave one ruler in the photo, or give two points a known distance "
+    "apart{by_points}",
+    Code.RULERS_TWO: "rows of ticks {step_px:.1f} and {other_px:.1f} px apart were found",
     Code.RULERS_DISAGREE: "two rulers disagree ({low:.2f} and {high:.2f} px per mm)",
     Code.RULER_DRIFTS: "the scale changes by {share:.0%} along the ruler: lay it flat and photograph it from above",
     Code.TICKS_FEW: "only {count} ticks are seen",
+    Code.TICKS_THIN: "every fifth and tenth tick is longer, as on millimetres, but the ticks are thin: they could be 2 "
+    "mm, 5 mm, 1 cm or a tenth of an inch apart as well",
     Code.TICKS_BY_FIVES: "every fifth tick is longer but no tenth: taken for millimetres",
     Code.TICKS_BY_HALVES: "every second tick is longer: taken for half millimetres, but inches halve too",
     Code.TICKS_UNCLEAR: "the longer ticks are hard to tell: taken for {graduation}",
@@ -256,8 +275,6 @@ SENTENCES = {
     Code.WRITING_UNSTATED: "the file does not say whether its values are linear or logarithmic: the wedge's curve "
     "decided",
     Code.LITTLE_OPEN_FIELD: "too little open field to take heel and scatter from",
-    Code.BEAM_UNEXPLAINED: "heel and scatter of this film are not well explained: densities may be off by more than "
-    "their sd",
     Code.VOLTAGE_UNSTATED: "the file states no kVp: the hardness of the beam was guessed",
     Code.DEPOSIT_CLIPPED: "pixels at the end of the detector's range: expose less, or see the contrast as a lower "
     "bound",

@@ -11,6 +11,7 @@ import math
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
+from calcimeasure.model.pixel_size import impossible
 from calcimeasure.model.scale import Scale, ScaleMethod, ScaleRequest, ScaleSource
 from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.scale.find import find_scale
@@ -45,6 +46,15 @@ def rescaled(image: Image, request: ScaleRequest) -> Image:
 
 def scale_in_picture(image: Image, request: ScaleRequest) -> Scale | None:
     """What the picture shows, refused and unsure scales too; `None` when it is not to be asked."""
+    found = _found(image, request)
+    if found is None or found.spacing is None:
+        return found
+    side = found.spacing.mean_mm
+    why = impossible(side, side, image.shape)
+    return Scale.refused(Remark.of(Code.SCALE_IMPOSSIBLE, mm=side, why=why), found.method) if why else found
+
+
+def _found(image: Image, request: ScaleRequest) -> Scale | None:
     photo = image.kind is Kind.PHOTO
     if request.points is not None:
         return _from_points(image, request.points)
@@ -55,7 +65,7 @@ def scale_in_picture(image: Image, request: ScaleRequest) -> Scale | None:
         return None
     if image.aspect != 1:
         return Scale.refused(Remark.of(Code.PIXELS_NOT_SQUARE, aspect=image.aspect))
-    return find_scale(image, marker_mm=request.marker_mm, method=request.source.value)
+    return find_scale(image, marker_mm=request.marker_mm, ruler_mm=request.ruler_mm, method=request.source.value)
 
 
 def _from_points(image: Image, points: tuple[float, float, float, float, float]) -> Scale:
