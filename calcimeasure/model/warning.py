@@ -201,13 +201,9 @@ class Code(StrEnum):
     VISITS_BY_DATE = "visits_by_date"
 
 
-#: What a remark knows: plain values, or other remarks that it rests on.
-Fact = "str | int | float | Remark | tuple[Remark, ...]"
-
-
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing that a reader ought to know: its code, and its facts by name.
+    """One thing that a reader ought to know: its code, and its facts by name: plain values, or remarks it rests on.
 
     A value like any other: two of the same code and facts are equal, and nothing is ever read out of its sentence,
     which `calcimeasure.report.words.sentence` makes.
