@@ -28,6 +28,7 @@ from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigi
 from calcimeasure.phantom.anatomy import Placement, Pose
 from calcimeasure.phantom.film import FilmScene, draw_film, random_film_scene
 from calcimeasure.phantom.fittings import Collimation
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.change.align import align
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,7 +82,7 @@ def count(tally: Tally, name: str, one: Shot, two: Shot) -> None:
     found = align(one.image, two.image)
     tally.seconds.append(time.process_time() - start)
     if found.refused:
-        tally.refused.append(f"{name}: {found.refused}")
+        tally.refused.append(f"{name}: {in_one(found.refused)}")
         return
     tally.accepted += 1
     tally.misses += misses(one, two, found)

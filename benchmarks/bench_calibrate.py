@@ -22,6 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "steps")]
 from calibrate_scenes import Shot, sheet_photo  # noqa: E402
 
 from calcimeasure.model.image import Image, Kind, Meaning  # noqa: E402
+from calcimeasure.report.words import in_one  # noqa: E402
 from calcimeasure.steps.scale import find_markers, find_rulers, find_scale, fit_plane  # noqa: E402
 
 
@@ -135,7 +136,9 @@ def real_rulers(folder, overlays):
         errors += [abs(error)] if error is not None else []
         wrong += error is not None and abs(error) > 0.05 and not scale.unsure
         value = "-" if scale.px_per_mm is None else f"{scale.px_per_mm:.2f} +- {scale.spacing.relative_sd:.1%}"
-        print(f"    {path.name:64s} {value:15s} {'' if error is None else f'{error:+.1%}':6s} {scale.reason[:60]}")
+        print(
+            f"    {path.name:64s} {value:15s} {'' if error is None else f'{error:+.1%}':6s} {in_one(scale.reason)[:60]}"
+        )
         if overlays:
             _draw(path, image, overlays)
     good = sum(error <= 0.03 for error in errors)

@@ -29,7 +29,9 @@ from calcimeasure.model.authorship import Author, Authorship
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Reading, Verdict
+from calcimeasure.model.warning import Remark
 from calcimeasure.recipe import Recipe, analyse
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.change.compare import compare
 from calcimeasure.steps.change.match import match
 from calcimeasure.steps.measure.area import measure
@@ -115,15 +117,16 @@ def read(case: Path, visit: str, made: Path, image: Image, outlines: str) -> Rea
 def alignment_of(kept: Path, before: Reading, after: Reading) -> Alignment:
     if not kept.exists():
         laid = aligned(before, after)
-        np.savez_compressed(kept, forward=laid.forward, backward=laid.backward, refused=laid.refused)
+        np.savez_compressed(kept, forward=laid.forward, backward=laid.backward, refused=in_one(laid.refused))
     with np.load(kept) as arrays:
-        return Alignment(arrays["forward"], arrays["backward"], 1.0, refused=str(arrays["refused"]))
+        why = Remark.other(str(arrays["refused"])) if str(arrays["refused"]) else None
+        return Alignment(arrays["forward"], arrays["backward"], 1.0, refused=why)
 
 
 def totals(case: Path, change: Change, true: list[np.ndarray], score: Score) -> None:
     before, after = (int((labels > 0).sum()) for labels in true)
     relative = (after - before) / max(1, before)
-    words = f"{case.name} true {relative:+.0%}, found {change.percent}, {change.verdict}: {change.reason}"
+    words = f"{case.name} true {relative:+.0%}, found {change.percent}, {change.verdict}: {in_one(change.reason)}"
     if json.loads((case / "truth" / "truth.json").read_text())["trend"] == "same":
         score.add("no false change", change.verdict not in (Verdict.IMPROVED, Verdict.WORSE), words)
     elif abs(relative) > 0.25:

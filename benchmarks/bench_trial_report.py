@@ -36,6 +36,7 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
+from calcimeasure.model.warning import Remark
 from calcimeasure.phantom.anatomy import Placement, Pose
 from calcimeasure.phantom.answer import Phantom
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
@@ -177,12 +178,12 @@ def _change(base: Phantom, follow: Phantom, count: int) -> Change:
     cut = Verdict.IMPROVED if percent <= -25 else Verdict.WORSE if percent >= 25 else Verdict.STABLE
     beyond = (Verdict.IMPROVED if delta < 0 else Verdict.WORSE) if real else Verdict.STABLE
     return Change(
-        Status.COMPARED, verdict, reason, total[0], total[1], Quantity(delta, sd, "mm2"), percent,
+        Status.COMPARED, verdict, (Remark.other(reason),), total[0], total[1], Quantity(delta, sd, "mm2"), percent,
         (percent - half, percent + half), 1 - 0.5 * (1 + float(np.tanh(delta / sd))), 1.96 * sd, deposits=deposits,
         under_rules={"detectable change and 25 %": verdict, "25 % alone": cut, "detectable change (95 %) alone": beyond,
                      "detectable change (80 %) alone": beyond},
         inside_error=not real if verdict is Verdict.STABLE else None,
-        warnings=("side unknown on both films: taken as the same",),
+        warnings=(Remark.other("side unknown on both films: taken as the same"),),
     )  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def _deposit(number: int, before: float, after: float) -> DepositChange:
     return DepositChange(
         str(number), fate, (number,) if before else (), (number,) if after else (), (10, 10), (10, 10), one, other,
         change, 100 * float(after - before) / float(before) if before else None, 0.15 * float(max(before, after)) + 0.8,
-        0.92, confirmed=fate is Fate.NEW, note="seen in both views" if fate is Fate.NEW else "",
+        0.92, confirmed=fate is Fate.NEW, note=(Remark.other("seen in both views"),) if fate is Fate.NEW else (),
     )  # fmt: skip
 
 
@@ -226,7 +227,9 @@ def _copy(path: Path, number: int) -> Path:
 
 def _without_result(count: int) -> list[tuple[Subject, Change | None]]:
     one, two, three = (f"P{count + n:03d}" for n in (1, 2, 3))
-    side = Change.not_evaluable("baseline shows the left hand, follow-up the right hand: compare the same side")
+    side = Change.not_evaluable(
+        Remark.other("baseline shows the left hand, follow-up the right hand: compare the same side")
+    )
     both = _visit(two, "baseline", -5), _visit(two, "month 9", 270)
     blurred = Film(three, "month 9", None, "x.dcm", "hand", "right", exclude_reason="hand moved during exposure")
     return [

@@ -96,7 +96,7 @@ def measured(scene, reasons):
     except MeasurementRefused as refusal:
         reasons[str(refusal)[:40]] += len(scene.deposits)
         return {}
-    reasons.update(row.reason[:40] for row in found.deposits if row.mmal_mean is None)
+    reasons.update(row.reason.code.value for row in found.deposits if row.mmal_mean is None)
     known = [row for row in found.deposits if row.mmal_mean is not None]
     return {row.label: (shot.truth[row.label], row.mmal_mean.value, row.mmal_mean.sd) for row in known}
 

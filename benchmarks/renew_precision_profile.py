@@ -151,7 +151,7 @@ def _named(precision: Precision, places: int) -> Precision:
         f"outlined and compared by calcimeasure {__version__} with its default recipe {Recipe().hash}"
     )
     parts = {name: getattr(precision, name) for name in ("totals", "deposits")}
-    return Precision(**{name: one and replace(one, origin=origin) for name, one in parts.items()})
+    return Precision(**{name: one and replace(one, origin=origin, is_simulated=True) for name, one in parts.items()})
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,6 +13,7 @@ from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.precision import Precision, multiplier
 from calcimeasure.model.study import Change, Fate, Film, Link, Reading, Verdict
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.recipe import Recipe, analyse_mask
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.compare.shipped import shipped_precision
@@ -169,8 +170,9 @@ def confirmed(change: Change, names: Collection[str], settings: CompareSettings)
     again = [one.fate is Fate.NEW and not one.confirmed and one.deposit in names for one in change.deposits]
     if not any(again) or change.before is None or change.after is None or change.change is None:
         return change
+    note = (Remark.of(Code.DEPOSIT_SEEN_AGAIN),)
     deposits = tuple(
-        replace(one, confirmed=one.confirmed or fresh, note="seen again at a later visit" if fresh else one.note)
+        replace(one, confirmed=one.confirmed or fresh, note=note if fresh else one.note)
         for one, fresh in zip(change.deposits, again, strict=True)
     )
     open_ = [one for one in deposits if one.fate is Fate.NEW and not one.confirmed and one.counted]
@@ -182,11 +184,11 @@ def confirmed(change: Change, names: Collection[str], settings: CompareSettings)
     return replace(
         change,
         verdict=found,
-        reason=reason(total, new, settings),
+        reason=(reason(total, new, settings),),
         deposits=deposits,
         under_rules=under_rules(total, new, settings),
         inside_error=is_inside_error(total, settings) if found is Verdict.STABLE else None,
-        warnings=tuple(text for text in change.warnings if open_ or "new, unconfirmed" not in text),
+        warnings=tuple(one for one in change.warnings if open_ or one.code is not Code.NEW_UNCONFIRMED),
     )
 
 

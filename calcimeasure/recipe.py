@@ -20,6 +20,7 @@ from calcimeasure.model.density import Densities, Hydroxyapatite, WedgeCalibrati
 from calcimeasure.model.deposit import Deposit, Excluded, Measurement, Reason, Segmentation
 from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code, Remark, once
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.match import MatchSettings
 from calcimeasure.steps.measure.area import MeasureSettings, measure
@@ -115,16 +116,15 @@ class Analysis:
     calibration: WedgeCalibration | None = None
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Remark, ...]:
         """All that a reader of the numbers ought to know, each once."""
         saturated = sum(deposit.saturated_px for deposit in self.measurement.deposits)
-        clipped = (f"{saturated} deposit pixels are saturated: contrast is a lower bound",) if saturated else ()
+        clipped = (Remark.of(Code.SATURATED, count=int(saturated)),) if saturated else ()
         far = sum(deposit.area_mm2 is None for deposit in self.measurement.deposits) if self.image.plane else 0
-        beyond = (f"{far} deposits lie beyond the horizon of the marker's plane: photograph from above",) if far else ()
+        beyond = (Remark.of(Code.BEYOND_HORIZON, count=far),) if far else ()
         dense = self.measurement.density.warnings if self.measurement.density else ()
         colour = self.measurement.colours.warnings if self.measurement.colours else ()
-        seen = (*self.image.warnings, *self.segmentation.warnings)
-        return tuple(dict.fromkeys((*seen, *clipped, *beyond, *dense, *colour)))
+        return once(self.image.warnings, self.segmentation.warnings, clipped, beyond, dense, colour)
 
 
 def analyse(image: Image, recipe: Recipe | None = None, *, region: Mask | None = None) -> Analysis:
@@ -173,7 +173,7 @@ class _Wedge:
     """What a film's step wedge gave: its calibration, or why there is none; neither when nobody asked."""
 
     calibration: WedgeCalibration | None = None
-    reason: str = ""
+    reason: Remark | None = None
     factor: Hydroxyapatite | None = None
 
     @classmethod
@@ -186,7 +186,7 @@ class _Wedge:
         try:
             found = calibrate_wedge(image, settings.region, settings.steps_mm, settings.material)
         except MeasurementRefused as refusal:
-            return cls(reason=str(refusal))
+            return cls(reason=Remark.of(Code.WEDGE_REFUSED, why=str(refusal)))
         return cls(found, factor=settings.factor)
 
     def left_out_of(self, region: Mask | None, shape: tuple[int, int]) -> Mask | None:
@@ -275,7 +275,7 @@ def _colours(image: Image, labels: Labels) -> Colours:
     try:
         correction = correct_colour(image, card)
     except MeasurementRefused as refusal:
-        return replace(whiteness(image, labels), warnings=(f"colours not corrected: {refusal}",))
+        return replace(whiteness(image, labels), warnings=(Remark.of(Code.COLOURS_NOT_CORRECTED, why=str(refusal)),))
     return whiteness(image, labels, correction)
 
 

@@ -5,6 +5,8 @@ import pytest
 from calcimeasure.follow_up import confirmed
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Status, Verdict
+from calcimeasure.model.warning import Code, Remark
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.change.compare import CompareSettings
 
 NEW = DepositChange("7", Fate.NEW, area_after=Quantity(12.0, 0.5, "mm2"))
@@ -22,7 +24,7 @@ def change(new: DepositChange) -> Change:
         change=Quantity(after - 100, 2.8, "mm2"),
         detectable=7.0,
         deposits=(new,),
-        warnings=("1 new, unconfirmed: shown, but not in the verdict",),
+        warnings=(Remark.of(Code.NEW_UNCONFIRMED, count=1),),
     )
 
 
@@ -40,4 +42,4 @@ def test_a_new_deposit_counts_once_it_is_seen_again(
 ) -> None:
     found = confirmed(change(new), later, CompareSettings())
     assert (found.verdict, found.deposits[0].confirmed) == (verdict, known)
-    assert any("unconfirmed" in text for text in found.warnings) is not known
+    assert any("unconfirmed" in text for text in sentences(found.warnings)) is not known

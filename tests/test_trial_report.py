@@ -26,6 +26,7 @@ from calcimeasure.model.study import (
     Verdict,
     Visit,
 )
+from calcimeasure.model.warning import Remark
 from calcimeasure.report.trial import TrialFindings, cohort_pages, patient_page, sentence
 from calcimeasure.steps.agreement import Read, cohort, readers_agree
 
@@ -44,7 +45,9 @@ def _change(percent=-30.0, verdict=Verdict.IMPROVED, **facts):
     before, delta = Quantity(100.0, 2.0, "mm2"), Quantity(percent, 2.5, "mm2")
     given = {"percent_interval": (percent - 5, percent + 5), "p_decrease": 0.9999, "detectable": 6.9} | facts
     after = Quantity(100.0 + percent, 1.5, "mm2")
-    return Change(Status.COMPARED, verdict, "beyond error and 25 %", before, after, delta, percent, **given)
+    return Change(
+        Status.COMPARED, verdict, (Remark.other("beyond error and 25 %"),), before, after, delta, percent, **given
+    )
 
 
 def _trial(changes, word="p"):
@@ -91,11 +94,13 @@ def test_the_verdict_is_one_sentence_with_its_interval():
     assert sentence(_change()) == (
         "Total area fell from 100.0 mm² to 70.0 mm² (−30.0 %, 95 % interval −35.0 to −25.0 %): beyond error and 25 %."
     )
-    assert sentence(Change.not_evaluable("another side")) == "Another side."
+    assert sentence(Change.not_evaluable(Remark.other("another side"))) == "Another side."
 
 
 def test_a_page_per_patient_and_the_cohort_first(tmp_path):
-    text = _write(tmp_path, [_change(), _change(2.0, Verdict.STABLE), None, Change.not_evaluable("too dark")])
+    text = _write(
+        tmp_path, [_change(), _change(2.0, Verdict.STABLE), None, Change.not_evaluable(Remark.other("too dark"))]
+    )
     assert re.findall(r'<section id="([\w-]+)"', text) == [
         "cohort",
         "subjects",
@@ -132,12 +137,18 @@ def test_a_patient_page_tells_each_fate_in_words_and_what_was_left_out():
 
 def test_a_strangers_words_stay_words_in_both_files(tmp_path):
     change = _change(
-        deposits=(DepositChange(HOSTILE, Fate.GROWN, note=HOSTILE),),
-        warnings=(HOSTILE,),
+        deposits=(DepositChange(HOSTILE, Fate.GROWN, note=(Remark.other(HOSTILE),)),),
+        warnings=(Remark.other(HOSTILE),),
         under_rules={HOSTILE: Verdict.WORSE},
     )
     run = RUN | {"version": HOSTILE, "rule": HOSTILE, "packages": {HOSTILE: HOSTILE}}
-    text = _write(tmp_path, [change, Change.not_evaluable(HOSTILE), None], HOSTILE, lambda _: _picture(tmp_path), run)
+    text = _write(
+        tmp_path,
+        [change, Change.not_evaluable(Remark.other(HOSTILE)), None],
+        HOSTILE,
+        lambda _: _picture(tmp_path),
+        run,
+    )
     page = _Page(text)
     assert "script" not in page.tags
     assert page.handlers == []
@@ -183,7 +194,9 @@ def test_a_picture_that_is_none_is_told(tmp_path, content):
 
 def test_nobody_and_nobody_comparable_are_still_a_report(tmp_path):
     assert "No subject could be compared" in _write(tmp_path / "a", [])
-    assert "No subject could be compared" in _write(tmp_path / "b", [Change.not_evaluable("too dark"), None])
+    assert "No subject could be compared" in _write(
+        tmp_path / "b", [Change.not_evaluable(Remark.other("too dark")), None]
+    )
     assert (tmp_path / "b" / "report.pdf").read_bytes()[:5] == b"%PDF-"
 
 
@@ -226,7 +239,7 @@ NAMES = {
 @pytest.mark.parametrize(("name", "needed"), NAMES.items(), ids=map(ascii, NAMES))
 def test_every_name_is_readable_in_the_pdf(tmp_path, name, needed):
     visits = [Visit(visit, day, ()) for visit, day in (("base", START), ("m8", START + datetime.timedelta(240)))]
-    interval = Interval(name, visits[0], visits[1], Change.not_evaluable("no film"))
+    interval = Interval(name, visits[0], visits[1], Change.not_evaluable(Remark.other("no film")))
     write_reports(tmp_path, Study((Subject(name, tuple(visits)),)), [interval], lambda _: None, RUN)
     pdf = (tmp_path / "report.pdf").read_bytes()
     assert [font for font in ("HeiseiKakuGo-W5", "STSong-Light", "MSung-Light", "HYGothic-Medium")

@@ -32,6 +32,7 @@ from calcimeasure.cli.options import (
 )
 from calcimeasure.cli.terminal import ALL_MEASURED, INTERRUPTED, SOME_FAILED, clear_errors, say, told
 from calcimeasure.errors import MeasurementRefused
+from calcimeasure.report.words import in_one
 
 if TYPE_CHECKING:
     from calcimeasure.model.study import Interval
@@ -142,7 +143,7 @@ def tell_study(found: calcimeasure.StudyRun) -> None:
     for member in members[:1] if len(members) == 1 else ():
         every = [one for one in (member.primary, *member.others) if one]
         told = [_one_line(one) for one in sorted(every, key=_by_visit)]
-        say("\n".join(told) or member.reason)
+        say("\n".join(told) or in_one(member.reason))
     if len(members) > 1:
         say(_cohort_line(found))
     say(f"report: {found.report}")
@@ -160,7 +161,7 @@ def _one_line(interval: Interval) -> str:
     if change.percent_interval:
         percent += f" ({change.percent_interval[0]:.1f} to {change.percent_interval[1]:.1f})"
     words = change.verdict.value.replace("_", " ")
-    return f"{interval.baseline.name} to {interval.followup.name}: {words}{percent}: {change.reason}"
+    return f"{interval.baseline.name} to {interval.followup.name}: {words}{percent}: {in_one(change.reason)}"
 
 
 def _cohort_line(found: calcimeasure.StudyRun) -> str:

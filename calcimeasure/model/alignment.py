@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.arrays import Floats, Map, Mask
 from calcimeasure.model.image import frozen_array
+from calcimeasure.model.warning import Remark
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +31,9 @@ class Alignment:
         Whether one film had to be mirrored (only when the user said so).
     method : str
         In words: automatic, or from landmarks.
-    refused : str
-        Why the films cannot be laid on each other and what to do; empty when they can. Then the maps must not be used.
-    warnings : tuple of str
+    refused : Remark or None
+        Why the films cannot be laid on each other and what to do; `None` when they can. Then the maps must not be used.
+    warnings : tuple of Remark
         What a reader ought to know.
     """
 
@@ -43,15 +44,15 @@ class Alignment:
     residual_mm: float | None = None
     mirrored: bool = False
     method: str = "automatic"
-    refused: str = ""
-    warnings: tuple[str, ...] = ()
+    refused: Remark | None = None
+    warnings: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "forward", frozen_array(np.asarray(self.forward, np.float32)))
         object.__setattr__(self, "backward", frozen_array(np.asarray(self.backward, np.float32)))
 
     @classmethod
-    def refusing(cls, baseline: tuple[int, int], followup: tuple[int, int], why: str) -> Alignment:
+    def refusing(cls, baseline: tuple[int, int], followup: tuple[int, int], why: Remark) -> Alignment:
         """No map at all between films of these shapes, and why."""
         nowhere = [np.full((*shape, 2), np.nan, np.float32) for shape in (baseline, followup)]
         return cls(nowhere[0], nowhere[1], 0.0, refused=why)

@@ -9,6 +9,7 @@ import numpy as np
 
 from calcimeasure.model.arrays import Floats
 from calcimeasure.model.image import frozen_array
+from calcimeasure.model.warning import Remark
 
 
 class CardKind(StrEnum):
@@ -79,7 +80,7 @@ class Whiteness:
     label: int
     delta_e: float | None
     card: CardKind | None = None
-    reason: str = ""
+    reason: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +90,4 @@ class Colours:
     deposits: tuple[Whiteness, ...]
     delta_e: float | None
     correction: ColourCorrection | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()

@@ -13,6 +13,7 @@ from calcimeasure.errors import RecipeError
 from calcimeasure.model.arrays import Floats, Map
 from calcimeasure.model.image import frozen_array
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Code, Remark
 
 #: Fewest steps that a curve is fitted to.
 LEAST_STEPS = 5
@@ -185,7 +186,7 @@ class WedgeCalibration:
     material : str
         Of the wedge.
     unsure : bool
-    reason : str
+    reason : tuple of Remark
         What a reader must know before using the curve; empty when sure.
     readings : tuple of WedgeReading
         This one's, and others that the film allows too.
@@ -206,7 +207,7 @@ class WedgeCalibration:
     kvp_stated: bool
     material: str = "Al"
     unsure: bool = False
-    reason: str = ""
+    reason: tuple[Remark, ...] = ()
     readings: tuple[WedgeReading, ...] = ()
     blur_px: float = 0.0
 
@@ -269,17 +270,6 @@ def _along(knots: Knots, value: Floats) -> Floats:
     low = value * (mm[1] - mm[0]) / (log[1] - log[0])
     high = mm[-1] + (value - log[-1]) * (mm[-1] - mm[-2]) / (log[-1] - log[-2])
     return np.asarray(np.where(value < log[0], low, np.where(value > log[-1], high, np.interp(value, log, mm))))
-
-
-class NoDensity(StrEnum):
-    """Why a deposit has no density."""
-
-    SATURATED = "pixels at the end of the detector's range"
-    TOO_DENSE = "denser than the thickest step of the wedge"
-    NO_BACKGROUND = "too little soft tissue around it"
-    NO_PICTURE = "parts of it lie where there is no picture"
-    OVER_BONE = "of it lie over bone, which one view cannot separate"
-    NO_CORTEX = "no cortex brighter than the soft tissue nearby, or it is clipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +390,7 @@ class DepositDensity:
     al_volume_mm3: Quantity | None
     hydroxyapatite: Quantity | None = None
     components: Components | None = None
-    reason: str = ""
+    reason: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +399,7 @@ class RelativeDensity:
 
     label: int
     value: float | None
-    reason: str = ""
+    reason: Remark | None = None
     relative: bool = True
 
 
@@ -426,8 +416,8 @@ class TotalDensity:
     hydroxyapatite: Quantity | None = None
     hydroxyapatite_source: str | None = None
     components: Components | None = None
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
+    reason: Remark | None = None
+    warnings: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,10 +428,10 @@ class Densities:
     total: TotalDensity
 
     @classmethod
-    def refused(cls, labels: Sequence[int], reason: str) -> Densities:
+    def refused(cls, labels: Sequence[int], reason: Remark) -> Densities:
         """No density for any of these deposits, and why."""
         rows = tuple(DepositDensity(label, None, None, reason=reason) for label in labels)
-        return cls(rows, TotalDensity(None, None, reason=reason, warnings=(f"no density: {reason}",)))
+        return cls(rows, TotalDensity(None, None, reason=reason, warnings=(Remark.of(Code.NO_DENSITY, why=reason),)))
 
 
 def _check_steps(steps: tuple[float, ...]) -> None:

@@ -13,6 +13,7 @@ from calcimeasure.model.colour import Colours, Whiteness
 from calcimeasure.model.density import Densities, DepositDensity, RelativeDensity, TotalDensity
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Remark
 
 
 class Reason(StrEnum):
@@ -71,7 +72,7 @@ class Segmentation:
         Where the method saw the limb and bone; `None` when it did not look.
     probability : float32 array, shape (rows, columns), or None
         Probability of deposit per pixel; `None` when the method has none.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What a reader of the number ought to know.
     scores : tuple of (row, column, score)
         The method's confidence in each deposit, 0-1, at a pixel of it; empty when it has none.
@@ -82,7 +83,7 @@ class Segmentation:
     limb: npt.NDArray[np.bool_] | None = None
     bone: npt.NDArray[np.bool_] | None = None
     probability: npt.NDArray[np.float32] | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     scores: tuple[tuple[int, int, float], ...] = ()
 
     @property

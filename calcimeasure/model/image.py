@@ -14,6 +14,7 @@ import numpy.typing as npt
 from calcimeasure.model.arrays import Mask as Mask
 from calcimeasure.model.arrays import Pixels
 from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.model.warning import Remark, once
 
 #: No film has more levels of grey; values spread wider are compared as they are.
 _MOST_LEVELS = 1 << 17
@@ -217,7 +218,7 @@ class Image:
         Facts for comparing visits.
     decided : str
         How kind and meaning were decided, in words.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What a reader of the number ought to know.
     plane : ObjectPlane or None
         How the photographed plane lies, from a marker: areas and lengths are then measured in it, and `spacing` is
@@ -234,7 +235,7 @@ class Image:
     window: tuple[float, float] | None = None
     acquisition: Acquisition = field(default_factory=Acquisition)
     decided: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     plane: ObjectPlane | None = None
 
     def __post_init__(self) -> None:
@@ -276,10 +277,9 @@ class Image:
         """The same picture with another scale; the plane belongs to the scale, so the old one goes."""
         return replace(self, spacing=spacing, plane=plane)
 
-    def with_warning(self, *warnings: str) -> Image:
+    def with_warning(self, *warnings: Remark) -> Image:
         """The same picture with more to know about it; a warning already there is not repeated."""
-        fresh = tuple(w for w in dict.fromkeys(warnings) if w not in self.warnings)
-        return replace(self, warnings=self.warnings + fresh)
+        return replace(self, warnings=once(self.warnings, warnings))
 
 
 def frozen_array(array: Pixels) -> Pixels:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.authorship import UNSAID, Authorship, Doubt
 from calcimeasure.model.image import frozen_array
+from calcimeasure.model.warning import Remark
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,14 +25,14 @@ class Labels:
         What was done to arrive here, oldest first.
     authorship : Authorship
         Who drew the outlines; unknown when left out, as for a label image of another tool.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What was decided when it was read from a file.
     """
 
     array: npt.NDArray[np.int32]
     history: tuple[str, ...] = ()
     authorship: Authorship = UNSAID
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)

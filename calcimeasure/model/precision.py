@@ -56,6 +56,8 @@ class PrecisionProfile:
     tail : float
         How much further than normal errors the repeats lie apart where 95 % of them do, at least 1. A deposit that is
         found in one picture and missed in the next makes the tails heavy.
+    is_simulated : bool
+        Whether it comes from drawn films: it is then of a program's outlines, never of a person's.
     """
 
     a: float
@@ -69,6 +71,7 @@ class PrecisionProfile:
     largest: float
     covariance: tuple[tuple[float, float, float], ...]
     tail: float = 1.0
+    is_simulated: bool = False
 
     @classmethod
     def from_json(cls, profile: object) -> PrecisionProfile:
@@ -90,16 +93,12 @@ class PrecisionProfile:
             subjects=int(numbers["subjects"]),
             covariance=_matrix(profile.get("covariance")),
             tail=max(1.0, _number({"tail": 1.0, **profile}, "tail")),
+            is_simulated=_is_simulated(profile),
         )
 
     def to_json(self) -> dict[str, object]:
         """The profile as plain numbers, texts and lists, ready for `json.dumps`."""
         return {"format": _FORMAT, **asdict(self), "covariance": [list(row) for row in self.covariance]}
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether it comes from drawn films, as its origin says in its first word."""
-        return self.origin.startswith("simulated")
 
     def covers(self, size: float) -> bool:
         """Whether repeats of this size were seen; outside the profile is a guess, and the report should say so."""
@@ -246,6 +245,16 @@ def _words(profile: Mapping[str, object], key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise MeasurementRefused(f"the precision profile does not state its '{key}': make the profile again")
     return value
+
+
+def _is_simulated(profile: Mapping[str, object]) -> bool:
+    """The file's own word; files of before 0.2 have none, and the only simulated ones were ours, named so."""
+    told = profile.get("is_simulated")
+    if told is None:
+        return _words(profile, "origin").startswith("simulated films")
+    if not isinstance(told, bool):
+        raise MeasurementRefused("'is_simulated' of the precision profile is not true or false: make the profile again")
+    return told
 
 
 def _matrix(value: object) -> tuple[tuple[float, float, float], ...]:

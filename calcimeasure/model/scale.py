@@ -13,6 +13,7 @@ from calcimeasure.model.arrays import Mask
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.plane import Homography as Homography
 from calcimeasure.model.plane import ObjectPlane, PlaneError
+from calcimeasure.model.warning import Remark
 
 
 class ScaleMethod(StrEnum):
@@ -74,7 +75,7 @@ class Scale:
         or not found.
     unsure : bool
         Whether a person must confirm the spacing before it is used; always true without a spacing.
-    reason : str
+    reason : tuple of Remark
         Why it is unsure, refused or not found, and what to do; empty for a sure scale.
     tilt_degrees : float or None
         Angle between the marker's plane and the sensor.
@@ -89,7 +90,7 @@ class Scale:
     method: ScaleMethod | None
     spacing: Spacing | None
     unsure: bool = False
-    reason: str = ""
+    reason: tuple[Remark, ...] = ()
     tilt_degrees: float | None = None
     homography: Homography | None = None
     reprojection_px: float | None = None
@@ -104,13 +105,14 @@ class Scale:
     @classmethod
     def refused(
         cls,
-        reason: str,
+        reason: Remark | tuple[Remark, ...],
         method: ScaleMethod | None = None,
         tilt_degrees: float | None = None,
         reprojection_px: float | None = None,
     ) -> Scale:
         """No scale, and why."""
-        return cls(method, None, True, reason, tilt_degrees, None, reprojection_px)
+        every = (reason,) if isinstance(reason, Remark) else reason
+        return cls(method, None, True, every, tilt_degrees, None, reprojection_px)
 
     @property
     def plane(self) -> ObjectPlane | None:
@@ -158,7 +160,9 @@ class Scale:
 
     def _area_at(self, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         if self.spacing is None:
-            raise MeasurementRefused(f"there is no scale: {self.reason}")
+            raise MeasurementRefused(
+                f"there is no scale ({', '.join(one.code for one in self.reason)}): give one first"
+            )
         if self.plane is None:
             return np.asarray(self.spacing.pixel_mm2)
         return self.plane.pixel_mm2(rows, columns)

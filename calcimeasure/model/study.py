@@ -12,6 +12,7 @@ from calcimeasure.model.deposit import Measurement
 from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Remark
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "both", "both": "both"}
 
@@ -225,7 +226,7 @@ class DepositChange:
         For a new deposit: seen again, seen in a second view, or marked by a reader.
     counted : bool
         Whether its areas are in the totals.
-    note : str
+    note : tuple of Remark
         What a reader of the row ought to know.
     """
 
@@ -247,7 +248,7 @@ class DepositChange:
     by: str = ITSELF
     confirmed: bool = False
     counted: bool = True
-    note: str = ""
+    note: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +257,8 @@ class Change:
 
     Parameters
     ----------
-    status, verdict, reason : Status, Verdict, str
-        `reason` says in one sentence why the verdict is what it is, or why there is none.
+    status, verdict, reason : Status, Verdict, tuple of Remark
+        `reason` says why the verdict is what it is, or why there is none.
     before, after, change : Quantity or None
         Total area in the common field, mm2 (or px with the flag in `warnings`); `None` when not evaluable.
     percent, percent_interval : float or None, pair of float or None
@@ -273,12 +274,12 @@ class Change:
         The verdict under each rule alone and at other levels, by the rule's words.
     inside_error : bool or None
         For `stable`: whether the change lies inside measurement error (else it is real but under the cut).
-    warnings : tuple of str
+    warnings : tuple of Remark
     """
 
     status: Status
     verdict: Verdict
-    reason: str = ""
+    reason: tuple[Remark, ...] = ()
     before: Quantity | None = None
     after: Quantity | None = None
     change: Quantity | None = None
@@ -292,7 +293,7 @@ class Change:
     deposits: tuple[DepositChange, ...] = ()
     under_rules: Mapping[str, Verdict] = field(default_factory=dict)
     inside_error: bool | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
     @property
     def fates(self) -> dict[Fate, int]:
@@ -300,7 +301,7 @@ class Change:
         return {fate: sum(one.fate is fate for one in self.deposits) for fate in Fate}
 
     @classmethod
-    def not_evaluable(cls, reason: str, warnings: tuple[str, ...] = ()) -> Change:
+    def not_evaluable(cls, *reason: Remark, warnings: tuple[Remark, ...] = ()) -> Change:
         """No number, and why."""
         return cls(Status.NOT_EVALUABLE, Verdict.NOT_EVALUABLE, reason, warnings=warnings)
 
@@ -348,4 +349,4 @@ class Interval:
     followup: Visit
     change: Change
     pairs: tuple[FilmPair, ...] = ()
-    alone: tuple[str, ...] = ()
+    alone: tuple[Remark, ...] = ()

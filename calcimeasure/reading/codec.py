@@ -17,6 +17,7 @@ from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorshi
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane, PlaneError
+from calcimeasure.model.warning import remarks_from_json
 from calcimeasure.reading.patch import Patch
 from calcimeasure.reading.record import Did, Signature
 from calcimeasure.reading.state import Held, State
@@ -75,7 +76,7 @@ class Codec:
         if after.wedge != before.wedge:
             told["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
-            told["warnings"] = list(after.warnings)
+            told["warnings"] = [one.as_json() for one in after.warnings]
         return told
 
     def _held_to_json(self, held: Held) -> int | Json:
@@ -121,7 +122,7 @@ class Codec:
         if "wedge" in told:
             changes["wedge"] = told["wedge"] and self._box(told["wedge"])
         if "warnings" in told:
-            changes["warnings"] = tuple(str(word) for word in told["warnings"])
+            changes["warnings"] = remarks_from_json(told["warnings"])
         return replace(before, **changes) if changes else before
 
     def _held_from_json(self, told: int | Json) -> Held | None:
@@ -212,13 +213,13 @@ def signature_from_json(told: Any) -> Signature | None:
 
 def _scale_to_json(image: Image) -> Json:
     spacing, plane = (asdict(part) if part else None for part in (image.spacing, image.plane))
-    return {"spacing": spacing, "plane": plane, "warnings": list(image.warnings)}
+    return {"spacing": spacing, "plane": plane, "warnings": [one.as_json() for one in image.warnings]}
 
 
 def _rescaled(image: Image, told: Mapping[str, Any]) -> Image:
     spacing = told["spacing"] and _spacing(told["spacing"])
     plane = told["plane"] and _plane(told["plane"])
-    return replace(image, spacing=spacing, plane=plane, warnings=tuple(str(word) for word in told["warnings"]))
+    return replace(image, spacing=spacing, plane=plane, warnings=remarks_from_json(told["warnings"]))
 
 
 def _spacing(said: Mapping[str, Any]) -> Spacing:

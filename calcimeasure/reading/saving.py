@@ -31,6 +31,7 @@ from calcimeasure.io.results import columns, tables
 from calcimeasure.io.results.folder import JOURNAL
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, write_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import once
 from calcimeasure.reading.codec import Codec, did_to_json
 from calcimeasure.reading.journal import Standing
 from calcimeasure.reading.lines import LARGEST, UNBELIEVABLE, is_plausible
@@ -38,12 +39,13 @@ from calcimeasure.reading.patch import Array
 from calcimeasure.reading.record import Signature, Source, now
 from calcimeasure.reading.state import State
 from calcimeasure.recipe import Analysis, analyse_mask
+from calcimeasure.report.words import sentences
 
 KIND, FORMAT = "calcimeasure correction", 1
 #: What the row of a film tells that nobody measured.
 _OF_THE_FILM = (
     *("kind", "meaning", "spacing_row_mm", "spacing_column_mm", "spacing_origin", "spacing_sd_mm"),
-    *("side", "view", "warnings"),
+    *("side", "view", "warnings", "warning_codes"),
     *("recipe", "polarity", "frame"),
 )
 
@@ -214,6 +216,7 @@ def write_tables(folder: Path) -> None:
 
 def _told(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
     here, source, recipe = work.standing, work.source, analysis.recipe
+    told = once(analysis.warnings, here.state.warnings)
     return {
         "kind": KIND,
         "format": FORMAT,
@@ -230,7 +233,8 @@ def _told(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
         "recipe": recipe.as_dict(),
         "weights_sha256": recipe.weights_sha256,
         "spacing": asdict(analysis.image.spacing) if analysis.image.spacing else None,
-        "warnings": list(dict.fromkeys((*analysis.warnings, *here.state.warnings))),
+        "warnings": list(sentences(told)),
+        "warning_codes": [one.code.value for one in told],
         "steps": [did_to_json(did) for did in here.did],
         "row": _row(work, analysis),
         "deposits": [tables.deposit_row(source.image, row) for row in analysis.measurement.deposits],

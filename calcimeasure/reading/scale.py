@@ -1,4 +1,4 @@
-"""Another scale for a film, with the words that the reader of the file would have said of it."""
+"""Another scale for a film, with the remarks that the reader of the file would have made of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from calcimeasure.io.images.spacing import check_given, replaced_words, scale_wo
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import ScaleRequest
+from calcimeasure.steps.scale.rescale import found_replaces_file
 from calcimeasure.steps.scale.rescale import rescaled as checked_by_marker
-
-_REPLACED = (
-    "the scale of the {spacing.origin}, {spacing.mean_mm:.5g} mm per pixel, replaces the file's "
-    "{own.mean_mm:.5g} ({own.origin})"
-)
 
 
 def rescaled(stated: Image, now: Image, spacing: Spacing | None, plane: ObjectPlane | None = None) -> Image:
@@ -45,9 +41,9 @@ def rescaled(stated: Image, now: Image, spacing: Spacing | None, plane: ObjectPl
     if spacing.origin is SpacingOrigin.USER:
         return _by_user(stated, spacing)
     own = stated.spacing
-    told = () if own is None else (_REPLACED.format(spacing=spacing, own=own),)
+    told = () if own is None else (found_replaces_file(own, spacing, spacing.origin),)
     stale = scale_words(own)
-    silent = replace(stated, warnings=tuple(word for word in stated.warnings if word not in stale))
+    silent = replace(stated, warnings=tuple(one for one in stated.warnings if one not in stale))
     return silent.with_spacing(spacing, plane).with_warning(*told)
 
 
@@ -55,7 +51,7 @@ def _by_user(stated: Image, spacing: Spacing) -> Image:
     """As the reader would have had it; in a photo, a marker that contradicts the user is told of."""
     own = None if stated.spacing and stated.spacing.origin is SpacingOrigin.USER else stated.spacing
     before, words = scale_words(stated.spacing), replaced_words(own, spacing)
-    at = next((i for i, word in enumerate(stated.warnings) if word in before), len(stated.warnings))
-    rest = tuple(word for word in stated.warnings if word not in before)
+    at = next((i for i, one in enumerate(stated.warnings) if one in before), len(stated.warnings))
+    rest = tuple(one for one in stated.warnings if one not in before)
     image = replace(stated, spacing=spacing, plane=None, warnings=(*rest[:at], *words, *rest[at:]))
     return image if image.kind is not Kind.PHOTO else checked_by_marker(image, ScaleRequest())

@@ -75,6 +75,7 @@ from calcimeasure.model.deposit import Deposit, Measurement, Reason, Segmentatio
 from calcimeasure.model.image import Image, Kind, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.scale import Scale
+from calcimeasure.model.warning import Remark, once
 from calcimeasure.reading import edits
 from calcimeasure.reading.codec import Codec, did_from_json
 from calcimeasure.reading.history import BOUND, History, Step
@@ -98,6 +99,7 @@ from calcimeasure.reading.saving import (
 from calcimeasure.reading.scale import rescaled
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, is_automatic, outline_doubts, unseen_on
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.measure.area import measure, total
 from calcimeasure.steps.measure.error import is_unread, passed_over, summed
 from calcimeasure.steps.outline import find
@@ -367,9 +369,9 @@ class Session:
         return self._state.accepted
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Remark, ...]:
         """What a reader of the numbers ought to know, each once."""
-        return tuple(dict.fromkeys((*self.image.warnings, *self._state.warnings)))
+        return once(self.image.warnings, self._state.warnings)
 
     @property
     def has_findings(self) -> bool:
@@ -757,7 +759,7 @@ class Session:
         """The film at a scale."""
         if isinstance(scale, Scale):
             if scale.spacing is None:
-                raise MeasurementRefused(scale.reason)
+                raise MeasurementRefused(in_one(scale.reason))
             return rescaled(self.stated, self.image, scale.spacing, scale.plane)
         given = _spacing(scale)
         return rescaled(self.stated, self.image, None if given is None else given.shaped(self.image.aspect))

@@ -10,6 +10,7 @@ import numpy as np
 from calcimeasure.model.authorship import UNSAID, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.warning import Remark
 from calcimeasure.reading.record import Signature
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.measure.error import passed_over
@@ -87,7 +88,7 @@ class State:
         Deposits that a person made or changed: the sliders leave them alone.
     accepted : frozenset of int
         Deposits that a person looked at and accepted.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What the segmentation said of itself.
     wedge : tuple of int or None
         (row0, column0, row1, column1) where a step wedge was found: its steps are no deposits.
@@ -108,7 +109,7 @@ class State:
     deleted: tuple[Held, ...] = ()
     by_hand: frozenset[int] = frozenset()
     accepted: frozenset[int] = frozenset()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
     authorship: Authorship = UNSAID
     cut: tuple[Held, ...] = ()

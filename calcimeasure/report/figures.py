@@ -19,14 +19,7 @@ from matplotlib.ticker import LogLocator
 
 from calcimeasure.model.precision import PrecisionProfile, df_inflation
 from calcimeasure.model.study import Verdict
-
-#: Letter, colour (Okabe and Ito), hatching and marker of a verdict.
-LOOKS = {
-    Verdict.IMPROVED: ("I", "#0072B2", "", "o"),
-    Verdict.STABLE: ("S", "#8A8F94", "///", "s"),
-    Verdict.WORSE: ("W", "#D55E00", "xxx", "^"),
-    Verdict.NOT_EVALUABLE: ("n", "#B9BEC3", "...", "x"),
-}
+from calcimeasure.report.marks import VERDICTS
 
 _INK = "#17212b"
 _QUIET = "#5a6672"
@@ -59,7 +52,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Pairs of readings for Bland and Altman's plot, with the lines to draw (value, words)."""
+    """Pairs of readings for Bland and Altman's plot, with the lines to draw (value, words); the first is the mean."""
 
     pairs: tuple[tuple[float, float], ...]
     verdicts: tuple[Verdict, ...]
@@ -94,7 +87,8 @@ def spaghetti(courses: Sequence[Course], across: str, cut: float = 25.0) -> byte
     """Every subject's total over time, in percent of the baseline; `cut` percent is the rule's."""
     figure, axes = _figure(3.5, 2.9)
     for course in courses:
-        _, colour, _, marker = LOOKS[course.verdict]
+        mark = VERDICTS[course.verdict]
+        colour, marker = mark.colour, mark.marker
         axes.plot(course.times, _capped(course), color=colour, marker=marker, ms=3.2, lw=1.1, alpha=0.85)
     if len(courses) <= _LABELLED:
         _label_ends(axes, courses)
@@ -113,12 +107,12 @@ def bland_altman_plot(cloud: Cloud) -> bytes:
     figure, axes = _figure(3.5, 2.9)
     means, differences = (np.array([f(a, b) for a, b in cloud.pairs]) for f in (_mean, _difference))
     for verdict in dict.fromkeys(cloud.verdicts):
-        _, colour, _, marker = LOOKS[verdict]
+        colour, marker = VERDICTS[verdict].colour, VERDICTS[verdict].marker
         those = np.array([one is verdict for one in cloud.verdicts])
         axes.plot(means[those], differences[those], marker, color=colour, ms=4.5, ls="", alpha=0.9)
     axes.axhline(0, color=_QUIET, lw=0.6)
-    for value, words in cloud.lines:
-        axes.axhline(value, color=_INK, lw=0.9, ls=(0, (5, 3)) if words.endswith("sd") else "-")
+    for place, (value, words) in enumerate(cloud.lines):
+        axes.axhline(value, color=_INK, lw=0.9, ls=(0, (5, 3)) if place else "-")
         axes.annotate(
             words, (0.99, value), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
             fontsize=6.2, ha="right", va="bottom", color=_QUIET,
@@ -201,7 +195,8 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _draw_bar(axes: Axes, place: int, bar: Bar) -> None:
-    letter, colour, hatching, _ = LOOKS[bar.verdict]
+    mark = VERDICTS[bar.verdict]
+    letter, colour, hatching = mark.letter, mark.colour, mark.hatching
     height = min(bar.percent, _HIGHEST)
     axes.bar(place, height, 0.72, color=colour, hatch=hatching, edgecolor="white", lw=0)
     low, high = bar.interval or (bar.percent, bar.percent)

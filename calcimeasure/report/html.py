@@ -20,7 +20,10 @@ from markupsafe import Markup
 
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Remark
+from calcimeasure.report.marks import half_width
 from calcimeasure.report.plain_text import drawn
+from calcimeasure.report.words import sentences
 
 #: Rows of the plain table that a browser without JavaScript shows.
 PLAIN_ROWS = 200
@@ -51,7 +54,7 @@ class FilmCard:
         Scale with its origin.
     excluded : mapping of str to int
         How many findings were dropped, by reason.
-    warnings : sequence of str
+    warnings : sequence of Remark
         What a reader of the number ought to know.
     error : str or None
         Why the image failed.
@@ -73,7 +76,7 @@ class FilmCard:
     contrast_mean: float | None = None
     spacing: Spacing | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Remark] = ()
     error: str | None = None
     thumbnail: bytes | None = None
     overlay: str | None = None
@@ -175,7 +178,7 @@ def _row(card: FilmCard) -> dict[str, object]:
         "contrast": _number(card.contrast_mean),
         "scale": _scale(card.spacing),
         "excluded": [[_words(reason), count] for reason, count in sorted(card.excluded.items()) if count],
-        "warnings": list(card.warnings),
+        "warnings": list(sentences(card.warnings)),
         "error": card.error or "",
         "thumb": base64.b64encode(card.thumbnail).decode() if card.thumbnail else "",
         "overlay": _href(card.overlay) if card.overlay else "",
@@ -201,19 +204,19 @@ def _totals(cards: Sequence[FilmCard]) -> list[tuple[str, str, str]]:
 
 
 def _area(card: FilmCard) -> str:
-    """Area with its standard deviation: in mm2 when the scale is known, else in px."""
+    """Area with its 95 % half width: in mm2 when the scale is known, else in px."""
     if card.area_mm2 is not None:
-        return f"{_with_sd(card.area_mm2)} mm²"
-    return f"{_with_sd(card.area_px)} px" if card.area_px is not None else "–"
+        return f"{_with_error(card.area_mm2)} mm²"
+    return f"{_with_error(card.area_px)} px" if card.area_px is not None else "–"
 
 
-def _with_sd(quantity: Quantity) -> str:
-    """A value rounded to the second digit of its standard deviation."""
+def _with_error(quantity: Quantity) -> str:
+    """A value ± half of its 95 % interval, both rounded to the second digit of the standard deviation."""
     sd = quantity.sd
     if sd is None or not math.isfinite(sd) or sd <= 0 or not math.isfinite(quantity.value):
         return _number(quantity.value)
     decimals = min(6, max(0, 1 - math.floor(math.log10(sd))))
-    return f"{_grouped(quantity.value, decimals)} ± {_grouped(sd, decimals)}"
+    return f"{_grouped(quantity.value, decimals)} ± {_grouped(half_width(quantity) or sd, decimals)}"
 
 
 def _number(value: float | None) -> str:

@@ -6,33 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 
 from calcimeasure.model.quantity import Quantity
-from calcimeasure.model.study import Change, Verdict
-from calcimeasure.report.trial.blocks import SIGNS, Banner, Picture
+from calcimeasure.model.study import Change
+from calcimeasure.report.marks import PLUS_MINUS, half_width
 from calcimeasure.steps.agreement.interval import ConfidenceInterval as Range
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
-PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 _MOST_LINES = 6
 _MOST_NAMES = 12
-
-
-def banner(verdict: Verdict, text: str) -> Banner:
-    """A verdict with the sentence that it rests on."""
-    sign, word, tone = SIGNS[verdict]
-    return Banner(sign, word, text, tone)
-
-
-def verdict_words(verdict: Verdict) -> str:
-    """Sign and word of a verdict."""
-    sign, word, _ = SIGNS[verdict]
-    return f"{sign} {word}"
-
-
-def png(data: bytes, alt: str, caption: str, width: float = 0.99) -> Picture:
-    """A PNG with the size that its header tells (bytes 16 to 24)."""
-    columns, rows = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
-    return Picture(data, "image/png", (columns, rows), alt, caption, width)
 
 
 def few(lines: Iterable[str]) -> tuple[str, ...]:
@@ -65,13 +46,13 @@ def with_unit(quantity: Quantity | None) -> str:
     return f"{fixed(quantity.value, decimals(quantity))} {unit(quantity)}" if quantity else DASH
 
 
-def with_sd(quantity: Quantity | None, *, sign: bool = False) -> str:
-    """A value and its standard deviation, both rounded to the second digit of the latter."""
+def with_error(quantity: Quantity | None, *, sign: bool = False) -> str:
+    """A value ± half of its 95 % interval, both rounded to the second digit of the standard deviation."""
     if quantity is None:
         return DASH
-    places = decimals(quantity)
+    places, reach = decimals(quantity), half_width(quantity)
     value = signed(quantity.value, places) if sign else fixed(quantity.value, places)
-    return value if quantity.sd is None else f"{value} {PLUS_MINUS} {fixed(quantity.sd, places)}"
+    return value if reach is None else f"{value} {PLUS_MINUS} {fixed(reach, places)}"
 
 
 def decimals(quantity: Quantity) -> int:

@@ -14,43 +14,12 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.arrays import Box, Mask, Pixels, Rgb
 from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.study import Change, Fate, Reading
+from calcimeasure.report.marks import FATES, FateMark
 
 Colour = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How a fate is shown: its letter and line tell as much as its colour.
-
-    Parameters
-    ----------
-    letter : str
-    words : str
-    colour : tuple of int
-        RGB, told apart by every form of colour blindness (M. Okabe and K. Ito, 2008).
-    dash : tuple of int
-        Lengths drawn and left out along the outline, in units of the line; empty is a full line.
-    """
-
-    letter: str
-    words: str
-    colour: Colour
-    dash: tuple[int, ...] = ()
-
-
-#: The marks, in the order of the key.
-MARKS = {
-    Fate.NEW: Mark("N", "new", (255, 122, 66), (9, 4)),
-    Fate.GROWN: Mark("G", "grown", (255, 182, 40)),
-    Fate.STABLE: Mark("U", "unchanged", (240, 240, 240), (2, 2)),
-    Fate.SHRUNK: Mark("S", "shrunk", (98, 200, 255)),
-    Fate.RESOLVED: Mark("R", "resolved", (60, 214, 160), (1, 4)),
-    Fate.MERGED: Mark("M", "merged", (245, 232, 90), (9, 3, 2, 3)),
-    Fate.SPLIT: Mark("P", "split in parts", (222, 150, 205), (9, 3, 2, 3)),
-    Fate.OUT_OF_FIELD: Mark("O", "out of field", (165, 165, 165), (4, 6)),
-}
-
-_UNKNOWN = Mark("", "outlined", (0, 224, 255))
+_UNKNOWN = FateMark("", "outlined", (0, 224, 255))
 _WIDTH = 760  # px of one film: 88 mm of an A4 page at 220 dpi
 _TALLEST = 1020
 _GAP = 16
@@ -174,7 +143,7 @@ class _Film:
         canvas[absent] = _hatching(size)[absent]
         return cls(_padded(np.ascontiguousarray(canvas), canvas.shape[0]), np.zeros((canvas.shape[0], _WIDTH), bool))
 
-    def outline(self, mask: Mask, mark: Mark, text: str) -> None:
+    def outline(self, mask: Mask, mark: FateMark, text: str) -> None:
         """Draw a deposit's outline just outside it, in the line of its fate, with its text beside it."""
         contours = _contours(mask, _WIDTH)
         for contour in contours:
@@ -307,27 +276,27 @@ def _padded(canvas: Rgb, rows: int) -> Rgb:
     return np.asarray(out, np.uint8)
 
 
-def _marked(change: Change, visit: str) -> Iterator[tuple[tuple[int, ...], Mark, str]]:
+def _marked(change: Change, visit: str) -> Iterator[tuple[tuple[int, ...], FateMark, str]]:
     """Labels of a visit, their mark, and the text to write beside them."""
     for one in change.deposits:
         labels = one.baseline if visit == "baseline" else one.followup
         if labels:
-            mark = MARKS[one.fate]
+            mark = FATES[one.fate]
             yield labels, mark, f"{_ascii(one.deposit)} {mark.letter}"
 
 
 def _draw_ghosts(films: Sequence[_Film], panels: Sequence[_Panel], change: Change) -> None:
     """Where a new deposit will be and a resolved one was, on the film that does not show it."""
     for one in change.deposits:
-        text = f"{_ascii(one.deposit)} {MARKS[one.fate].letter}"
+        text = f"{_ascii(one.deposit)} {FATES[one.fate].letter}"
         for here, there, labels in ((0, 1, one.baseline), (1, 0, one.followup)):
             gone = one.fate in (Fate.NEW, Fate.RESOLVED) and labels
             if gone:
-                films[there].outline(np.isin(panels[here].labels, labels), MARKS[one.fate], text)
+                films[there].outline(np.isin(panels[here].labels, labels), FATES[one.fate], text)
 
 
 def _fates(change: Change) -> list[Fate]:
-    return [fate for fate in MARKS if change.fates[fate]]
+    return [fate for fate in FATES if change.fates[fate]]
 
 
 def _contours(mask: Mask, width: int) -> list[npt.NDArray[np.int32]]:
@@ -411,7 +380,7 @@ def _titled(canvas: Rgb, title: str) -> Rgb:
 
 def _key(fates: Sequence[Fate], width: int) -> Rgb:
     """The lines and letters of the fates in the picture, as many rows as they need."""
-    entries = [(MARKS[fate], f"{MARKS[fate].letter} {MARKS[fate].words}") for fate in fates]
+    entries = [(FATES[fate], f"{FATES[fate].letter} {FATES[fate].word}") for fate in fates]
     places, x, row = [], 12, 0
     for mark, text in entries:
         need = 56 + _width(text) + 26

@@ -13,6 +13,7 @@ from calcimeasure.io.images.read import describe, read_image
 from calcimeasure.io.results.tables import spacing_cells
 from calcimeasure.model.image import Image, Kind, Spacing
 from calcimeasure.model.scale import Scale
+from calcimeasure.report.words import in_one, sentences
 from calcimeasure.run.job import Job
 from calcimeasure.run.progress import Progress, Stage, Tell, unheard
 from calcimeasure.steps.scale import scale_in_picture
@@ -93,7 +94,8 @@ def _image_facts(image: Image) -> dict[str, Any]:
         "decided": image.decided,
         **spacing_cells(image.spacing),
         **_disclosed(image),
-        "warnings": list(image.warnings),
+        "warnings": list(sentences(image.warnings)),
+        "warning_codes": [one.code.value for one in image.warnings],
     }
 
 
@@ -112,7 +114,7 @@ def _scale_facts(item: Input, job: Job) -> dict[str, Any]:
         **cells,
         "sd": spacing.sd_mm if spacing else None,
         "unsure": scale.unsure if scale else spacing is None,
-        "reason": error or (scale.reason if scale else ""),
+        "reason": error or (in_one(scale.reason) if scale else ""),
         "tilt_degrees": scale.tilt_degrees if scale else None,
     }
 

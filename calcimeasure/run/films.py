@@ -213,7 +213,9 @@ def _measured(key: str, its: Given, item: Input, job: Job) -> Record:
     mask = label_bytes(analysis.segmentation.labels, analysis.image.spacing)
     files = dict(zip(files_of(item.name), (mask, picture), strict=True))
     pixels = analysis.image.pixels_sha256
-    return Record(key, row, deposits, excluded, base64.b64encode(thumbnail).decode(), parts, pixels, files)
+    return Record(
+        key, row, deposits, excluded, base64.b64encode(thumbnail).decode(), parts, pixels, analysis.warnings, files
+    )
 
 
 def read_film(item: Input, job: Job, film: FileBytes | None = None) -> Image:
@@ -242,7 +244,7 @@ def _rescaled(image: Image, request: ScaleRequest) -> Image:
     if found.spacing == image.spacing:
         return found
     stale = scale_words(image.spacing)
-    return replace(found, warnings=tuple(words for words in found.warnings if words not in stale))
+    return replace(found, warnings=tuple(one for one in found.warnings if one not in stale))
 
 
 def analysis_of(item: Input, job: Job) -> Analysis:

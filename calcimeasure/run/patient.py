@@ -10,6 +10,7 @@ from calcimeasure.follow_up import Labelled, confirmed, names_over_visits
 from calcimeasure.io.results.interval_record import IntervalRecord
 from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.study import Change, DepositChange, FilmPair, Interval, Status, Subject, Verdict, VisitOrder
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.run.trial import Trial
 from calcimeasure.steps.change.compare.burden import burden
 from calcimeasure.steps.change.compare.settings import CompareSettings
@@ -17,8 +18,8 @@ from calcimeasure.steps.change.schedule import Span, spans_of
 
 #: What a reader ought to know of how a study file's visits came to be in order.
 _ORDERS = {
-    VisitOrder.DATED_AGAINST_TABLE: ("visits are in the order of their dates, which is not that of the table",),
-    VisitOrder.UNDATED_TABLE: ("no dates: visits are in the order of the table",),
+    VisitOrder.DATED_AGAINST_TABLE: (Remark.of(Code.VISITS_BY_DATE),),
+    VisitOrder.UNDATED_TABLE: (Remark.of(Code.VISITS_UNDATED),),
 }
 
 
@@ -98,8 +99,8 @@ def _interval(trial: Trial, of: tuple[Subject, Span], record: IntervalRecord, pa
 
 def _whole(trial: Trial, record: IntervalRecord, pairs: Sequence[FilmPair]) -> Change:
     if record.error:
-        return Change(Status.FAILED, Verdict.NOT_EVALUABLE, record.error)
+        return Change(Status.FAILED, Verdict.NOT_EVALUABLE, (Remark.other(record.error),))
     if not pairs:
-        return Change.not_evaluable("; ".join(record.alone) or "no film of one site and side at both visits")
+        return Change.not_evaluable(*(record.alone or (Remark.of(Code.NO_PAIR),)))
     parts = [(trial.sources[pair.baseline].film, pair.change) for pair in pairs]
     return burden(parts, trial.job.recipe.compare)

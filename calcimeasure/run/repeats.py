@@ -15,6 +15,7 @@ from calcimeasure.follow_up import Guidance
 from calcimeasure.io.given.repeats_file import Given, read_repeats, study_of
 from calcimeasure.io.given.study_file import films_of
 from calcimeasure.io.results import columns
+from calcimeasure.io.results.interval_record import IntervalRecord
 from calcimeasure.io.results.record import Record
 from calcimeasure.io.results.repeat_results import PROFILE, write_repeats
 from calcimeasure.io.results.tables import Row
@@ -22,6 +23,8 @@ from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.precision import Precision
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Fate, Film, Status, Study, Subject, Visit
+from calcimeasure.model.warning import Code, Remark
+from calcimeasure.report.words import in_one
 from calcimeasure.run.crew import Crew
 from calcimeasure.run.job import Job, run_facts
 from calcimeasure.run.processes import Processes
@@ -188,10 +191,15 @@ def _changes(repeats: Repeats, results: TrialResults) -> Iterator[tuple[str, Cha
         record = results.intervals.get(span.name)
         name = span.name.replace("\t", " ")
         if record is None or not record.pairs:
-            why = (record.error or "; ".join(record.alone)) if record else "not compared"
-            yield name, Change.not_evaluable(why)
+            yield name, Change.not_evaluable(*_why_none(record))
         else:
             yield name, record.pairs[0].change
+
+
+def _why_none(record: IntervalRecord | None) -> tuple[Remark, ...]:
+    if record is None:
+        return (Remark.of(Code.NOT_COMPARED),)
+    return (Remark.other(record.error),) if record.error else record.alone
 
 
 # --- rows of repeats.csv ---------------------------------------------------------------------------------
@@ -280,4 +288,4 @@ def _left_out(rows: list[Row]) -> list[str]:
 
 
 def _not_compared(changes: list[tuple[str, Change]]) -> list[str]:
-    return [f"{name}: {change.reason}" for name, change in changes if change.status is not Status.COMPARED]
+    return [f"{name}: {in_one(change.reason)}" for name, change in changes if change.status is not Status.COMPARED]

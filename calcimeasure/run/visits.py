@@ -22,7 +22,9 @@ from calcimeasure.io.results.masks import read_labels
 from calcimeasure.io.results.record import Record, files_of
 from calcimeasure.io.results.trial_results import TrialResults
 from calcimeasure.model.study import Film, FilmPair, Reading, Visit
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.report.plain_text import plain
+from calcimeasure.report.words import sentences
 from calcimeasure.run.crew import Crew, Order
 from calcimeasure.run.films import Task, lost_file, measure_file, read_film
 from calcimeasure.run.job import Job
@@ -30,7 +32,6 @@ from calcimeasure.run.patient import names_of, records_of
 from calcimeasure.run.progress import NO_FAILURE, Failures, Stage, Tell, worked_through
 from calcimeasure.run.trial import Trial, trial_facts, twins_among
 from calcimeasure.steps.change.compare.burden import film_pairs
-from calcimeasure.steps.change.compare.contradictions import PROPOSED
 from calcimeasure.steps.change.schedule import Span
 
 
@@ -99,7 +100,7 @@ class SpanTask:
     key: str
     name: str
     pairs: tuple[PairTask, ...]
-    alone: tuple[str, ...] = ()
+    alone: tuple[Remark, ...] = ()
     done_key: str | None = None
 
 
@@ -153,12 +154,13 @@ class _Planner:
         named = [(by_film[one], by_film[two]) for one, two in found.pairs]
         keys = {name: self._measured_key(name) for pair in named for name in pair}
         whole = [pair for pair in named if all(keys[name] for name in pair)]
-        told = [f"{by_film[f]}: excluded: {f.exclude_reason}" for f in _excluded(span)]
-        told += [f"{name}: {self._error(name)}" for name, key in keys.items() if not key]
-        told += [f"{by_film[film]}: at one visit only" for film in (*found.only_baseline, *found.only_followup)]
+        told = [Remark.of(Code.EXCLUDED, film=by_film[f], why=f.exclude_reason) for f in _excluded(span)]
+        told += [self._why_not(name) for name, key in keys.items() if not key]
+        lone = (*found.only_baseline, *found.only_followup)
+        told += [Remark.of(Code.AT_ONE_VISIT, film=by_film[film]) for film in lone]
         tasks = tuple(self._pair(names) for names in whole)
         by_hand = [(task.guidance.landmarks, [asdict(link) for link in task.guidance.overrides]) for task in tasks]
-        key = _digest([self.rests_on, whole, [keys[name] for pair in whole for name in pair], told, by_hand])
+        key = _digest([self.rests_on, whole, [keys[name] for pair in whole for name in pair], sentences(told), by_hand])
         return SpanTask(key, span.name, tasks, tuple(told), self._done_key(span))
 
     def _pair(self, names: tuple[str, str]) -> PairTask:
@@ -183,13 +185,16 @@ class _Planner:
             return ""
         return record.key
 
-    def _error(self, name: str) -> str:
+    def _why_not(self, name: str) -> Remark:
+        """Why a film takes no part."""
         record = self.results.films.record_of(name)
         if record is None:
-            return "not measured"
+            return Remark.of(Code.NOT_MEASURED, film=name)
         if name in self.twins:
-            return f"the very same picture as {self.twins[name]}: a film belongs to one visit of one subject"
-        return PROPOSED if _is_proposed(record) else str(record.row["error"])
+            return Remark.of(Code.TWIN, film=name, other=self.twins[name])
+        if _is_proposed(record):
+            return Remark.of(Code.NOBODY_OUTLINED, film=name)
+        return Remark.of(Code.FAILED, film=name, why=str(record.row["error"]))
 
 
 def _is_proposed(record: Record) -> bool:

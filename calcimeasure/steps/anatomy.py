@@ -16,6 +16,7 @@ from skimage.filters import threshold_multiotsu
 
 from calcimeasure.model.arrays import Grey, Mask
 from calcimeasure.model.image import Image
+from calcimeasure.model.warning import Code, Remark
 
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -29,10 +30,6 @@ LONG_SIDE_MM = (10.0, 2000.0)
 #: shoulder or a hip, unless the whole film is known to be shorter than `CLOSE_UP_MM`. A narrow field hides some
 #: (`tests/steps/test_anatomy.py` counts them on real films).
 TRUNK_BORDER, CLOSE_UP_MM = 0.45, 150.0
-TRUNK = (
-    "the body fills the film as a trunk, shoulder or hip does: there, automatic outlines miss more deposits and show"
-    " more that are none than on limbs; look at each"
-)
 #: A strip of lead, a splint or a cassette's edge is narrower than any limb that is so long, and straight: most of what
 #: is so narrow (`STRIP_SHARE`) lies in straight lines of that length. Looked for at `STRIP_STEP_MM` a pixel.
 STRIP_WIDTH_MM, STRIP_LENGTH_MM, STRIP_SHARE, STRIP_STEP_MM, STRIP_TURNS = 20.0, 130.0, 0.5, 1.0, range(0, 180, 3)
@@ -84,11 +81,14 @@ class Survey:
         return float(self.mm * max(self.grey.shape) / max(self.full.shape))
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Remark, ...]:
         """What a reader of anything found on this film ought to know."""
-        sought = f"scale unknown or beyond belief: deposits were sought as if the long side were {NOMINAL_MM:.0f} mm"
-        told = {sought: self.assumed_scale, "no limb was found on the film": not self.limb.any(), TRUNK: self.trunk}
-        return tuple(warning for warning, holds in told.items() if holds)
+        told = {
+            Remark.of(Code.SCALE_ASSUMED, mm=NOMINAL_MM): self.assumed_scale,
+            Remark.of(Code.NO_LIMB): not self.limb.any(),
+            Remark.of(Code.TRUNK): self.trunk,
+        }
+        return tuple(remark for remark, holds in told.items() if holds)
 
     def enlarged(self, mask: Mask) -> Mask:
         """A mask of working scale at the film's own size."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -13,7 +12,7 @@ from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.scale import Scale
 from calcimeasure.reading.session import Event, Session
-from calcimeasure.report.words import area, in_words, scale_in_words
+from calcimeasure.report.words import area, in_one, in_words, scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of, settings
@@ -121,10 +120,10 @@ class CalibratePanel(QWidget):
         """Use a sure scale at once; an unsure one waits for a yes; a refused one says why."""
         self.offered = None
         if scale.spacing is None:
-            self.told.setText(f"<b>Nothing to use.</b> {_without_options(scale.reason)}")
+            self.told.setText(f"<b>Nothing to use.</b> {_sentence(scale)}")
         elif scale.unsure:
             self.offered = scale
-            self.told.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_without_options(scale.reason)}")
+            self.told.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_sentence(scale)}")
         else:
             self._use(scale)
         self._enable()
@@ -169,7 +168,7 @@ class CalibratePanel(QWidget):
             return
         self.wedge = found
         steps_mm = ", ".join(f"{step.mm:g}" for step in found.steps)
-        doubt = f" <b>Unsure:</b> {found.reason}" if found.unsure else ""
+        doubt = f" <b>Unsure:</b> {in_one(found.reason)}" if found.unsure else ""
         self.wedge_text.setText(
             f"{len(found.steps)} steps of aluminium ({steps_mm} mm), curve within {found.residual_mm:.2f} mm. "
             f"Saved with the mask.{doubt}"
@@ -309,12 +308,12 @@ def _density(row: Deposit) -> str:
     dense = row.density
     if dense is None:
         return "–"
-    return in_words(dense.mmal_mean).replace("mmAl", "mm Al") if dense.mmal_mean else dense.reason
+    return in_words(dense.mmal_mean).replace("mmAl", "mm Al") if dense.mmal_mean else in_one(dense.reason)
 
 
-def _without_options(reason: str) -> str:
-    """A reason as a sentence, without the options that it names for the command line."""
-    words = re.sub(r" ?\(--[\w-]+\)", "", reason)
+def _sentence(scale: Scale) -> str:
+    """Why a scale is missing or unsure, as a sentence that names no option of the command line."""
+    words = in_one(scale.reason, options=False)
     return f"{words[:1].upper()}{words[1:]}."
 
 

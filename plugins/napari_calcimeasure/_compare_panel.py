@@ -29,7 +29,8 @@ from calcimeasure.reading.pair import compared, export
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Proposal, Session
 from calcimeasure.recipe import Recipe
-from calcimeasure.report.words import FATES, bare, in_words, verdict_in_words
+from calcimeasure.report.marks import FATES
+from calcimeasure.report.words import in_one, in_words, sentences, value_in_words, verdict_in_words
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
 from napari_calcimeasure._desk import Desk, desk_of
 from napari_calcimeasure._pair_layers import PairLayers
@@ -226,9 +227,9 @@ class ComparePanel(QWidget):
             percent = "" if change.percent is None else f" ({change.percent:+.0f} %)"
             self.verdict.setText(
                 f"<b>{verdict_in_words(change.verdict)}</b>{percent}<br>"
-                f"{in_words(change.before)} → {in_words(change.after)}<br>{change.reason}"
+                f"{in_words(change.before)} → {in_words(change.after)}<br>{in_one(change.reason)}"
             )
-            self.verdict.setToolTip("\n".join(change.warnings))
+            self.verdict.setToolTip("\n".join(sentences(change.warnings)))
         self._enable()
 
     def _enable(self) -> None:
@@ -345,7 +346,7 @@ def _sorting(name: str) -> Callable[[DepositChange], float]:
 
 
 def _value(quantity: Quantity | None) -> str:
-    return "–" if quantity is None else bare(quantity).split(" ")[0]
+    return "–" if quantity is None else value_in_words(quantity)
 
 
 def _percent(row: DepositChange) -> str:
@@ -356,10 +357,10 @@ _COLUMNS = (
     Column("No.", lambda row: row.deposit, lambda row: row.deposit, "The same name at every visit", narrow=True),
     Column(
         "Fate",
-        lambda row: f"{FATES[row.fate][0]}  {FATES[row.fate][1]}{'' if row.by == 'calcimeasure' else ' ✎'}",
-        lambda row: FATES[row.fate][1],
+        lambda row: f"{FATES[row.fate].letter}  {FATES[row.fate].word}{'' if row.by == 'calcimeasure' else ' ✎'}",
+        lambda row: FATES[row.fate].word,
         "✎ matched by a reader",
-        lambda row: row.note,
+        lambda row: in_one(row.note),
         narrow=True,
     ),
     Column(

@@ -21,6 +21,7 @@ from calcimeasure.model.authorship import UNSAID, Authorship
 from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code, Remark
 
 LayerData = tuple[Any, dict[str, Any], str]
 Corners = npt.NDArray[np.float64]
@@ -124,7 +125,7 @@ def image_of(layer: Any) -> Image:
         Meaning.DISPLAY,
         window=(float(layer.contrast_limits[0]), float(layer.contrast_limits[1])),
         decided="grey layer of another reader",
-        warnings=("opened by another reader: deposits are taken to be bright, the scale to be unknown",),
+        warnings=(Remark.of(Code.OPENED_BY_OTHER_READER),),
     )
 
 

@@ -30,7 +30,7 @@ from calcimeasure.reading.journal import Pending
 from calcimeasure.reading.session import Event, Loaded, Proposal, Session
 from calcimeasure.reading.state import Held
 from calcimeasure.reading.worklist import Item, Worklist
-from calcimeasure.report.words import area, bare, in_words, reason_in_words, scale_in_words
+from calcimeasure.report.words import area, bare, in_words, reason_in_words, scale_in_words, sentences
 from calcimeasure.steps.outline.settings import SegmentSettings
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
@@ -245,7 +245,7 @@ class MeasurePanel(QWidget):
         from napari.utils.notifications import show_info
 
         session.loaded(found)
-        for words in found.labels.warnings:
+        for words in sentences(found.labels.warnings):
             show_info(words)
 
     def turn_page(self, forward: bool) -> None:
@@ -490,7 +490,7 @@ class MeasurePanel(QWidget):
         )
         scale = scale_in_words(session.image.spacing)
         self.head.setText(f"<b>{self.desk.sheet.picture.name}</b>{lock}<br>{scale}{limits}")
-        self.head.setToolTip("\n".join(session.warnings))
+        self.head.setToolTip("\n".join(sentences(session.warnings)))
         self.prompts.setVisible(session.image.kind is Kind.PHOTO)
 
     def _show_sliders(self) -> None:

@@ -10,23 +10,11 @@ from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
 
 from calcimeasure.follow_up import Comparison
-from calcimeasure.model.study import DepositChange, Fate
+from calcimeasure.model.study import DepositChange
 from calcimeasure.reading.pair import code_of, fate_map
-from calcimeasure.report.words import FATES
+from calcimeasure.report.marks import FATES
 from napari_calcimeasure import _layers
 from napari_calcimeasure._outline import Drawing
-
-#: Colours that readers with any sight tell apart; the letter says the same.
-COLOURS = {
-    Fate.NEW: "#e69f00",
-    Fate.RESOLVED: "#56b4e9",
-    Fate.GROWN: "#ff6f61",
-    Fate.SHRUNK: "#39d3a7",
-    Fate.STABLE: "#f0f0f0",
-    Fate.MERGED: "#f0e442",
-    Fate.SPLIT: "#cc79a7",
-    Fate.OUT_OF_FIELD: "#9a9a9a",
-}
 
 
 class PairLayers:
@@ -115,7 +103,7 @@ class PairLayers:
         if pixels.ndim == 2:
             window = _layers.window_of(self.pair.baseline.image)
             look = {"colormap": "gray", "contrast_limits": window}
-        colours = {code_of(fate): colour for fate, colour in COLOURS.items()} | {None: "transparent", 0: "transparent"}
+        colours = {code_of(fate): mark.hex for fate, mark in FATES.items()} | {None: "transparent", 0: "transparent"}
         fates = Labels(
             self._fates(followup), name=f"{name} fates", colormap=DirectLabelColormap(color_dict=colours), **placed
         )
@@ -160,4 +148,6 @@ class PairLayers:
         if followup and len(rows) and not self.pair.alignment.refused:
             points = self.pair.alignment.baseline_of(points)
         there = np.isfinite(points).all(axis=1) if len(rows) else np.zeros(0, bool)
-        return points[there], [f"{FATES[row.fate][0]} {row.deposit}" for row, ok in zip(rows, there, strict=True) if ok]
+        return points[there], [
+            f"{FATES[row.fate].letter} {row.deposit}" for row, ok in zip(rows, there, strict=True) if ok
+        ]

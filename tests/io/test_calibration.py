@@ -12,6 +12,7 @@ import tifffile
 from calcimeasure.errors import RecipeError
 from calcimeasure.io.images.read import read_image
 from calcimeasure.model.image import Image, SpacingOrigin
+from calcimeasure.report.words import sentences
 
 GREY = np.resize(np.arange(200, dtype=np.uint8), (120, 160))
 
@@ -37,7 +38,7 @@ def test_ome_calibration_is_the_files(tmp_path: Path, unit: str, factor: float) 
     assert image.spacing is not None
     assert (image.spacing.row_mm, image.spacing.column_mm) == pytest.approx((0.2, 0.1))
     assert image.spacing.origin is SpacingOrigin.FILE
-    assert image.warnings == ("scale is what the program that wrote the file says of it",)
+    assert sentences(image.warnings) == ("scale is what the program that wrote the file says of it",)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,9 @@ def test_a_calibration_that_cannot_be_is_said_to_be_unused(tmp_path: Path, sizes
     plain = {name: value for name, value in sizes.items() if name != "unit"}
     image = _ome(tmp_path / "a.ome.tif", **plain, **units)
     assert image.spacing is None
-    assert "not used" in image.warnings[0]
-    assert told in image.warnings[0]
-    assert "furlong" not in " ".join(image.warnings)
+    assert "not used" in sentences(image.warnings)[0]
+    assert told in sentences(image.warnings)[0]
+    assert "furlong" not in " ".join(sentences(image.warnings))
 
 
 @pytest.mark.parametrize("unit", [None, "pixel"])
@@ -94,7 +95,7 @@ def test_a_turned_picture_keeps_its_scale(tmp_path: Path) -> None:
 def test_the_users_scale_beats_it_and_says_so(tmp_path: Path) -> None:
     _imagej(tmp_path / "a.tif", "mm", (10, 10))
     image = read_image(tmp_path / "a.tif", spacing=0.2)
-    assert image.warnings == ("the given scale of 0.2 x 0.2 mm replaces the file's 0.1 x 0.1 mm (file)",)
+    assert sentences(image.warnings) == ("the given scale of 0.2 x 0.2 mm replaces the file's 0.1 x 0.1 mm (file)",)
     with pytest.raises(RecipeError, match=r"3\.2 mm long"):
         read_image(tmp_path / "a.tif", spacing=0.02)
 

@@ -21,6 +21,7 @@ from calcimeasure.io.images.picture import picture_in
 from calcimeasure.io.images.read import describe, read_image
 from calcimeasure.io.images.untrusted import ReadRequest
 from calcimeasure.model.image import Image, Kind, Meaning, Polarity, Spacing, SpacingOrigin
+from calcimeasure.report.words import sentences
 
 
 def read(tmp_path: Path, stored: np.ndarray = STORED, **facts: Any) -> Image:
@@ -62,7 +63,10 @@ def test_a_film_is_turned_over_once_or_not_at_all(
     assert (image.polarity is Polarity.TURNED_OVER) is turned
     assert image.ceiling == 4095
     assert image.pixels.dtype == np.uint16
-    assert any("polarity" in w or "MONOCHROME1" in w or "check the picture" in w for w in image.warnings) is warns
+    assert (
+        any("polarity" in w or "MONOCHROME1" in w or "check the picture" in w for w in sentences(image.warnings))
+        is warns
+    )
 
 
 def test_signed_values_turn_over_about_their_own_middle(tmp_path: Path) -> None:
@@ -137,14 +141,14 @@ def test_spacing_by_the_rule(tmp_path: Path, facts: dict[str, Any], spacing: tup
         assert image.spacing is not None
         assert (image.spacing.row_mm, image.spacing.column_mm) == pytest.approx(spacing[:2])
         assert image.spacing.origin is spacing[2]
-    assert any("scale" in warning for warning in image.warnings)
+    assert any("scale" in warning for warning in sentences(image.warnings))
 
 
 def test_the_users_scale_beats_the_files_and_says_so(tmp_path: Path) -> None:
     path = film(tmp_path / "film.dcm", np.zeros((80, 100), np.uint16), PixelSpacing=[0.2, 0.2])
     image = read_image(path, spacing=0.15)
     assert image.spacing == Spacing.of(0.15, 0.15, SpacingOrigin.USER)
-    assert "replaces the file's 0.2 x 0.2 mm (uncertain)" in image.warnings[0]
+    assert "replaces the file's 0.2 x 0.2 mm (uncertain)" in sentences(image.warnings)[0]
     assert not read_image(path, spacing=0.2).warnings
 
 
@@ -178,7 +182,7 @@ def test_rescale_and_window_end_in_the_same_units(tmp_path: Path) -> None:
 def test_a_meaningless_slope_is_ignored_with_a_warning(tmp_path: Path, slope: float) -> None:
     image = read(tmp_path, RescaleSlope=slope, RescaleIntercept=0)
     np.testing.assert_array_equal(image.pixels, STORED)
-    assert any("slope" in warning for warning in image.warnings)
+    assert any("slope" in warning for warning in sentences(image.warnings))
 
 
 def test_the_modality_table_is_applied_and_its_ends_bound_the_turning(tmp_path: Path) -> None:
@@ -215,7 +219,7 @@ def test_padding_is_masked(tmp_path: Path, facts: dict[str, Any], masked: np.nda
 def test_padding_that_leaves_nothing_is_ignored(tmp_path: Path) -> None:
     image = read(tmp_path, PixelPaddingValue=0, PixelPaddingRangeLimit=4095)
     assert image.valid is None
-    assert any("no picture" in warning for warning in image.warnings)
+    assert any("no picture" in warning for warning in sentences(image.warnings))
 
 
 EDGES = {
@@ -265,7 +269,7 @@ def test_a_circle_on_tall_pixels_is_low(tmp_path: Path) -> None:
 def test_a_shutter_that_cannot_be_read_is_ignored_with_a_warning(tmp_path: Path) -> None:
     image = read(tmp_path, ShutterShape="CIRCULAR")
     assert image.valid is None
-    assert any("shutter" in warning for warning in image.warnings)
+    assert any("shutter" in warning for warning in sentences(image.warnings))
 
 
 def test_the_surround_of_a_round_field_is_no_picture(tmp_path: Path) -> None:
@@ -305,14 +309,14 @@ def test_facts_for_comparing_visits_are_kept_and_nobody_is_named(tmp_path: Path)
     facts = image.acquisition
     assert (facts.side, facts.view, facts.body_part, facts.kvp) == ("L", "PA", "HAND", 52)
     assert facts.lossy is True
-    assert any("lossy" in warning for warning in image.warnings)
-    assert_nobody_is_named(f"{facts}{image.decided}{image.warnings}{image!r}")
+    assert any("lossy" in warning for warning in sentences(image.warnings))
+    assert_nobody_is_named(f"{facts}{image.decided}{sentences(image.warnings)}{image!r}")
 
 
 @pytest.mark.parametrize("keyword", [*SECRETS, *OWN_WORDS])
 def test_whatever_a_header_says_in_its_own_words_is_not_repeated(tmp_path: Path, keyword: str) -> None:
     image = read(tmp_path, **{**SECRETS, **OWN_WORDS, keyword: "JANE QUUX 4711"})
-    assert_nobody_is_named(f"{image.acquisition}{image.decided}{image.warnings}{image!r}")
+    assert_nobody_is_named(f"{image.acquisition}{image.decided}{sentences(image.warnings)}{image!r}")
 
 
 @pytest.mark.parametrize(
@@ -349,7 +353,7 @@ def test_what_is_not_repeated_still_tells_two_films_apart(tmp_path: Path, keywor
 def test_no_message_repeats_a_header(tmp_path: Path, facts: dict[str, Any]) -> None:
     try:
         image = read(tmp_path, **SECRETS, **facts)
-        told = f"{image.acquisition}{image.decided}{image.warnings}{image!r}"
+        told = f"{image.acquisition}{image.decided}{sentences(image.warnings)}{image!r}"
     except ReadError as error:
         told = str(error)
     assert_nobody_is_named(told)

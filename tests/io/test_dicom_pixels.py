@@ -20,6 +20,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 from calcimeasure.errors import DamagedFile, UnsupportedFile
 from calcimeasure.io.images.read import read_image
 from calcimeasure.model.image import Image, Kind, Polarity
+from calcimeasure.report.words import sentences
 
 ROWS, COLUMNS = np.mgrid[:60, :80]
 
@@ -127,7 +128,7 @@ def test_the_picture_is_as_it_was_drawn_and_a_warning_says_what_is_odd(
 ) -> None:
     image = read(tmp_path, stored, **facts)
     np.testing.assert_array_equal(image.pixels, TRUE)
-    assert any(words in warning for warning in image.warnings)
+    assert any(words in warning for warning in sentences(image.warnings))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_slope_that_is_no_number_is_ignored_with_a_warning(tmp_path: Path) -> 
     path.write_bytes(path.read_bytes().replace(b"25.5", b"nan "))
     image = read_image(path)
     np.testing.assert_array_equal(image.pixels, STORED)
-    assert "not a number" in image.warnings[1]
+    assert "not a number" in sentences(image.warnings)[1]
 
 
 def test_a_table_that_is_cut_off_is_refused(tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_a_modality_table_of_8_bits_is_read_packed_or_not(tmp_path: Path, packed
 def test_pixels_beyond_a_table_get_its_ends_with_a_warning(tmp_path: Path) -> None:
     image = read(tmp_path, **modality(table(RISING[:1000], 16, 1000)))
     np.testing.assert_array_equal(image.pixels, np.clip(TRUE.astype(int) - 1000, 0, 999))
-    assert "beyond the ends" in image.warnings[1]
+    assert "beyond the ends" in sentences(image.warnings)[1]
 
 
 @pytest.mark.parametrize("bits", [12, 16])
@@ -261,7 +262,7 @@ def test_a_wrong_word_about_representations_is_passed_over(
     path.write_bytes(saying(said, indeed, path.read_bytes()))
     image = read_image(path)
     np.testing.assert_array_equal(image.pixels, BYTES if facts else TRUE)
-    assert "read as it is" in image.warnings[1]
+    assert "read as it is" in sentences(image.warnings)[1]
 
 
 @pytest.mark.parametrize(
@@ -351,7 +352,7 @@ def test_a_sign_that_codestream_and_header_see_differently_is_told(tmp_path: Pat
     facts = SIXTEEN | {"PixelRepresentation": 1, "PixelData": encapsulate([J2K(TRUE)])}
     image = read(tmp_path, TRUE, syntax=UID(JPEG + "90"), **facts)
     np.testing.assert_array_equal(image.pixels, TRUE)
-    assert "contradict each other on sign" in image.warnings[1]
+    assert "contradict each other on sign" in sentences(image.warnings)[1]
 
 
 def palette(entries: np.ndarray, bits: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from calcimeasure.errors import MaskError, UnsupportedFile
 from calcimeasure.io.images.read import read_image
 from calcimeasure.io.results.masks import find_mask, find_region, read_labels, read_region, write_labels
 from calcimeasure.model.labels import Labels
+from calcimeasure.report.words import sentences
 
 SHAPE = (24, 32)
 TRUE = np.zeros(SHAPE, np.uint8)
@@ -104,13 +105,16 @@ BINARY = {
 def test_a_mask_without_numbers_is_split_into_its_parts_and_says_so(tmp_path: Path, form: str) -> None:
     labels = read_labels(BINARY[form](tmp_path / "a.labels.tif"), SHAPE)
     np.testing.assert_array_equal(labels.array, TRUE)
-    assert "split into its 2 parts" in labels.warnings[-1]
+    assert "split into its 2 parts" in sentences(labels.warnings)[-1]
 
 
 def test_one_number_for_several_parts_is_one_deposit_and_says_so_unless_we_wrote_it(tmp_path: Path) -> None:
     write_labels(tmp_path / "ours.labels.tif", Labels(INSIDE.astype(np.int32)), None)
     foreign = read_labels(tiff(tmp_path / "a.tif", INSIDE), SHAPE)
-    assert (foreign.count, foreign.warnings) == (1, ("the mask has one number for 2 parts: they count as one deposit",))
+    assert (foreign.count, sentences(foreign.warnings)) == (
+        1,
+        ("the mask has one number for 2 parts: they count as one deposit",),
+    )
     assert read_labels(tmp_path / "ours.labels.tif", SHAPE).warnings == ()
 
 

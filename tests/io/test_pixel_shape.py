@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 from calcimeasure.io.images.read import read_image
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.scale.rescale import rescaled
 
 PICTURE = np.add.outer(np.arange(60), np.arange(80)).astype(np.uint16)
@@ -49,7 +50,7 @@ def test_one_number_for_a_pixel_is_its_width(tmp_path: Path, form: str) -> None:
     image = read_image(FILMS[form](tmp_path), spacing=0.1)
     assert image.spacing is not None
     assert (image.spacing.row_mm, image.spacing.column_mm) == pytest.approx((0.2, 0.1), rel=1e-3)
-    assert any("taken as their width" in warning for warning in image.warnings)
+    assert any("taken as their width" in warning for warning in sentences(image.warnings))
 
 
 def test_two_numbers_for_a_pixel_are_both_meant(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_two_points_give_one_scale_whichever_way_they_lie(tmp_path: Path, points
 def test_a_ruler_on_pixels_that_are_not_square_is_not_read(tmp_path: Path) -> None:
     image = rescaled(read_image(dicom(tmp_path, **TALL)), ScaleRequest(source=ScaleSource.RULER))
     assert image.spacing is None
-    assert "square pixels only" in image.warnings[-1]
+    assert "square pixels only" in sentences(image.warnings)[-1]
 
 
 @pytest.mark.parametrize("facts", [{}, {"PixelAspectRatio": [1, 1]}, {"PixelAspectRatio": [0, 0]}])
@@ -80,4 +81,4 @@ def test_square_pixels_keep_their_scale(tmp_path: Path, facts: dict[str, Any]) -
 def test_a_ratio_that_contradicts_the_spacing_is_told(tmp_path: Path) -> None:
     image = read_image(dicom(tmp_path, ImagerPixelSpacing=[0.2, 0.2], **TALL))
     assert image.aspect == 1
-    assert any("PixelAspectRatio contradicts" in warning for warning in image.warnings)
+    assert any("PixelAspectRatio contradicts" in warning for warning in sentences(image.warnings))

@@ -20,6 +20,7 @@ from calcimeasure.io.images.film_or_photo import looks_negative
 from calcimeasure.io.images.orient import turned_over, upright
 from calcimeasure.io.images.read import identify, is_candidate, read_image
 from calcimeasure.model.image import Kind, Meaning, Polarity
+from calcimeasure.report.words import sentences
 
 GREY = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
 DEEP = np.arange(6, dtype=np.uint16).reshape(2, 3) * 13000
@@ -135,7 +136,7 @@ def test_the_kind_that_is_asked_for_wins(tmp_path: Path) -> None:
 def test_deep_colour_is_cut_with_a_warning(tmp_path: Path) -> None:
     image = read_image(png(tmp_path / "deep.png", RGB.astype(np.uint16) * 257))
     np.testing.assert_array_equal(image.pixels, RGB)
-    assert any("16-bit colour" in warning for warning in image.warnings)
+    assert any("16-bit colour" in warning for warning in sentences(image.warnings))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_what_is_no_number_is_masked(tmp_path: Path) -> None:
     image = read_image(tiff(tmp_path / "film.tif", array))
     np.testing.assert_array_equal(image.valid, np.isfinite(array))
     assert np.isfinite(image.pixels).all()
-    assert any("not finite" in warning for warning in image.warnings)
+    assert any("not finite" in warning for warning in sentences(image.warnings))
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
@@ -182,7 +183,7 @@ def test_alpha_masks_what_is_fully_transparent_and_changes_nothing_else(tmp_path
 def test_a_wholly_transparent_picture_is_read_as_opaque(tmp_path: Path) -> None:
     image = read_image(png(tmp_path / "film.png", np.dstack([GREY, np.zeros_like(GREY)])))
     assert image.valid is None
-    assert any("transparent" in warning for warning in image.warnings)
+    assert any("transparent" in warning for warning in sentences(image.warnings))
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_jpeg_is_lossy_and_its_colour_noise_is_no_colour(tmp_path: Path) -> None
     PIL.Image.fromarray(np.dstack([film] * 3)).save(path := tmp_path / "film.jpg", quality=60)
     image = read_image(path)
     assert (image.kind, image.acquisition.lossy) == (Kind.RADIOGRAPH, True)
-    assert any("lossy" in warning for warning in image.warnings)
+    assert any("lossy" in warning for warning in sentences(image.warnings))
 
 
 def test_a_negative_is_told_not_turned(tmp_path: Path) -> None:
@@ -228,7 +229,7 @@ def test_a_negative_is_told_not_turned(tmp_path: Path) -> None:
     assert not looks_negative(limb)
     image = read_image(png(tmp_path / "film.png", 255 - limb))
     np.testing.assert_array_equal(image.pixels, 255 - limb)
-    assert any("negative" in warning for warning in image.warnings)
+    assert any("negative" in warning for warning in sentences(image.warnings))
 
 
 def bomb_png(path: Path, side: int) -> Path:

@@ -9,6 +9,7 @@ import pytest
 from calcimeasure.errors import DamagedFile, FrameNeeded, ReadError, UnsupportedFile
 from calcimeasure.io.images.read import is_candidate, read_image
 from calcimeasure.model.image import Kind, Meaning
+from calcimeasure.report.words import sentences
 
 # From the header: shape, spacing and its origin. Turned or not: MONOCHROME1, or angiography with dark vessels, by look.
 CHEST, HIP, BRAIN = (
@@ -69,7 +70,7 @@ def test_real_dicom(shared: Path, name: str) -> None:
         assert (image.spacing.row_mm, image.spacing.column_mm) == pytest.approx((spacing, spacing))
         assert image.spacing.origin == origin
     lossy = ("J2KI" in name) or ("JLSN" in name) or ("torchxrayvision" in name)
-    assert any("lossy" in warning for warning in image.warnings) is lossy
+    assert any("lossy" in warning for warning in sentences(image.warnings)) is lossy
 
 
 @pytest.mark.parametrize("name", BRIGHT_OVER_DARK)
@@ -178,4 +179,4 @@ def test_real_films_and_photos_are_told_apart_by_colour(shared: Path) -> None:
     photos += sorted((shared / "data/calcinosis_photos").glob("*.jpg"))
     assert {read_image(path).kind for path in films} == {Kind.RADIOGRAPH}
     assert {read_image(path).kind for path in photos} == {Kind.PHOTO}
-    assert not any("negative" in warning for path in films for warning in read_image(path).warnings)
+    assert not any("negative" in warning for path in films for warning in sentences(read_image(path).warnings))

@@ -16,6 +16,7 @@ from calcimeasure.io.images.read import read_image
 from calcimeasure.io.images.spacing import Stated, stated_spacing
 from calcimeasure.model.image import SpacingOrigin
 from calcimeasure.model.pixel_size import impossible
+from calcimeasure.report.words import sentences
 
 SHAPE = (120, 160)
 DEPOSITS_PX = 236
@@ -75,7 +76,9 @@ def test_a_header_is_believed_or_doubted(stated: dict[str, Any], area_mm2: float
     facts = {"shape": SHAPE, **{name: value for name, value in stated.items() if name != "source"}}
     told = stated_spacing(Stated(**facts, source_detector_mm=detector, source_patient_mm=patient))
     assert _area(told.spacing) == (None if area_mm2 is None else pytest.approx(area_mm2, rel=1e-3))
-    assert (doubt is None and not told.doubts) or (doubt is not None and any(doubt in words for words in told.doubts))
+    assert (doubt is None and not told.doubts) or (
+        doubt is not None and any(doubt in words for words in sentences(told.doubts))
+    )
     assert not any(";" in words for words in told.doubts)
 
 
@@ -108,11 +111,11 @@ def _film(path: Path, spacing: object = None, groups: dict[str, list[float]] | N
 def test_a_malformed_spacing_is_told_and_the_imagers_used(tmp_path: Path, written: str) -> None:
     alone = read_image(_film(tmp_path / "a.dcm", written, PixelSpacing=[0.15, 0.15]))
     assert alone.spacing is None
-    assert "PixelSpacing in the file is not two positive numbers" in alone.warnings[0]
+    assert "PixelSpacing in the file is not two positive numbers" in sentences(alone.warnings)[0]
     beside = read_image(_film(tmp_path / "b.dcm", written, PixelSpacing=[0.15, 0.15], ImagerPixelSpacing=[0.143] * 2))
     assert beside.spacing is not None
     assert beside.spacing.origin is SpacingOrigin.DETECTOR_ONLY
-    assert "not two positive numbers" in beside.warnings[0]
+    assert "not two positive numbers" in sentences(beside.warnings)[0]
 
 
 def test_an_empty_spacing_is_none(tmp_path: Path) -> None:
@@ -127,10 +130,10 @@ def test_functional_groups_are_read(tmp_path: Path) -> None:
     assert _area(image.spacing) == pytest.approx(5.31)
     image = read_image(_film(tmp_path / "b.dcm", groups={shared: [0.15, 0.15], frames: [0.2, 0.2]}))
     assert image.spacing is None
-    assert "functional groups" in image.warnings[0]
+    assert "functional groups" in sentences(image.warnings)[0]
     image = read_image(_film(tmp_path / "c.dcm", groups={frames: [0.15, 0.15]}, PixelSpacing=[0.1, 0.1]))
     assert image.spacing is None
-    assert "contradicts" in image.warnings[0]
+    assert "contradicts" in sentences(image.warnings)[0]
 
 
 @pytest.mark.parametrize("mm", [0.0001, 0.02, 20, 100])

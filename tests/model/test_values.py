@@ -5,6 +5,9 @@ import pytest
 
 from calcimeasure import Image, Kind, Labels, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.image import RELATIVE_SD
+from calcimeasure.model.warning import Code, Remark
+
+A, B = Remark.other("a"), Remark.of(Code.LOSSY)
 
 
 @pytest.mark.parametrize("mm", [0, -0.1, float("nan"), float("inf")])
@@ -37,8 +40,8 @@ def test_a_view_of_a_locked_array_is_still_copied() -> None:
 
 
 def test_warnings_are_not_repeated() -> None:
-    image = Image(np.zeros((1, 1)), Kind.RADIOGRAPH, Meaning.DISPLAY).with_warning("a", "b", "a").with_warning("b")
-    assert image.warnings == ("a", "b")
+    image = Image(np.zeros((1, 1)), Kind.RADIOGRAPH, Meaning.DISPLAY).with_warning(*(A, B, A)).with_warning(B)
+    assert image.warnings == (A, B)
 
 
 def test_labels_know_their_numbers() -> None:

@@ -11,6 +11,7 @@ from calcimeasure.io.results.masks import write_labels
 from calcimeasure.model.authorship import Author, Authorship
 from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
+from calcimeasure.model.warning import Remark
 from calcimeasure.reading.session import Session
 from calcimeasure.reading.state import Held, State
 from calcimeasure.recipe import analyse, unseen_on
@@ -124,7 +125,7 @@ def test_no_deposits_are_looked_for_where_the_wedge_lies_and_undo_forgets_it(seg
 def test_a_refused_scale_says_why_and_changes_nothing():
     session = _two()
     with pytest.raises(MeasurementRefused, match="no marker"):
-        session.set_scale(Scale.refused("no marker in the picture"))
+        session.set_scale(Scale.refused(Remark.other("no marker in the picture")))
     assert session.image.spacing == SPACING
 
 

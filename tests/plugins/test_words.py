@@ -6,7 +6,8 @@ from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Fate, Verdict
-from calcimeasure.report.words import FATES, in_words, reason_in_words, scale_in_words, verdict_in_words
+from calcimeasure.report.marks import FATES
+from calcimeasure.report.words import in_words, reason_in_words, scale_in_words, verdict_in_words
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -21,7 +22,7 @@ def test_every_scale_says_where_it_comes_from(origin: SpacingOrigin) -> None:
 
 def test_fates_and_verdicts_are_told_apart_without_colour() -> None:
     assert set(FATES) == set(Fate)
-    assert len({letter for letter, _ in FATES.values()}) == len(Fate)
+    assert len({mark.letter for mark in FATES.values()}) == len(Fate)
     assert len({verdict_in_words(verdict) for verdict in Verdict}) == len(Verdict)
 
 

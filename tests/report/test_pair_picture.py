@@ -7,7 +7,9 @@ from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.study import Change, DepositChange, Fate, Reading, Status, Verdict
-from calcimeasure.report.pair_picture import MARKS, pair_picture
+from calcimeasure.model.warning import Remark
+from calcimeasure.report.marks import FATES
+from calcimeasure.report.pair_picture import pair_picture
 from calcimeasure.steps.measure.area import measure
 
 SHAPE = (300, 200)
@@ -60,7 +62,7 @@ def _halves(picture):
 
 
 def _has(picture, fate):
-    return bool((picture == MARKS[fate].colour).all(axis=2).sum() > 20)
+    return bool((picture == FATES[fate].colour).all(axis=2).sum() > 20)
 
 
 def test_another_exposure_of_the_same_limb_looks_the_same():
@@ -89,10 +91,10 @@ def test_a_deposit_of_one_film_is_outlined_on_the_other_too(fate, numbers):
 
 
 def test_every_fate_has_its_own_letter_and_no_two_share_line_and_colour():
-    assert set(MARKS) == set(Fate)
-    assert len({mark.letter for mark in MARKS.values()}) == len(Fate)
-    assert len({(mark.colour, mark.dash) for mark in MARKS.values()}) == len(Fate)
-    assert len({mark.dash for mark in MARKS.values()}) >= 6
+    assert set(FATES) == set(Fate)
+    assert len({mark.letter for mark in FATES.values()}) == len(Fate)
+    assert len({(mark.colour, mark.dash) for mark in FATES.values()}) == len(Fate)
+    assert len({mark.dash for mark in FATES.values()}) >= 6
 
 
 def test_the_key_names_only_the_fates_in_the_picture():
@@ -115,7 +117,7 @@ def test_what_the_follow_up_does_not_show_is_hatched():
 def test_a_refused_alignment_shows_both_films_as_they_are():
     refused = _same((5, 5), refused="too little in common")
     other = _reading((), shape=(300, 200), pixels=np.random.default_rng(1).normal(9, 1, SHAPE).astype(np.float32))
-    picture = pair_picture(_reading((1,)), other, refused, Change.not_evaluable("too little in common"))
+    picture = pair_picture(_reading((1,)), other, refused, Change.not_evaluable(Remark.other("too little in common")))
     assert picture.shape[1] == 1536
     assert _halves(picture)[1][100:700, 100:600].std() > 5
 

@@ -13,6 +13,7 @@ import pytest
 
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Remark
 from calcimeasure.report.html import PLAIN_ROWS, FilmCard, Report, report_html
 from calcimeasure.report.plain_text import plain
 
@@ -28,7 +29,7 @@ CARD = FilmCard(
     contrast_mean=301.26,
     spacing=Spacing.of(0.143, 0.143, SpacingOrigin.DETECTOR_PLANE),
     excluded={"too_small": 4, "bone": 0},
-    warnings=("lossy compression",),
+    warnings=(Remark.other("lossy compression"),),
     thumbnail=b"\xff\xd8jpeg",
     overlay="overlays/hand.png",
     mask="masks/hand.labels.tif",
@@ -67,7 +68,7 @@ def test_the_same_report_gives_the_same_text():
 
 def test_numbers_are_rounded_to_their_error_and_travel_with_their_unit():
     row = _rows(report_html(_report(CARD)))[0]
-    assert row["area"] == "12.35 ± 0.82 mm²"
+    assert row["area"] == "12.35 ± 1.61 mm²"
     assert row["scale"] == "0.143 mm/px, detector plane"
     assert row["contrast"] == "301.3"
     assert row["excluded"] == [["too small", 4]]
@@ -78,16 +79,16 @@ def test_numbers_are_rounded_to_their_error_and_travel_with_their_unit():
 @pytest.mark.parametrize(
     ("value", "sd", "shown"),
     [
-        (12.345, 0.82, "12.35 ± 0.82"),
-        (1234567.0, 4321.0, "1\u202f234\u202f567 ± 4\u202f321"),
-        (0.0123, 0.0011, "0.0123 ± 0.0011"),
+        (12.345, 0.82, "12.35 ± 1.61"),
+        (1234567.0, 4321.0, "1\u202f234\u202f567 ± 8\u202f469"),
+        (0.0123, 0.0011, "0.0123 ± 0.0022"),
         (0.0, 0.0, "0"),
         (5.25, None, "5.250"),
         (float("nan"), 1.0, "–"),
         (3.0, float("inf"), "3"),
     ],
 )
-def test_area_with_its_standard_deviation(value, sd, shown):
+def test_area_with_half_of_its_interval(value, sd, shown):
     card = replace(CARD, area_mm2=Quantity(value, sd, "mm2"))
     assert _rows(report_html(_report(card)))[0]["area"] == f"{shown} mm²"
 
@@ -95,7 +96,7 @@ def test_area_with_its_standard_deviation(value, sd, shown):
 def test_an_unknown_scale_stays_px_and_adds_nothing_to_the_total():
     text = report_html(_report(replace(CARD, area_mm2=None, spacing=None)))
     row = _rows(text)[0]
-    assert (row["area"], row["mm2"], row["scale"]) == ("617 ± 40 px", None, "unknown")
+    assert (row["area"], row["mm2"], row["scale"]) == ("617 ± 78 px", None, "unknown")
     assert "mm² in total" in text
     assert "over 0 images" in text
 
@@ -110,7 +111,9 @@ def test_totals_come_from_the_cards():
 
 
 def test_hostile_names_stay_text():
-    card = replace(CARD, image=HOSTILE, kind=HOSTILE, error=HOSTILE, warnings=(HOSTILE,), excluded={HOSTILE: 1})
+    card = replace(
+        CARD, image=HOSTILE, kind=HOSTILE, error=HOSTILE, warnings=(Remark.other(HOSTILE),), excluded={HOSTILE: 1}
+    )
     text = report_html(
         replace(_report(card, warnings=(HOSTILE,), tables=(HOSTILE,), letters={HOSTILE: "X"}), title=HOSTILE)
     )
@@ -168,7 +171,7 @@ def test_a_plain_table_stands_where_javascript_is_off():
     plain = re.search(r"<noscript>(.*?)</noscript>", report_html(_report(*cards)), re.S)[1]
     assert plain.count("<tr>") == PLAIN_ROWS + 1
     assert f"first {PLAIN_ROWS} of {PLAIN_ROWS + 5} images" in plain
-    assert "12.35 ± 0.82 mm²" in plain
+    assert "12.35 ± 1.61 mm²" in plain
 
 
 def test_two_thousand_images_cost_their_thumbnails_and_little_more():

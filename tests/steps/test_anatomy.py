@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from calcimeasure import Image, Kind, Meaning, Spacing, SpacingOrigin, read_image
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.phantom.film import draw_film, random_film_scene
-from calcimeasure.steps.anatomy import TRUNK, resized, strips_of, survey
+from calcimeasure.steps.anatomy import resized, strips_of, survey
 
 
 def body(air_columns: int, mm: float | None) -> Image:
@@ -29,14 +30,14 @@ def body(air_columns: int, mm: float | None) -> Image:
 def test_a_body_that_fills_the_film_is_told(air_columns: int, mm: float | None, told: bool) -> None:
     found = survey(body(air_columns, mm))
     assert found is not None
-    assert (TRUNK in found.warnings) is told
+    assert (Remark.of(Code.TRUNK) in found.warnings) is told
 
 
 @pytest.mark.parametrize("part", ["hand", "forearm", "foot"])
 def test_a_limb_is_no_trunk(part: str) -> None:
     found = survey(draw_film(random_film_scene(4, mm=0.5, part=part), 4).image)
     assert found is not None
-    assert TRUNK not in found.warnings
+    assert Remark.of(Code.TRUNK) not in found.warnings
 
 
 @pytest.mark.parametrize(("folder", "told", "films"), [("radiographs", 1, 58), ("radiographs_other", 16, 31)])

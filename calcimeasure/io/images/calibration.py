@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from calcimeasure.io.images.spacing import FileScale, calibrated
+from calcimeasure.model.warning import Code, Remark
 
 _LONGEST = 2_000_000  # characters of OME-XML that are looked at
 _MM = {
@@ -33,7 +34,6 @@ _MM = {
     "inches": 25.4,
 }
 _NO_LENGTH = ("", "pixel", "pixels", "px", "reference frame")
-_UNUSED = "the calibration in the file {why}: not used"
 
 
 def calibration_of(tiff: tifffile.TiffFile, page: Any) -> FileScale:
@@ -53,15 +53,15 @@ def calibration_of(tiff: tifffile.TiffFile, page: Any) -> FileScale:
 
 def _of_ome(xml: str, shape: tuple[int, int]) -> FileScale:
     if len(xml) > _LONGEST or "<!" in xml.replace("<!--", ""):
-        return FileScale(doubts=(_UNUSED.format(why="cannot be read"),))
+        return FileScale(doubts=(Remark.of(Code.CALIBRATION_UNUSED, why="cannot be read"),))
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return FileScale(doubts=(_UNUSED.format(why="cannot be read"),))
+        return FileScale(doubts=(Remark.of(Code.CALIBRATION_UNUSED, why="cannot be read"),))
     pictures = [element.attrib for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
     stated = {sizes for sizes in map(_ome_sizes, pictures) if sizes is not None}
     if len(stated) > 1:
-        return FileScale(doubts=(_UNUSED.format(why="differs between its pictures"),))
+        return FileScale(doubts=(Remark.of(Code.CALIBRATION_UNUSED, why="differs between its pictures"),))
     return _scale(*stated.pop(), shape) if stated else FileScale()
 
 
@@ -92,11 +92,11 @@ def _scale(down: str, across: str, down_unit: str, across_unit: str, shape: tupl
     """A pixel's height and width as written, with their units, as a scale."""
     units = [_MM.get(unit.strip().lower()) for unit in (down_unit, across_unit)]
     if None in units:
-        return FileScale(doubts=(_UNUSED.format(why="is in a unit that is no length"),))
+        return FileScale(doubts=(Remark.of(Code.CALIBRATION_UNUSED, why="is in a unit that is no length"),))
     try:
         sides = [float(side) * (unit or 1.0) for side, unit in zip((down, across), units, strict=True)]
     except ValueError:
         sides = [math.nan]
     if not all(math.isfinite(side) and side > 0 for side in sides):
-        return FileScale(doubts=(_UNUSED.format(why="is not two positive numbers"),))
+        return FileScale(doubts=(Remark.of(Code.CALIBRATION_UNUSED, why="is not two positive numbers"),))
     return calibrated((sides[0], sides[1]), shape)

@@ -43,6 +43,7 @@ from calcimeasure.io.images.valid_area import Shutters, valid_area
 from calcimeasure.io.images.value_table import Trend, ValueTable, table_of, trend_of
 from calcimeasure.model.arrays import Pixels
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Polarity, Spacing
+from calcimeasure.model.warning import Code, Remark
 
 _LOSSY = tuple("1.2.840.10008.1.2.4." + tail for tail in ("50", "51", "81"))
 # Share of the pixels beyond the ends of a value table that is worth a word.
@@ -342,7 +343,7 @@ def _as_told(opened: OpenedDicom, frame: DicomFrame, number: int) -> OpenedDicom
         pixel_aspect=aspect_of(header.aspect),
     )
     told = replace(header, bits_stored=frame.bits, acquisition=facts)
-    doubts = ("PixelAspectRatio contradicts the spacing: the spacing was followed",) if header.aspect_doubtful else ()
+    doubts = (Remark.of(Code.ASPECT_CONTRADICTS),) if header.aspect_doubtful else ()
     return replace(opened, header=told, warnings=opened.warnings + frame.warnings + doubts)
 
 
@@ -367,7 +368,7 @@ class _Values:
     array: Pixels
     low: float
     high: float
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 def _film(opened: OpenedDicom, stored: Pixels, request: ReadRequest) -> Image:
@@ -395,7 +396,7 @@ def _film(opened: OpenedDicom, stored: Pixels, request: ReadRequest) -> Image:
     )
 
 
-def _scale(header: Header, request: ReadRequest) -> tuple[Spacing | None, tuple[str, ...]]:
+def _scale(header: Header, request: ReadRequest) -> tuple[Spacing | None, tuple[Remark, ...]]:
     stated, aspect = stated_spacing(header.stated), header.acquisition.pixel_aspect
     return scale_in_shape(stated, request.spacing, aspect, header.stated.shape)
 
@@ -405,14 +406,14 @@ def _modality_values(opened: OpenedDicom, stored: Pixels) -> _Values:
     if header.tabled:
         return _looked_up(opened, stored)
     low, high = header.bounds
-    words = ("its rescale is not a number: it was ignored",) if header.rescale_unreadable else ()
+    words = (Remark.of(Code.RESCALE_UNREADABLE),) if header.rescale_unreadable else ()
     slope = 1.0 if header.rescale_slope is None else header.rescale_slope
     intercept = header.rescale_intercept or 0.0
     if words or (slope, intercept) == (1.0, 0.0):
         return _Values(stored, low, high, words)
     ends = sorted((low * slope + intercept, high * slope + intercept))
     if slope == 0 or max(map(abs, ends)) > _LARGEST:
-        return _Values(stored, low, high, (f"a rescale slope of {slope:g} is meaningless: it was ignored",))
+        return _Values(stored, low, high, (Remark.of(Code.RESCALE_MEANINGLESS, slope=slope),))
     scaled = stored.astype(np.float32)
     scaled *= np.float32(slope)
     scaled += np.float32(intercept)
@@ -423,11 +424,9 @@ def _looked_up(opened: OpenedDicom, stored: Pixels) -> _Values:
     # The ends of the table, not of its bit depth, are what the file can hold: tables of 10 bits are declared as 16.
     table = _modality_table(opened)
     outside = table.share_outside(stored)
-    words: tuple[str, ...] = (
-        (f"{outside:.0%} of the pixels lie beyond the ends of its value table",) if outside > _FEW else ()
-    )
+    words: tuple[Remark, ...] = (Remark.of(Code.BEYOND_VALUE_TABLE, share=float(outside)),) if outside > _FEW else ()
     if opened.header.rescale_slope is not None:
-        words += ("it has a Modality LUT and a rescale: the table was applied",)
+        words += (Remark.of(Code.TABLE_AND_RESCALE),)
     found = table.looked_up(stored)
     return _Values(found, float(table.entries.min()), float(table.entries.max()), words)
 
@@ -483,8 +482,8 @@ def _bitmap(get: Elements) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
         return None
 
 
-def _lossy_words(header: Header) -> tuple[str, ...]:
-    return ("lossy compression: edges of small deposits may have moved",) if header.lossy else ()
+def _lossy_words(header: Header) -> tuple[Remark, ...]:
+    return (Remark.of(Code.LOSSY),) if header.lossy else ()
 
 
 # ------------------------------------------------------------------------------------------------------ photo

@@ -28,6 +28,7 @@ from calcimeasure.io.images.part10 import EXPLICIT_BIG, NATIVE, PixelElement
 from calcimeasure.io.images.stored_words import Layout, check_order, check_sign, roughness, values_in
 from calcimeasure.io.images.untrusted import check_packing, check_size
 from calcimeasure.model.arrays import Pixels
+from calcimeasure.model.warning import Code, Remark
 
 _JPEG = "1.2.840.10008.1.2.4."
 # One decoder for each syntax, so that every machine gets the same values.
@@ -67,7 +68,7 @@ class OpenedDicom:
         Where the pixels lie; `None` when there are none.
     size : int
         Bytes of the file.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What was met while opening it.
     over : tuple of Dataset
         What is said of the one frame that is read, and holds before what is said of all.
@@ -79,7 +80,7 @@ class OpenedDicom:
     header: Header
     element: PixelElement | None
     size: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     over: tuple[Dataset, ...] = ()
 
 
@@ -89,7 +90,7 @@ class DicomFrame:
 
     values: Pixels
     bits: int
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 def read_frame(opened: OpenedDicom, frame: int, max_megapixels: float) -> DicomFrame:
@@ -127,7 +128,7 @@ def _native(opened: OpenedDicom, frame: int) -> DicomFrame:
     return replace(found, warnings=warnings + found.warnings)
 
 
-def _native_bytes(opened: OpenedDicom, frame: int) -> tuple[bytes, tuple[str, ...]]:
+def _native_bytes(opened: OpenedDicom, frame: int) -> tuple[bytes, tuple[Remark, ...]]:
     """The bytes of one frame; of single bits, those of its group of eight frames, which begins with a whole byte."""
     element, header = opened.element, opened.header
     if element is None or element.length is None:
@@ -149,7 +150,7 @@ def _frame_bits(header: Header) -> int:
     return (header.rows or 0) * (header.columns or 0) * samples * (header.bits_allocated or 8)
 
 
-def _check_length(opened: OpenedDicom, held: int, needed: int) -> tuple[str, ...]:
+def _check_length(opened: OpenedDicom, held: int, needed: int) -> tuple[Remark, ...]:
     """Nothing, a warning of a few bytes too many, or the reason why the pixels cannot be what the header says."""
     rows, columns = opened.header.rows, opened.header.columns
     if held < needed:
@@ -160,7 +161,7 @@ def _check_length(opened: OpenedDicom, held: int, needed: int) -> tuple[str, ...
             f"{opened.name}: holds {held} bytes of pixels, but its header declares {needed}: rows, columns, frames or "
             "bits are wrong"
         )
-    return (f"{more} bytes follow its pixels: check the picture for a shift",) if more > needed % 2 else ()
+    return (Remark.of(Code.BYTES_LEFT_OVER, count=more),) if more > needed % 2 else ()
 
 
 def _tail(opened: OpenedDicom, count: int) -> bytes:
@@ -275,14 +276,14 @@ def _of_depth(opened: OpenedDicom, array: Pixels, bits: int) -> DicomFrame:
     stored = header.bits_stored or bits
     if stored < bits and header.high_bit == bits - 1:
         return _cut_out(opened, array, bits)
-    words = () if stored == bits else (f"its compressed picture has {bits} bits, not the {stored} of its header",)
+    words = () if stored == bits else (Remark.of(Code.BITS_MISSTATED, bits=bits, stated=stored),)
     return _frame(opened, array, Layout(bits, bits, signed=header.signed), words)
 
 
-def _sign_words(stored: bytes, *, signed: bool) -> tuple[str, ...]:
+def _sign_words(stored: bytes, *, signed: bool) -> tuple[Remark, ...]:
     if declared_signed(stored) in (None, signed):
         return ()
-    return ("its compressed picture and its header contradict each other on sign: the header was followed; check it",)
+    return (Remark.of(Code.SIGN_MISSTATED),)
 
 
 def _syntax_name(syntax: str | None) -> str:
@@ -331,11 +332,11 @@ def _cut_out(opened: OpenedDicom, array: Pixels, word: int) -> DicomFrame:
     layout = Layout(
         word, header.bits_stored or word, header.high_bit, header.signed, header.overlay_bits, header.padding_word
     )
-    words = () if layout.high_is_possible else (f"HighBit {header.high_bit} of {layout.stored} bits is impossible",)
-    return _frame(opened, array, layout, tuple(f"{said}: values were read as they stand" for said in words))
+    doubt = Remark.of(Code.HIGH_BIT_IMPOSSIBLE, high_bit=header.high_bit, bits=layout.stored)
+    return _frame(opened, array, layout, () if layout.high_is_possible else (doubt,))
 
 
-def _frame(opened: OpenedDicom, array: Pixels, layout: Layout, warnings: tuple[str, ...]) -> DicomFrame:
+def _frame(opened: OpenedDicom, array: Pixels, layout: Layout, warnings: tuple[Remark, ...]) -> DicomFrame:
     if array.dtype.itemsize * 8 < layout.word or array.dtype.kind not in "iu":
         raise DamagedFile(f"{opened.name}: its decoded pixels are not the {layout.word} bits that its header declares")
     values = values_in(array, layout, opened.name)

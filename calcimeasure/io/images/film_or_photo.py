@@ -13,9 +13,7 @@ from calcimeasure.io.images.spacing import scale_in_shape
 from calcimeasure.io.images.untrusted import ReadRequest
 from calcimeasure.model.arrays import Pixels
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Polarity
-
-_NEGATIVE = "looks like a negative (bright surround, dark limb): values were not turned over; check the picture"
-_LOSSY = "lossy compression: edges of small deposits may have moved"
+from calcimeasure.model.warning import Code, Remark
 
 
 def picture_of(raster: Raster, request: ReadRequest) -> Image:
@@ -25,7 +23,7 @@ def picture_of(raster: Raster, request: ReadRequest) -> Image:
     acquisition = Acquisition(
         lossy=raster.lossy, frame=raster.frame, frames=raster.frames, bits=raster.bits, pixel_aspect=raster.aspect
     )
-    words = (*words, *raster.warnings, *((_LOSSY,) if raster.lossy else ()))
+    words = (*words, *raster.warnings, *((Remark.of(Code.LOSSY),) if raster.lossy else ()))
     return replace(image, spacing=spacing, valid=raster.valid, acquisition=acquisition).with_warning(*words)
 
 
@@ -45,7 +43,7 @@ def _photo(raster: Raster, request: ReadRequest) -> Image:
         meaning=Meaning.PHOTO,
         ceiling=255.0,
         decided="photo as asked" if request.kind else f"photo: {_colour_words(raster.array)}",
-        warnings=() if raster.bits in (None, 8) else (f"{raster.bits}-bit colour was cut to 8 bits",),
+        warnings=() if raster.bits in (None, 8) else (Remark.of(Code.COLOUR_CUT, bits=raster.bits),),
     )
 
 
@@ -60,7 +58,7 @@ def _film(raster: Raster, request: ReadRequest) -> Image:
         polarity=Polarity.TURNED_OVER if raster.white_is_zero else Polarity.AS_STORED,
         ceiling=None if raster.bits is None else float(high),
         decided="radiograph as asked" if request.kind else f"radiograph: {_colour_words(raster.array)}",
-        warnings=(_NEGATIVE,) if looks_negative(film) else (),
+        warnings=(Remark.of(Code.LOOKS_NEGATIVE),) if looks_negative(film) else (),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from calcimeasure.io.images.dicom_elements import Elements
+from calcimeasure.model.warning import Code, Remark
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -42,12 +43,12 @@ def groups_of(get: Elements, frame: int) -> tuple[Dataset, ...]:
     return tuple(items[0] for items in found if items)
 
 
-def group_doubts(get: Elements, groups: tuple[Dataset, ...], frames: int) -> tuple[str, ...]:
+def group_doubts(get: Elements, groups: tuple[Dataset, ...], frames: int) -> tuple[Remark, ...]:
     """Where the groups contradict the rest of the header, or are not of as many frames."""
     its = Elements(get.dataset, groups)
     twice = [name for name in _TELLING if get.stated(name) and its.stated(name) and get.raw(name) != its.raw(name)]
-    words = tuple(f"{name} of the frame contradicts that of the file: the frame's was followed" for name in twice)
+    words = tuple(Remark.of(Code.FRAME_AGAINST_FILE, name=name) for name in twice)
     count = len(get.items(_OF_EACH))
     if count in (0, frames):
         return words
-    return (*words, f"its functional groups are of {count} frames, and it has {frames}: check what it says of this one")
+    return (*words, Remark.of(Code.FRAME_GROUPS_MISCOUNTED, count=count, frames=frames))

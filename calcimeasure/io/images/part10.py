@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from calcimeasure.errors import DamagedFile, TooLarge
+from calcimeasure.model.warning import Code, Remark
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -133,7 +134,7 @@ def inflated(name: str, file: BinaryIO) -> BinaryIO:
     return io.BytesIO(start.replace(deflated, plain) + body)
 
 
-def check_encoding(name: str, stream: BinaryIO) -> tuple[str, ...]:
+def check_encoding(name: str, stream: BinaryIO) -> tuple[Remark, ...]:
     """Nothing, a warning, or an error, where the data set is not written as the transfer syntax says.
 
     Which elements name their representation is seen in them, so a wrong word about that is passed over; a wrong byte
@@ -154,4 +155,4 @@ def check_encoding(name: str, stream: BinaryIO) -> tuple[str, ...]:
     if found is None or found.order != said.order:
         what = "is not written so" if found is None else f"is {found}"
         raise DamagedFile(f"{name}: its transfer syntax says {said}, but its data set {what}")
-    return () if found == said else (f"the transfer syntax says {said}, the data set is {found}: read as it is",)
+    return () if found == said else (Remark.of(Code.ENCODING_MISSTATED, said=str(said), found=str(found)),)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from calcimeasure.io.images.dicom_header import Header
 from calcimeasure.io.images.value_table import Trend
+from calcimeasure.model.warning import Code, Remark
 
 _BEAM = ("LIN", "LOG")
 
@@ -16,7 +17,7 @@ class Turn:
 
     over: bool
     why: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 def polarity_of(header: Header) -> Turn:
@@ -40,7 +41,7 @@ def polarity_of(header: Header) -> Turn:
         return Turn(
             not shown,
             "angiography shows what attenuates dark",
-            ("angiography (XA): taken to show contrast medium and bone dark, as is the convention; check the picture",),
+            (Remark.of(Code.ANGIOGRAPHY),),
         )
     return Turn(shown, _display_words(header), _contradictions(header, shown))
 
@@ -53,7 +54,7 @@ def displayed_inverted(header: Header) -> bool:
 
 def _raw(sign: int, shown: bool) -> Turn:
     over = sign == 1
-    doubt = "the intensity sign and the display polarity of this raw image disagree: the sign was followed"
+    doubt = Remark.of(Code.RAW_SIGN_AGAINST_DISPLAY)
     return Turn(over, f"raw values with intensity sign {sign:+d}", (doubt,) if over != shown else ())
 
 
@@ -63,22 +64,22 @@ def _display_words(header: Header) -> str:
     return f"{header.photometric}{shape}{falling}"
 
 
-def _contradictions(header: Header, shown: bool) -> tuple[str, ...]:
+def _contradictions(header: Header, shown: bool) -> tuple[Remark, ...]:
     doubts = []
     if header.photometric == "MONOCHROME1" and header.lut_shape == "IDENTITY":
-        doubts.append("MONOCHROME1 with presentation LUT IDENTITY contradict each other: MONOCHROME1 was followed")
+        doubts.append(Code.MONOCHROME1_AGAINST_IDENTITY)
     if header.photometric == "MONOCHROME2" and header.lut_shape == "INVERSE":
-        doubts.append("MONOCHROME2 with presentation LUT INVERSE contradict each other: INVERSE was followed")
+        doubts.append(Code.MONOCHROME2_AGAINST_INVERSE)
     if header.voi is Trend.MIXED:
-        doubts.append("its VOI LUTs rise and fall: they were not asked for the polarity; check the picture")
+        doubts.append(Code.VOI_TABLES_MIXED)
     if header.voi is Trend.FALLING and header.window:
-        doubts.append("its VOI LUT falls, its window rises: the VOI LUT was followed; check the picture")
+        doubts.append(Code.VOI_TABLE_AGAINST_WINDOW)
     if header.window_negative:
-        doubts.append("a negative window width says no polarity: it was ignored; check the picture")
+        doubts.append(Code.WINDOW_NEGATIVE)
     if header.relationship in _BEAM and header.sign in (1, -1) and (header.sign == 1) != shown:
-        doubts.append("the intensity sign contradicts the display polarity: the display polarity was followed")
+        doubts.append(Code.SIGN_AGAINST_DISPLAY)
     if header.intent == "FOR PROCESSING":
-        doubts.append("a raw image that does not state its intensity sign: taken as displayed; check the picture")
+        doubts.append(Code.RAW_WITHOUT_SIGN)
     if header.modality == "RF":
-        doubts.append("fluoroscopy (RF) that does not state its polarity: taken as displayed; check the picture")
-    return tuple(doubts)
+        doubts.append(Code.FLUOROSCOPY_WITHOUT_SIGN)
+    return tuple(map(Remark.of, doubts))

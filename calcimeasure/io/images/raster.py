@@ -28,6 +28,7 @@ from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import ReadRequest, check_packing, check_size, guarded
 from calcimeasure.model.arrays import Mask, Pixels
+from calcimeasure.model.warning import Code, Remark
 
 _ORIENTATION = 0x0112
 _PIL_FORMATS = {
@@ -39,7 +40,6 @@ _PIL_FORMATS = {
     "tiff": ("TIFF",),
 }
 # Alpha never changes a value; a pixel that is fully transparent holds no picture.
-_ALL_TRANSPARENT = "every pixel is transparent: transparency was ignored"
 _OLD_JPEG, _JPEG, _DEFLATE = 6, 7, (8, 32946)
 _TURNED = range(5, 9)  # orientations that make rows of columns
 _REDUCED = 1  # NewSubfileType: a smaller copy of another page
@@ -63,7 +63,7 @@ class Raster:
         Whether the file was compressed with loss.
     frame, frames : int or None
         Page read and how many there are, `None` for one.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What was met on the way.
     scale : FileScale
         What the program that wrote the file says of the size of a pixel.
@@ -78,7 +78,7 @@ class Raster:
     lossy: bool | None = None
     frame: int | None = None
     frames: int | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     scale: FileScale = field(default_factory=FileScale)
     aspect: float | None = None
 
@@ -159,14 +159,14 @@ def _no_pil_limit() -> Iterator[None]:
         PIL.Image.MAX_IMAGE_PIXELS = limit
 
 
-def _orientation(image: PIL.Image.Image) -> tuple[int, tuple[str, ...]]:
+def _orientation(image: PIL.Image.Image) -> tuple[int, tuple[Remark, ...]]:
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except (ValueError, TypeError, KeyError, IndexError, SyntaxError, OSError, AttributeError, OverflowError):
-        return 1, ("the EXIF block is damaged: orientation was taken as upright",)
+        return 1, (Remark.of(Code.EXIF_DAMAGED),)
     if orientation in range(1, 9):
         return int(orientation), ()
-    return 1, (() if orientation in (0, None) else ("the orientation tag is out of range: taken as upright",))
+    return 1, (() if orientation in (0, None) else (Remark.of(Code.ORIENTATION_UNKNOWN),))
 
 
 def _samples(image: PIL.Image.Image) -> tuple[Pixels, Pixels | None, int | None]:
@@ -208,10 +208,10 @@ def _is_deep_png(file: FileBytes) -> bool:
     return len(start) == 26 and start[:8] == b"\x89PNG\r\n\x1a\n" and start[24] == 16 and start[25] in (2, 4, 6)
 
 
-def _opaque(alpha: Pixels | None) -> tuple[Mask | None, tuple[str, ...]]:
+def _opaque(alpha: Pixels | None) -> tuple[Mask | None, tuple[Remark, ...]]:
     if alpha is None or (visible := alpha > 0).all():
         return None, ()
-    return (visible, ()) if visible.any() else (None, (_ALL_TRANSPARENT,))
+    return (visible, ()) if visible.any() else (None, (Remark.of(Code.ALL_TRANSPARENT),))
 
 
 def _know_heic(name: str) -> None:
@@ -327,7 +327,7 @@ def _grey_page(array: Pixels, bits: int, *, white_is_zero: bool) -> Raster | Non
     return Raster(grey, bits, valid, white_is_zero, warnings=words) if grey.dtype.itemsize <= 4 else None
 
 
-def _float_page(grey: Pixels, valid: Mask | None, white_is_zero: bool, words: tuple[str, ...]) -> Raster:
+def _float_page(grey: Pixels, valid: Mask | None, white_is_zero: bool, words: tuple[Remark, ...]) -> Raster:
     grey = grey.astype(np.float32) if grey.dtype.itemsize == 2 else grey
     finite = np.isfinite(grey)
     if finite.all():
@@ -336,7 +336,7 @@ def _float_page(grey: Pixels, valid: Mask | None, white_is_zero: bool, words: tu
         raise ValueError("no finite value")
     # Where there is no number there is no picture; the hole gets the lowest value, so that no step meets a NaN.
     filled = np.where(finite, grey, grey[finite].min()).astype(grey.dtype)
-    words += ("values that are not finite numbers were masked",)
+    words += (Remark.of(Code.NOT_FINITE),)
     return Raster(filled, None, finite if valid is None else finite & valid, white_is_zero, warnings=words)
 
 

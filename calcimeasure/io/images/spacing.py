@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from calcimeasure.errors import RecipeError
 from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.pixel_size import impossible
+from calcimeasure.model.warning import Code, Remark
 
 Pair = tuple[float, float]
 
@@ -30,17 +31,16 @@ _HIGHEST_MAGNIFICATION = 5.0
 _SCREEN_MM = tuple(25.4 / dpi for dpi in (72, 96))
 
 _WARNING = {
-    SpacingOrigin.FILE: "scale is what the program that wrote the file says of it",
-    SpacingOrigin.FIDUCIAL: "scale is calibrated on an object of known size: it holds at the depth of that object",
-    SpacingOrigin.GEOMETRY: "scale is corrected by the device for an assumed magnification",
-    SpacingOrigin.MODALITY_CORRECTED: "scale was corrected by the device in a way the file does not tell",
-    SpacingOrigin.ERMF: "scale is the detector's divided by an estimated magnification",
-    SpacingOrigin.DETECTOR_PLANE: "scale is that of the detector plane: magnification is not corrected",
-    SpacingOrigin.DETECTOR_ONLY: "scale is that of the detector plane: magnification is not corrected",
-    SpacingOrigin.UNCERTAIN: "scale is uncertain: the file does not say if it holds at the detector or in the patient",
-    SpacingOrigin.NOMINAL: "scale is that of the scanned film, not of the patient",
+    SpacingOrigin.FILE: Code.SCALE_FILE,
+    SpacingOrigin.FIDUCIAL: Code.SCALE_FIDUCIAL,
+    SpacingOrigin.GEOMETRY: Code.SCALE_GEOMETRY,
+    SpacingOrigin.MODALITY_CORRECTED: Code.SCALE_MODALITY_CORRECTED,
+    SpacingOrigin.ERMF: Code.SCALE_ERMF,
+    SpacingOrigin.DETECTOR_PLANE: Code.SCALE_DETECTOR_PLANE,
+    SpacingOrigin.DETECTOR_ONLY: Code.SCALE_DETECTOR_PLANE,
+    SpacingOrigin.UNCERTAIN: Code.SCALE_UNCERTAIN,
+    SpacingOrigin.NOMINAL: Code.SCALE_NOMINAL,
 }
-NO_SCALE = "no usable scale in the file: sizes stay in pixels; give one with --spacing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class FileScale:
     """The scale that a file supports, `None` when it supports none, and what of its statements was not believed."""
 
     spacing: Spacing | None = None
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Remark, ...] = ()
 
     def turned(self) -> FileScale:
         """The same of the picture with its rows and columns exchanged."""
@@ -99,7 +99,7 @@ def stated_spacing(stated: Stated) -> FileScale:
     the magnification (of the header, or from the distances); then the imager's, the lone pixel spacing, and the
     nominal one. Two plausible statements that contradict each other leave no scale.
     """
-    doubts = [f"{keyword} in the file is not two positive numbers: ignored" for keyword in stated.unreadable]
+    doubts = [Remark.of(Code.SPACING_UNREADABLE, keyword=keyword) for keyword in stated.unreadable]
     sound = replace(
         stated,
         pixel=_believed("PixelSpacing", stated.pixel, stated, doubts),
@@ -118,13 +118,13 @@ def stated_spacing(stated: Stated) -> FileScale:
 def calibrated(pair: Pair, shape: tuple[int, int]) -> FileScale:
     """The scale that the program which wrote a raster states, height and width of a pixel in mm."""
     if why := impossible(*pair, shape) or _placeholder(pair):
-        return FileScale(doubts=(f"the calibration in the file, {_told(pair)} per pixel, {why}: not used",))
+        return FileScale(doubts=(Remark.of(Code.CALIBRATION_UNBELIEVED, size=_told(pair), why=why),))
     return FileScale(Spacing.of(*pair, SpacingOrigin.FILE))
 
 
 def chosen_spacing(
     stated: FileScale, user: Spacing | None, shape: tuple[int, int] | None = None
-) -> tuple[Spacing | None, tuple[str, ...]]:
+) -> tuple[Spacing | None, tuple[Remark, ...]]:
     """The scale to measure with and what to know about it: the user's, else the file's.
 
     Raises
@@ -139,20 +139,26 @@ def chosen_spacing(
     return user, (*stated.doubts, *replaced_words(own, user))
 
 
-def scale_words(own: Spacing | None) -> tuple[str, ...]:
+def scale_words(own: Spacing | None) -> tuple[Remark, ...]:
     """What to know of the scale that a file supports."""
     if own is None:
-        return (NO_SCALE,)
-    return (_WARNING[own.origin],) if own.origin in _WARNING else ()
+        return (Remark.of(Code.SCALE_ABSENT),)
+    return (Remark.of(_WARNING[own.origin]),) if own.origin in _WARNING else ()
 
 
-def replaced_words(own: Spacing | None, user: Spacing) -> tuple[str, ...]:
+def replaced_words(own: Spacing | None, user: Spacing) -> tuple[Remark, ...]:
     """What to know of a scale that a person gave, beside the file's own."""
     if own is None or _same((user.row_mm, user.column_mm), (own.row_mm, own.column_mm)):
         return ()
     return (
-        f"the given scale of {user.row_mm:g} x {user.column_mm:g} mm replaces the file's "
-        f"{own.row_mm:g} x {own.column_mm:g} mm ({own.origin})",
+        Remark.of(
+            Code.SCALE_GIVEN_REPLACES_FILE,
+            row_mm=user.row_mm,
+            column_mm=user.column_mm,
+            file_row_mm=own.row_mm,
+            file_column_mm=own.column_mm,
+            origin=own.origin,
+        ),
     )
 
 
@@ -167,11 +173,11 @@ def check_given(spacing: Spacing, shape: tuple[int, int] | None = None) -> None:
         raise RecipeError(f"the given scale of {_told((spacing.row_mm, spacing.column_mm))} per pixel {why}; check it")
 
 
-def _believed(keyword: str, pair: Pair | None, stated: Stated, doubts: list[str]) -> Pair | None:
+def _believed(keyword: str, pair: Pair | None, stated: Stated, doubts: list[Remark]) -> Pair | None:
     """A stated spacing; `None`, and a doubt more, where it cannot be one."""
     if pair is None or not (why := impossible(*pair, stated.shape) or _placeholder(pair)):
         return pair
-    doubts.append(f"{keyword} of {_told(pair)} {why}: ignored")
+    doubts.append(Remark.of(Code.SPACING_UNBELIEVED, keyword=keyword, size=_told(pair), why=why))
     return None
 
 
@@ -183,39 +189,36 @@ def _placeholder(pair: Pair) -> str:
     return ""
 
 
-def _believed_estimate(stated: Stated, doubts: list[str]) -> float | None:
+def _believed_estimate(stated: Stated, doubts: list[Remark]) -> float | None:
     """The estimated magnification; `None`, and a doubt more, where no film has it."""
     own = stated.magnification
     if own is None or 1 <= own <= _HIGHEST_MAGNIFICATION:
         return own
-    doubts.append(f"an estimated magnification of {own:g} is none that a film has: ignored")
+    doubts.append(Remark.of(Code.MAGNIFICATION_UNBELIEVED, factor=own))
     return None
 
 
-def _believed_ratio(stated: Stated, doubts: list[str]) -> float | None:
+def _believed_ratio(stated: Stated, doubts: list[Remark]) -> float | None:
     """The magnification by the distances of the tube; `None`, and a doubt more, where they cannot be."""
     detector, patient = stated.source_detector_mm, stated.source_patient_mm
     if not (detector and patient and min(detector, patient) > 0):
         return None
     if 1 <= detector / patient <= _HIGHEST_MAGNIFICATION:
         return detector / patient
-    doubts.append(
-        f"the distances of the tube in the file ({detector:g} mm to the detector, {patient:g} mm to the patient) "
-        "contradict each other: ignored"
-    )
+    doubts.append(Remark.of(Code.DISTANCES_UNBELIEVED, detector_mm=detector, patient_mm=patient))
     return None
 
 
-def _contradictions(stated: Stated, ratio: float | None) -> Iterator[str]:
+def _contradictions(stated: Stated, ratio: float | None) -> Iterator[Remark]:
     """Why statements that are plausible one by one cannot hold together."""
     pixel, imager, grouped, own = stated.pixel, stated.imager, stated.grouped, stated.magnification
     if pixel and grouped and not _same(pixel, grouped):
-        yield f"PixelSpacing of {_told(pixel)} contradicts that of the functional groups, {_told(grouped)}"
+        yield Remark.of(Code.SPACING_AGAINST_GROUPS, pixel=_told(pixel), grouped=_told(grouped))
     if own and own != 1 and ratio and not _close(own, ratio):
-        yield f"an estimated magnification of {own:.3g} contradicts the distances of the tube, which make {ratio:.3g}"
+        yield Remark.of(Code.MAGNIFICATION_AGAINST_DISTANCES, factor=own, by_distances=ratio)
     pixel = pixel or grouped
     if pixel and imager and (why := _against_detector(pixel, imager)):
-        yield f"PixelSpacing of {_told(pixel)} contradicts ImagerPixelSpacing of {_told(imager)}: {why}"
+        yield Remark.of(Code.SPACING_AGAINST_DETECTOR, pixel=_told(pixel), imager=_told(imager), why=why)
     elif not stated.calibration:
         yield from _against_magnification(stated, ratio)
 
@@ -230,25 +233,21 @@ def _against_detector(pixel: Pair, imager: Pair) -> str:
     return "" if _close(*ratios) else "their pixels have different shapes"
 
 
-def _against_magnification(stated: Stated, ratio: float | None) -> Iterator[str]:
+def _against_magnification(stated: Stated, ratio: float | None) -> Iterator[Remark]:
     """Whether the two pixel spacings say another magnification than is stated beside them."""
     pixel, imager, factor = stated.pixel or stated.grouped, stated.imager, _factor(stated, ratio)
     if pixel and imager and factor and not _same(pixel, imager) and not _close(imager[0] / pixel[0], factor):
-        yield (
-            f"PixelSpacing of {_told(pixel)} and ImagerPixelSpacing of {_told(imager)} contradict the stated "
-            f"magnification of {factor:.3g}"
-        )
+        yield Remark.of(Code.SPACINGS_AGAINST_MAGNIFICATION, pixel=_told(pixel), imager=_told(imager), factor=factor)
 
 
-def _differences(stated: Stated, ratio: float | None) -> Iterator[str]:
+def _differences(stated: Stated, ratio: float | None) -> Iterator[Remark]:
     """What the rule decided between statements that differ."""
     if stated.calibration:
         yield from _against_magnification(stated, ratio)
     if stated.magnification == 1 and ratio and not _close(1, ratio):
-        yield f"the estimated magnification of 1 is believed, though the distances of the tube make {ratio:.3g}"
+        yield Remark.of(Code.MAGNIFICATION_OF_ONE_BELIEVED, by_distances=ratio)
     if stated.pixel and stated.nominal and not _same(stated.pixel, stated.nominal):
-        told = f"NominalScannedPixelSpacing of {_told(stated.nominal)}"
-        yield f"PixelSpacing of {_told(stated.pixel)} is believed, not {told}"
+        yield Remark.of(Code.SPACING_OVER_NOMINAL, pixel=_told(stated.pixel), nominal=_told(stated.nominal))
 
 
 def _ruled(stated: Stated, ratio: float | None) -> Spacing | None:
@@ -281,13 +280,13 @@ def aspect_of(pair: Pair | None) -> float | None:
 
 def scale_in_shape(
     stated: FileScale, user: Spacing | None, aspect: float | None, shape: tuple[int, int] | None
-) -> tuple[Spacing | None, tuple[str, ...]]:
+) -> tuple[Spacing | None, tuple[Remark, ...]]:
     """As `chosen_spacing`, a user's one number being the width of pixels that the file says are not square."""
     shaped = user if user is None or aspect is None else user.shaped(aspect)
     spacing, words = chosen_spacing(stated, shaped, shape)
     if shaped == user:
         return spacing, words
-    return spacing, (*words, f"pixels are {aspect:.4g} times as tall as wide: the given scale was taken as their width")
+    return spacing, (*words, Remark.of(Code.SCALE_TAKEN_AS_WIDTH, aspect=aspect))
 
 
 def _from_detector(imager: Pair, magnification: float | None, *, both: bool) -> Spacing:

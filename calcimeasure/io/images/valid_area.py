@@ -10,10 +10,10 @@ import numpy as np
 
 from calcimeasure.io.images.dicom_header import Header
 from calcimeasure.model.arrays import Mask, Pixels
+from calcimeasure.model.warning import Code, Remark
 
 # Flat means within this share of the range; a circle inscribed in a square leaves 1 - pi/4 = 0.215 of it.
 _FLAT, _LEAST_SURROUND, _MOST_SURROUND = 0.02, 0.05, 0.5
-_EMPTY = "would leave no picture: it was ignored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Shutters:
     malformed: bool = False
 
 
-def valid_area(stored: Pixels, header: Header, shutters: Shutters) -> tuple[Mask | None, tuple[str, ...]]:
+def valid_area(stored: Pixels, header: Header, shutters: Shutters) -> tuple[Mask | None, tuple[Remark, ...]]:
     """Where there is picture, and what to know about it; `None` means everywhere.
 
     Parameters
@@ -52,13 +52,13 @@ def valid_area(stored: Pixels, header: Header, shutters: Shutters) -> tuple[Mask
         What the file says.
     """
     visible: Mask | None = None
-    warnings = ["a shutter cannot be read: it was ignored"] if shutters.malformed else []
+    warnings = [Remark.of(Code.SHUTTER_UNREADABLE)] if shutters.malformed else []
     for name, part in _parts(stored, header, shutters):
         together = part if visible is None else visible & part
         if together.any():
             visible = together
         else:
-            warnings.append(f"{name} {_EMPTY}")
+            warnings.append(Remark.of(Code.LEAVES_NO_PICTURE, part=name))
     return (None if visible is None or visible.all() else visible), tuple(warnings)
 
 

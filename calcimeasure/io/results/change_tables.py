@@ -8,6 +8,7 @@ from calcimeasure import __version__
 from calcimeasure.io.results.tables import Row
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, FilmPair, Interval, Subject, Verdict, months_between
+from calcimeasure.report.words import codes, in_one
 from calcimeasure.steps.agreement.cohort import Member
 
 
@@ -25,11 +26,12 @@ def change_row(interval: Interval, recipe: str, *, primary: bool) -> Row:
         "months": months_between(interval.baseline.date, interval.followup.date),
         "primary": _yes(primary),
         "rules": "; ".join(f"{rule}: {verdict.value}" for rule, verdict in change.under_rules.items()),
-        "warnings": "; ".join(change.warnings),
-        "left_out": "; ".join(interval.alone),
+        "warnings": in_one(change.warnings),
+        "left_out": in_one(interval.alone),
         **_alignment_cells(interval.pairs),
         "recipe": recipe,
         "version": __version__,
+        "warning_codes": codes(change.warnings),
     }
 
 
@@ -48,7 +50,7 @@ def deposit_rows(interval: Interval) -> Iterator[Row]:
 def study_row(subject: Subject, member: Member) -> Row:
     """Cells of study.csv: the interval of a subject that counts; the others in one cell."""
     chosen = member.primary
-    change = chosen.change if chosen else Change.not_evaluable(member.reason)
+    change = chosen.change if chosen else Change.not_evaluable(*member.reason)
     return {
         "subject": subject.name,
         "baseline_visit": subject.baseline.name,
@@ -86,7 +88,7 @@ def _verdict_cells(change: Change) -> Row:
     return {
         "status": change.status.value,
         "verdict": change.verdict.value,
-        "reason": change.reason,
+        "reason": in_one(change.reason),
         "percent_low": low,
         "percent_high": high,
         "p_decrease": change.p_decrease,
@@ -140,7 +142,7 @@ def _deposit_cells(one: DepositChange) -> Row:
         "confirmed": _yes(one.confirmed) if one.fate is Fate.NEW else None,
         "counted": _yes(one.counted),
         "by": one.by,
-        "note": one.note,
+        "note": in_one(one.note),
         "baseline_labels": " ".join(map(str, one.baseline)),
         "followup_labels": " ".join(map(str, one.followup)),
         "contrast_percent": one.contrast_percent,

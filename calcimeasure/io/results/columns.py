@@ -115,6 +115,7 @@ IMAGES = (
     *_WHITENESS,
     _number("colour_error_before", "mean delta E 2000 of the card's patches as photographed", "delta E 2000"),
     _number("colour_error_after", "the same corrected, each patch by the others", "delta E 2000"),
+    _text("warning_codes", "what the warnings are about, one code each in their order, separated by spaces"),
 )
 
 DEPOSITS = (
@@ -212,6 +213,7 @@ CHANGES = (
     _number("residual_mm", "typical distance between features that should coincide; the worst pair", "mm"),
     _text("recipe", "hash of the effective recipe (run.json holds the recipe)"),
     _text("version", "calcimeasure version"),
+    _text("warning_codes", "what the warnings are about, one code each in their order, separated by spaces"),
 )
 
 DEPOSIT_CHANGES = (

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from calcimeasure.io.results.json_values import value_of
 from calcimeasure.model.study import FilmPair
+from calcimeasure.model.warning import Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class IntervalRecord:
     key: str
     name: str
     pairs: tuple[FilmPair, ...] = ()
-    alone: tuple[str, ...] = ()
+    alone: tuple[Remark, ...] = ()
     error: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 

@@ -9,6 +9,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from calcimeasure.model.warning import Remark, remarks_from_json
+
 
 def value_of(kind: Any, told: Any) -> Any:
     """The value of a type that JSON tells: dataclass, enum, tuple, mapping, an optional one of these, or plain.
@@ -17,10 +19,16 @@ def value_of(kind: Any, told: Any) -> Any:
     ------
     KeyError, TypeError, ValueError
         When the JSON is not that of such a value.
+
+    Notes
+    -----
+    Remarks were one text, or several, before they had codes: such a text becomes a remark of code ``other``.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return None if told is None else value_of(next(one for one in inner if one is not type(None)), told)
+    if inner == (Remark, ...):
+        return remarks_from_json(told)
     if origin is tuple:
         kinds = [inner[0]] * len(told) if inner[-1] is Ellipsis else list(inner)
         return tuple(value_of(one, cell) for one, cell in zip(kinds, told, strict=True))

@@ -23,6 +23,7 @@ from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import check_size
 from calcimeasure.model.arrays import Array, Mask
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.report.plain_text import plain
 
 _ORIENTATION = 0x0112
@@ -49,7 +50,7 @@ class MaskPixels:
         0 is outside.
     binary : bool
         Whether it can tell inside from outside only: single bits, or 0 and the highest value.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What was decided on the way.
     description, software : str
         What stands beside the numbers, and who wrote them.
@@ -57,7 +58,7 @@ class MaskPixels:
 
     numbers: npt.NDArray[np.int32]
     binary: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     description: str = ""
     software: str = ""
 
@@ -273,7 +274,7 @@ def _by_palette(name: str, places: npt.NDArray[np.int32], palette: Array) -> Mas
     if len(black) != 1 or black[0] == 0:
         return MaskPixels(places, binary)
     moved = np.where(places == black[0], 0, np.where(places == 0, used[-1] + 1, places)).astype(np.int32)
-    return MaskPixels(moved, binary, ("the background of the mask is what its palette shows black",))
+    return MaskPixels(moved, binary, (Remark.of(Code.MASK_BACKGROUND_BLACK),))
 
 
 def _check_no_picture(name: str, whole: npt.NDArray[np.int32], values: Array) -> None:
@@ -303,13 +304,13 @@ def check_surround(name: str, numbers: npt.NDArray[np.int32]) -> None:
         raise MaskError(f"{name} gives the number {corner} to the surround: invert it, so that 0 is the background")
 
 
-def too_large(numbers: npt.NDArray[np.int32]) -> tuple[str, ...]:
+def too_large(numbers: npt.NDArray[np.int32]) -> tuple[Remark, ...]:
     """A warning of a number that has a quarter of the picture or more, and so may stand for the limb."""
     found, counts = np.unique(numbers[numbers > 0], return_counts=True)
     if not found.size or min(numbers.shape) < _LEAST_SIDE or (share := counts.max() / numbers.size) < _LIMB:
         return ()
-    told = f"the number {found[counts.argmax()]} of the mask has {share:.0%} of the picture"
-    return (f"{told}: if it stands for the limb, not for a deposit, the area is wrong",)
+    number = int(found[counts.argmax()])
+    return (Remark.of(Code.MASK_LIKE_A_LIMB, number=number, percent=round(100 * float(share))),)
 
 
 def parts_of(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -21,6 +21,7 @@ from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.report.plain_text import plain
 
 SUFFIX = ".labels.tif"
@@ -135,9 +136,9 @@ def read_labels(path: Path | FileBytes, shape: tuple[int, int] | None) -> Labels
     array, warnings = pixels.numbers, (*pixels.warnings, *too_large(pixels.numbers))
     if pixels.binary and array.any():
         array = parts_of(array)
-        warnings = (*warnings, f"the mask has no numbers, only outside and inside: split into its {array.max()} parts")
+        warnings = (*warnings, Remark.of(Code.MASK_SPLIT, parts=int(array.max())))
     if not pixels.binary and not pixels.software.startswith(_WRITER) and (parts := _parts_of_the_only(array)) > 1:
-        warnings = (*warnings, f"the mask has one number for {parts} parts: they count as one deposit")
+        warnings = (*warnings, Remark.of(Code.MASK_OF_ONE_NUMBER, parts=parts))
     told = {name: _annotation_in(pixels.description, name) for name in (_DOUBTS, _AUTHORS)}
     return Labels(array, (f"read from {file.name}",), _authorship_in(told, array), warnings)
 

@@ -12,6 +12,7 @@ from typing import Any
 from calcimeasure.io.results import columns
 from calcimeasure.io.results.masks import SUFFIX
 from calcimeasure.model.image import SpacingOrigin
+from calcimeasure.model.warning import Remark, remarks_from_json
 
 _SAID_OF_A_FAILED_ONE = ("image", "name", "sha256", "version", "recipe")
 
@@ -23,8 +24,9 @@ class Record:
     `thumbnail` is a base64 JPEG for the report. `key` tells what the rows were made from and by which
     recipe; a record with another key is measured again. `sd_components` holds, by column, what its
     standard deviation consists of. `pixels` is a hash of the picture's values, whatever file they came in; empty in
-    records of old. `files` are the mask and the picture by their names in the results folder, on their way from the
-    worker to the one who writes them; the journal does not keep them.
+    records of old. `warnings` are those of the row as values; of a record of old, the row's text as one. `files` are
+    the mask and the picture by their names in the results folder, on their way from the worker to the one who writes
+    them; the journal does not keep them.
     """
 
     key: str
@@ -34,6 +36,7 @@ class Record:
     thumbnail: str | None = None
     sd_components: Mapping[str, Any] = field(default_factory=dict)
     pixels: str = ""
+    warnings: tuple[Remark, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -62,17 +65,22 @@ class Record:
 
     def to_json(self) -> str:
         """One line of the journal."""
-        return json.dumps({name: getattr(self, name) for name in _KEPT})
+        told = {name: getattr(self, name) for name in _KEPT}
+        return json.dumps(told | {"warnings": [one.as_json() for one in self.warnings]})
 
     @classmethod
     def from_json(cls, line: str) -> Record:
         """The record of a journal line; `ValueError`, `KeyError` or `TypeError` for a torn or strange one."""
         parts = json.loads(line)
         _check_shape(parts)
-        return cls(**{name: parts[name] for name in _KEPT if name != "pixels" or name in parts})
+        warnings = remarks_from_json(parts.get("warnings", parts["row"].get("warnings")))
+        kept = {name: parts[name] for name in _KEPT if name not in _SINCE or name in parts}
+        return cls(**kept | {"warnings": warnings})
 
 
 _KEPT = tuple(part.name for part in fields(Record) if part.name != "files")
+#: What records of old lack.
+_SINCE = ("pixels", "warnings")
 
 
 def whole_record(line: str) -> Record:

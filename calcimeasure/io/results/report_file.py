@@ -41,7 +41,7 @@ def _card(record: Record, number: int) -> Any:
         area_mm2=_area(row),
         spacing=_spacing(row),
         excluded=Counter(finding["reason"] for finding in record.excluded),
-        warnings=tuple(filter(None, row["warnings"].split("; "))),
+        warnings=record.warnings,
         thumbnail=base64.b64decode(record.thumbnail or "") if number < _MOST_THUMBNAILS else None,
         overlay=f"overlays/{row['name']}.png",
         mask=f"masks/{row['name']}{SUFFIX}",

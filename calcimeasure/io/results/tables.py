@@ -15,6 +15,7 @@ from calcimeasure.model.deposit import Deposit, Excluded
 from calcimeasure.model.image import Spacing
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.report.plain_text import plain
+from calcimeasure.report.words import codes, in_one
 
 if TYPE_CHECKING:
     from calcimeasure.recipe import Analysis
@@ -40,7 +41,7 @@ def image_row(analysis: Analysis) -> Row:
         **spacing_cells(image.spacing),
         "side": image.acquisition.side,
         "view": image.acquisition.view,
-        "warnings": "; ".join(analysis.warnings),
+        "warnings": in_one(analysis.warnings),
         "recipe": analysis.recipe.hash,
         "polarity": image.polarity.value,
         "frame": image.acquisition.frame,
@@ -53,6 +54,7 @@ def image_row(analysis: Analysis) -> Row:
         "area_mm2_sd_unseen": dict(numbers.area_mm2.components).get("unseen") if numbers.area_mm2 else None,
         "spacing_sd_mm": image.spacing.sd_mm if image.spacing else None,
         "tilt_degrees": image.plane.tilt_degrees if image.plane else None,
+        "warning_codes": codes(analysis.warnings),
     }
 
 
@@ -131,7 +133,7 @@ def _density_cells(density: DepositDensity | TotalDensity | None) -> Row:
         **_with_sd(density.mmal_mean, "density_mmal_mean", "density_mmal_sd"),
         **_with_sd(density.al_volume_mm3, "al_volume_mm3", "al_volume_mm3_sd"),
         **_with_sd(density.hydroxyapatite, "hydroxyapatite_mg_mm2", "hydroxyapatite_sd"),
-        "density_reason": density.reason,
+        "density_reason": in_one(density.reason),
     }
 
 

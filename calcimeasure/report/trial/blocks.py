@@ -16,15 +16,8 @@ from typing import ClassVar, TypeAlias
 import jinja2
 
 from calcimeasure.model.study import Verdict
+from calcimeasure.report.marks import VERDICTS
 from calcimeasure.report.plain_text import drawn
-
-#: Sign and word of a verdict, and the kind of its banner.
-SIGNS = {
-    Verdict.IMPROVED: ("\N{DOWNWARDS ARROW}", "Improved", "good"),
-    Verdict.STABLE: ("=", "Stable", "same"),
-    Verdict.WORSE: ("\N{UPWARDS ARROW}", "Worse", "bad"),
-    Verdict.NOT_EVALUABLE: ("?", "Not evaluable", "none"),
-}
 
 CAUTION = "Research use only; not a medical device."
 
@@ -155,6 +148,18 @@ class Page:
     title: str
     kicker: str
     blocks: tuple[Block, ...]
+
+
+def banner(verdict: Verdict, text: str) -> Banner:
+    """A verdict with the sentence that it rests on."""
+    mark = VERDICTS[verdict]
+    return Banner(mark.sign, mark.word.capitalize(), text, mark.tone)
+
+
+def png(data: bytes, alt: str, caption: str, width: float = 0.99) -> Picture:
+    """A PNG with the size that its header tells (bytes 16 to 24)."""
+    columns, rows = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    return Picture(data, "image/png", (columns, rows), alt, caption, width)
 
 
 def head_html(title: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calcimeasure.model.study import Change, DepositChange, Fate, Interval, Status, Subject, Verdict
+from calcimeasure.model.warning import Code, Remark
+from calcimeasure.report.marks import FATES, PLUS_MINUS, VERDICTS, half_width
 from calcimeasure.report.numbers import (
     DASH,
-    PLUS_MINUS,
-    banner,
     chance,
     change_range,
     few,
@@ -18,13 +18,23 @@ from calcimeasure.report.numbers import (
     signed,
     stopped,
     unit,
-    verdict_words,
-    with_sd,
+    with_error,
     with_unit,
 )
-from calcimeasure.report.pair_picture import MARKS
-from calcimeasure.report.trial.blocks import SIGNS, Banner, Block, Cell, Items, LargeFigures, Page, Picture, Table, Text
+from calcimeasure.report.trial.blocks import (
+    Banner,
+    Block,
+    Cell,
+    Items,
+    LargeFigures,
+    Page,
+    Picture,
+    Table,
+    Text,
+    banner,
+)
 from calcimeasure.report.trial.findings import OUTCOMES, TrialFindings
+from calcimeasure.report.words import in_one, sentences, verdict_in_words
 from calcimeasure.steps.agreement.cohort import Member, months_after_start
 
 #: Deposits in a patient's table, so that the page stays one sheet; the rest are in deposit_changes.csv.
@@ -42,7 +52,7 @@ def patient_page(findings: TrialFindings, subject: Subject, member: Member, pict
     interval = member.shown
     anchor = findings.anchors[subject.name]
     if interval is None:
-        said = banner(Verdict.NOT_EVALUABLE, f"{OUTCOMES[member.outcome]}: {member.reason}.")
+        said = banner(Verdict.NOT_EVALUABLE, f"{OUTCOMES[member.outcome]}: {in_one(member.reason)}.")
         return Page(anchor, subject.name, "Patient", (said, *_left_out(subject, None)))
     change = interval.change
     blocks: list[Block] = [_verdict(member, change)]
@@ -56,12 +66,12 @@ def patient_page(findings: TrialFindings, subject: Subject, member: Member, pict
 def sentence(change: Change) -> str:
     """The verdict's ground in one sentence, with its interval."""
     if change.status is not Status.COMPARED or change.before is None or change.after is None:
-        return stopped(change.reason or "no reason was given")
+        return stopped(in_one(change.reason or Remark.of(Code.NO_REASON)))
     before, after = change.before.value, change.after.value
     way = "stayed" if before == after else "rose" if after > before else "fell"
     interval = f", 95 % interval {change_range(change)} %" if change.percent_interval else ""
     share = f" ({signed(change.percent)} %{interval})" if change.percent is not None else ""
-    reason = f": {change.reason}" if change.reason else ""
+    reason = f": {in_one(change.reason)}" if change.reason else ""
     return stopped(f"Total area {way} from {with_unit(change.before)} to {with_unit(change.after)}{share}{reason}")
 
 
@@ -92,13 +102,13 @@ def _kicker(subject: Subject, interval: Interval) -> str:
 
 def _verdict(member: Member, change: Change) -> Banner:
     verdict = change.verdict if change.status is Status.COMPARED else Verdict.NOT_EVALUABLE
-    away = f" Not counted in the cohort: {member.reason}." if member.primary is None else ""
+    away = f" Not counted in the cohort: {in_one(member.reason)}." if member.primary is None else ""
     return banner(verdict, sentence(change) + away)
 
 
 def _totals(change: Change) -> LargeFigures:
     items = [
-        (with_unit(quantity), words, f"{PLUS_MINUS} {rounded(quantity.sd)} (sd)" if quantity.sd is not None else "")
+        (with_unit(quantity), words, "" if quantity.sd is None else f"{PLUS_MINUS} {rounded(half_width(quantity))}")
         for words, quantity in (("before", change.before), ("after", change.after))
         if quantity is not None
     ]
@@ -123,7 +133,7 @@ def _deposits(change: Change) -> Table:
     units = (unit(q) for one in ordered for q in (one.area_before, one.area_after) if q)
     hidden = len(ordered) - MOST_DEPOSITS
     return Table(
-        f"Deposits, areas in {next(units, 'px')} {PLUS_MINUS} sd",
+        f"Deposits, areas in {next(units, 'px')} {PLUS_MINUS} half of the 95 % interval",
         ("Deposit", "Fate", "Before", "After", "Change", "%", "Contrast, %", "Detectable", "Power", "Note"),
         tuple(_deposit_row(one) for one in ordered[:MOST_DEPOSITS]),
         (1, 1.7, 1.6, 1.6, 1.6, 0.9, 1.2, 1.3, 0.9, 2.4),
@@ -134,17 +144,21 @@ def _deposits(change: Change) -> Table:
 
 def _deposit_row(one: DepositChange) -> tuple[Cell, ...]:
     power = DASH if one.power is None else f"{100 * one.power:.0f} %"
-    areas = with_sd(one.area_before), with_sd(one.area_after), with_sd(one.area_change, sign=True)
-    fate = f"{MARKS[one.fate].letter} {_fate(one.fate)}"
+    areas = with_error(one.area_before), with_error(one.area_after), with_error(one.area_change, sign=True)
+    fate = f"{FATES[one.fate].letter} {_fate(one.fate)}"
     shares = signed(one.percent, 0), signed(one.contrast_percent, 0)
     return one.deposit, fate, *areas, *shares, rounded(one.detectable), power, _note(one)
+
+
+def _says_not_counted(one: DepositChange) -> bool:
+    return any(remark.code in (Code.DEPOSIT_OUTSIDE, Code.DEPOSIT_LOST_TO) for remark in one.note)
 
 
 def _note(one: DepositChange) -> str:
     notes = [
         "not confirmed: changes no verdict" if one.fate is Fate.NEW and not one.confirmed else "",
-        "" if one.counted or "in neither total" in one.note else "not in the totals",
-        one.note,
+        "" if one.counted or _says_not_counted(one) else "not in the totals",
+        in_one(one.note),
         f"matched by {one.by}" if one.by != "calcimeasure" else "",
     ]
     return "; ".join(filter(None, notes))
@@ -155,12 +169,12 @@ def _size(one: DepositChange) -> float:
 
 
 def _fate(fate: Fate) -> str:
-    return MARKS[fate].words
+    return FATES[fate].word
 
 
 def _rules(change: Change) -> Iterator[Block]:
     if change.under_rules:
-        said = "; ".join(f"{rule}: {SIGNS[verdict][1].lower()}" for rule, verdict in change.under_rules.items())
+        said = "; ".join(f"{rule}: {VERDICTS[verdict].word}" for rule, verdict in change.under_rules.items())
         yield Text(f"Under each rule: {said}.", quiet=True)
 
 
@@ -168,7 +182,7 @@ def _left_out(subject: Subject, interval: Interval | None) -> Iterator[Block]:
     """What does not enter the verdict, and why: films, lost calcium, deposits out of the field."""
     lines = list(dict.fromkeys(_film_notes(subject)))
     if interval is not None:
-        lines += interval.alone
+        lines += sentences(interval.alone)
         away = [one.deposit for one in interval.change.deposits if one.fate is Fate.OUT_OF_FIELD]
         lines += [f"deposit {names(away)}: outside the field that both films show, in no total"] if away else []
     if lines:
@@ -187,7 +201,7 @@ def _film_notes(subject: Subject) -> Iterator[str]:
 
 def _warnings(change: Change) -> Iterator[Block]:
     if change.warnings:
-        yield Items("Read before use", few(map(stopped, change.warnings)))
+        yield Items("Read before use", few(map(stopped, sentences(change.warnings))))
 
 
 def _others(subject: Subject, member: Member) -> Iterator[Block]:
@@ -207,4 +221,4 @@ def _other_row(subject: Subject, one: Interval) -> tuple[Cell, ...]:
     when = DASH if months is None else fixed(months, 1)
     ends = with_unit(change.before), with_unit(change.after)
     visits = f"{one.baseline.name} to {one.followup.name}"
-    return visits, when, *ends, signed(change.percent), change_range(change), verdict_words(change.verdict)
+    return visits, when, *ends, signed(change.percent), change_range(change), verdict_in_words(change.verdict)

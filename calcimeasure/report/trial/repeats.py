@@ -8,8 +8,19 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.precision import PrecisionProfile
 from calcimeasure.model.study import Verdict
 from calcimeasure.report.figures import Cloud, bland_altman_plot, profile_plot
-from calcimeasure.report.numbers import DASH, png
-from calcimeasure.report.trial.blocks import Block, Heading, Items, LargeFigures, Page, Picture, Pictures, Table, Text
+from calcimeasure.report.numbers import DASH
+from calcimeasure.report.trial.blocks import (
+    Block,
+    Heading,
+    Items,
+    LargeFigures,
+    Page,
+    Picture,
+    Pictures,
+    Table,
+    Text,
+    png,
+)
 from calcimeasure.steps.agreement.bland_altman import bland_altman
 from calcimeasure.steps.agreement.repeats import Of, RepeatFigure, RepeatSet, RepeatStudy
 

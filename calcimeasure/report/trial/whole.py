@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Interval, Status, Subject, Verdict
-from calcimeasure.report.figures import LOOKS, Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
+from calcimeasure.report.figures import Bar, Cloud, Course, bland_altman_plot, spaghetti, waterfall
+from calcimeasure.report.marks import VERDICTS
 from calcimeasure.report.numbers import (
     DASH,
     MINUS,
-    banner,
     between,
     change_range,
     equals,
@@ -19,16 +19,13 @@ from calcimeasure.report.numbers import (
     names,
     p_value,
     percent,
-    png,
     shares,
     signed,
     stopped,
     unit,
-    verdict_words,
     with_unit,
 )
 from calcimeasure.report.trial.blocks import (
-    SIGNS,
     Banner,
     Block,
     Cell,
@@ -40,8 +37,11 @@ from calcimeasure.report.trial.blocks import (
     Pictures,
     Table,
     Text,
+    banner,
+    png,
 )
 from calcimeasure.report.trial.findings import OUTCOMES, TrialFindings
+from calcimeasure.report.words import in_one, verdict_in_words
 from calcimeasure.steps.agreement.bland_altman import BlandAltman, bland_altman
 from calcimeasure.steps.agreement.cohort import Cohort, Member, Outcome, Typical, months_after_start
 from calcimeasure.steps.agreement.proportion import Proportion
@@ -115,7 +115,7 @@ def _waterfall(findings: TrialFindings) -> Iterator[Block]:
     ]
     if not bars:
         return
-    letters = ", ".join(f"{LOOKS[v][0]} {SIGNS[v][1].lower()}" for v in LOOKS if v is not Verdict.NOT_EVALUABLE)
+    letters = ", ".join(f"{mark.letter} {mark.word}" for v, mark in VERDICTS.items() if v is not Verdict.NOT_EVALUABLE)
     alt = "Bars of the change per subject: " + ", ".join(f"{bar.subject} {bar.percent:+.0f} %" for bar in bars[:40])
     missing = len(compared) - len(bars)
     rest = f" {missing} without calcium at baseline: no percentage." if missing else ""
@@ -261,7 +261,8 @@ def _flow(cohort: Cohort) -> Table:
     """From all subjects to the result, with who was lost where and why."""
     rows: list[tuple[Cell, ...]] = [("Subjects in the study file", str(len(cohort.members)), "", "")]
     rows += [
-        (OUTCOMES[outcome], str(len(who)), reason, names(who)) for (outcome, reason), who in cohort.reasons.items()
+        (OUTCOMES[outcome], str(len(who)), in_one(reason), names(who))
+        for (outcome, reason), who in cohort.reasons.items()
     ]
     rows.append((OUTCOMES[Outcome.COMPARED], str(len(cohort.compared)), "", ""))
     undated = [one.subject for one in cohort.compared if one.undated]
@@ -294,7 +295,7 @@ def _subject_row(anchor: str, member: Member) -> tuple[Cell, ...]:
     months = DASH if member.months is None else fixed(member.months, 1)
     ends = with_unit(change.before), with_unit(change.after)
     size = signed(change.percent), change_range(change)
-    return link, member.primary.followup.name, months, *ends, *size, verdict_words(member.verdict)
+    return link, member.primary.followup.name, months, *ends, *size, verdict_in_words(member.verdict)
 
 
 # ------------------------------------------------------------------------------------------------ how it was done

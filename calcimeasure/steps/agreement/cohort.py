@@ -11,6 +11,7 @@ from statistics import median
 from calcimeasure.model import study
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Status, Verdict
+from calcimeasure.model.warning import Code, Remark, once
 from calcimeasure.steps.agreement.proportion import Proportion, chance_of_as_many, proportion
 from calcimeasure.steps.agreement.rank import HodgesLehmann, SignedRank, hodges_lehmann, signed_rank
 
@@ -54,7 +55,7 @@ class Member:
     ----------
     subject : str
     outcome : Outcome
-    reason : str
+    reason : tuple of Remark
         Why there is no result; empty where there is one.
     primary : Interval or None
         From the last visit before treatment to the one in the window; `None` where there is none.
@@ -66,7 +67,7 @@ class Member:
 
     subject: str
     outcome: Outcome
-    reason: str
+    reason: tuple[Remark, ...]
     primary: study.Interval | None
     months: float | None
     others: tuple[study.Interval, ...] = ()
@@ -192,9 +193,9 @@ class Cohort:
         return {outcome: sum(one.outcome is outcome for one in self.members) for outcome in Outcome}
 
     @property
-    def reasons(self) -> dict[tuple[Outcome, str], tuple[str, ...]]:
+    def reasons(self) -> dict[tuple[Outcome, tuple[Remark, ...]], tuple[str, ...]]:
         """Subjects without a result, by where they ended and why."""
-        found: dict[tuple[Outcome, str], tuple[str, ...]] = {}
+        found: dict[tuple[Outcome, tuple[Remark, ...]], tuple[str, ...]] = {}
         for one in self.members:
             if one.outcome is not Outcome.COMPARED:
                 found[one.outcome, one.reason] = (*found.get((one.outcome, one.reason), ()), one.subject)
@@ -266,7 +267,7 @@ def _member(subject: study.Subject, intervals: Sequence[study.Interval], window:
         outcome, reason = _why_none(subject, intervals, window)
         return Member(subject.name, outcome, reason, None, None, others)
     change, months = primary.change, months_after_start(subject, primary)
-    reason = "" if change.status is Status.COMPARED else change.reason or "no reason was given"
+    reason = () if change.status is Status.COMPARED else change.reason or (Remark.of(Code.NO_REASON),)
     return Member(subject.name, Outcome(change.status.value), reason, primary, months, others)
 
 
@@ -292,16 +293,15 @@ def _nearest_first(
     return sorted(intervals, key=distance)
 
 
-def _why_none(subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow) -> tuple[Outcome, str]:
+def _why_none(
+    subject: study.Subject, intervals: Sequence[study.Interval], window: VisitWindow
+) -> tuple[Outcome, tuple[Remark, ...]]:
     excluded = [film.exclude_reason for visit in subject.visits for film in visit.films if film.exclude_reason]
     if excluded and not intervals:
-        return Outcome.EXCLUDED, "; ".join(dict.fromkeys(excluded))
+        return Outcome.EXCLUDED, once(map(Remark.other, excluded))
     if len(subject.visits) < 2:
-        return Outcome.ONE_VISIT, "only one visit"
-    return (
-        Outcome.OUTSIDE_WINDOW,
-        f"no visit {window.first:g} to {window.last:g} months after the start of treatment",
-    )
+        return Outcome.ONE_VISIT, (Remark.of(Code.ONE_VISIT),)
+    return Outcome.OUTSIDE_WINDOW, (Remark.of(Code.OUTSIDE_WINDOW, first=window.first, last=window.last),)
 
 
 def _improved(verdicts: Iterable[Verdict]) -> int:

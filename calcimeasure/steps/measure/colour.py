@@ -21,6 +21,7 @@ from calcimeasure.model.arrays import Floats, Mask
 from calcimeasure.model.colour import Card, CardKind, ColourCorrection, Colours, Whiteness
 from calcimeasure.model.image import Image, Kind
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code, Remark
 
 #: Patches with a channel beyond these 8-bit values are clipped and tell nothing.
 CLIPPED = (3, 252)
@@ -200,7 +201,7 @@ def _whiteness(image: Image, place: _ColourPlace, correction: ColourCorrection |
     part = image.pixels[place.window]
     skin = place.skin if image.valid is None else place.skin & image.valid[place.window]
     if skin.sum() < _LEAST_SKIN_PX:
-        return Whiteness(place.number, None, card, "too little skin around it")
+        return Whiteness(place.number, None, card, Remark.of(Code.LITTLE_SKIN))
     means = np.array([linear_light(part[place.inside]).mean(axis=0), linear_light(_typical(part[skin])).mean(axis=0)])
     lab = _lab(means if correction is None else correction.apply(means))
     return Whiteness(place.number, float(deltaE_ciede2000(lab[0], lab[1])), card)

@@ -22,7 +22,6 @@ from calcimeasure.model.density import (
     Densities,
     DepositDensity,
     Hydroxyapatite,
-    NoDensity,
     RelativeDensity,
     TotalDensity,
     WedgeCalibration,
@@ -30,6 +29,7 @@ from calcimeasure.model.density import (
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
+from calcimeasure.model.warning import Code, Remark
 
 RING_GAP_MM, RING_GAP_PX = 0.6, 2
 #: Share of a deposit that may lie over bone. On drawn films this catches about 9 of 10 deposits over bone, and 1 of 20
@@ -129,7 +129,7 @@ def density(
     places = {mine.number: _place(image, labels, mine, maps, bone) for mine in _outlines(labels)}
     rows = tuple(_one(number, place, image, calibration) for number, place in places.items())
     total = _total(rows, [int(place.inside.sum()) for place in places.values()], image)
-    doubt = (f"densities are unsure: {calibration.reason}",) if calibration.reason else ()
+    doubt = (Remark.of(Code.DENSITIES_UNSURE, why=calibration.reason),) if calibration.reason else ()
     total = replace(total, warnings=(*doubt, *((total.reason,) if total.reason else ())))
     return _with_factor(Densities(rows, total), hydroxyapatite)
 
@@ -343,20 +343,20 @@ class _Means:
     spilt: float
 
 
-def _why_not(place: _DensityPlace, calibration: WedgeCalibration) -> str:
-    """Why a deposit has no density, and what to do; empty when it has."""
+def _why_not(place: _DensityPlace, calibration: WedgeCalibration) -> Remark | None:
+    """Why a deposit has no density, and what to do; `None` when it has."""
     clipped, dark = int(place.ends[place.inside].sum()), int((~place.readable[place.inside]).sum())
     if clipped:
-        return f"{clipped} {NoDensity.SATURATED}: expose so that the deposit is not clipped"
+        return Remark.of(Code.DEPOSIT_SATURATED, count=clipped)
     if dark:
-        return f"{dark} pixels of it {NoDensity.NO_PICTURE}: outline only what the film shows"
+        return Remark.of(Code.DEPOSIT_OFF_PICTURE, count=dark)
     if place.over_bone > MOST_OVER_BONE:
-        return f"{place.over_bone:.0%} {NoDensity.OVER_BONE}: film it from the side"
+        return Remark.of(Code.DEPOSIT_OVER_BONE, share=place.over_bone)
     if np.mean(place.mmal[place.inside] > calibration.reach_mm) > 0.01:
-        return f"{NoDensity.TOO_DENSE} ({calibration.thickest_mm:g} mm): use a thicker wedge"
+        return Remark.of(Code.DEPOSIT_TOO_DENSE, mm=float(calibration.thickest_mm))
     if place.ring.sum() < _LEAST_PLANE_PX:
-        return f"{NoDensity.NO_BACKGROUND}: see the neighbouring outlines and the bone mask"
-    return ""
+        return Remark.of(Code.NO_BACKGROUND)
+    return None
 
 
 def _surface(place: _DensityPlace) -> _Surface:
@@ -426,7 +426,7 @@ def _total(rows: tuple[DepositDensity, ...], sizes: list[int], image: Image) -> 
     missing = [row.label for row in rows if row.mmal_mean is None]
     if missing:
         which = ", ".join(map(str, missing))
-        return TotalDensity(None, None, reason=f"deposits without a density, so no total: {which} (see deposits.csv)")
+        return TotalDensity(None, None, reason=Remark.of(Code.DENSITIES_INCOMPLETE, labels=which))
     known = [(row.mmal_mean.value, row.components) for row in rows if row.mmal_mean and row.components]
     size = sum(sizes)
     weights = [mine / size for mine in sizes]
@@ -459,8 +459,7 @@ def _summed(value: float, unit: str, **errors: float) -> Quantity:
 def _relative(image: Image, labels: Labels, mine: _Outline, levels: tuple[float, float]) -> RelativeDensity:
     inside = labels.array[mine.box] == mine.number
     if _ends(image, mine.box)[inside].any():
-        why = f"{NoDensity.SATURATED}: expose less, or see the contrast as a lower bound"
-        return RelativeDensity(mine.number, None, why)
+        return RelativeDensity(mine.number, None, Remark.of(Code.DEPOSIT_CLIPPED))
     low, high = levels
     return RelativeDensity(mine.number, (float(image.pixels[mine.box][inside].mean()) - low) / (high - low))
 
@@ -481,15 +480,15 @@ def _beside_cortex(image: Image, labels: Labels, mine: _Outline, seen: tuple[Mas
 def _share_of_cortex(number: int, values: Floats, where: tuple[Mask, Mask, Mask], ends: Mask) -> RelativeDensity:
     mine, soft, cortex = where
     if ends[mine].any():
-        return RelativeDensity(number, None, f"{int(ends[mine].sum())} {NoDensity.SATURATED}")
+        return RelativeDensity(number, None, Remark.of(Code.DEPOSIT_SATURATED, count=int(ends[mine].sum())))
     if soft.sum() < _LEAST_PLANE_PX:
-        return RelativeDensity(number, None, NoDensity.NO_BACKGROUND)
+        return RelativeDensity(number, None, Remark.of(Code.NO_BACKGROUND))
     if cortex.sum() < _LEAST_CORTEX_PX:
-        return RelativeDensity(number, None, NoDensity.NO_CORTEX)
+        return RelativeDensity(number, None, Remark.of(Code.NO_BONE_NEAR))
     low, high = float(np.median(values[soft])), float(np.percentile(values[cortex], 90))
     spread = 1.4826 * float(np.median(np.abs(values[soft] - low)))
     if high <= low + 2 * spread or ends[cortex & (values >= high)].any():
-        return RelativeDensity(number, None, NoDensity.NO_CORTEX)
+        return RelativeDensity(number, None, Remark.of(Code.NO_BONE_NEAR))
     return RelativeDensity(number, (float(values[mine].mean()) - low) / (high - low))
 
 

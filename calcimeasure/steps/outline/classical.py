@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from calcimeasure.model.arrays import Grey, Mask
 from calcimeasure.model.image import Image
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.anatomy import Survey, disc, filled, resized, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, candidates_of, elongation
 from calcimeasure.steps.outline.findings import Findings
@@ -58,7 +59,7 @@ def find(image: Image, settings: SegmentSettings) -> Findings:
     """
     seen = survey(image)
     if seen is None:
-        return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
+        return Findings((), None, "", np.zeros(image.shape, bool), warnings=(Remark.of(Code.FILM_EMPTY),))
     cores = best_apart(scored(seen, settings.threshold * LISTED), seen.grey.shape)
     return Findings(
         tuple(outlined(cores, seen, settings.threshold)),

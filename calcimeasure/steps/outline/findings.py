@@ -12,6 +12,7 @@ from calcimeasure.model.arrays import Mask
 from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Segmentation
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Remark
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, limited_to, scores_on, sort_out
 from calcimeasure.steps.outline.settings import SegmentSettings
 
@@ -40,7 +41,7 @@ class Findings:
         Where the method saw the limb.
     probability : float32 array or None
         Probability of deposit per pixel.
-    warnings : tuple of str
+    warnings : tuple of Remark
         What a reader ought to know.
     closer : function giving Findings, or None
         A second look, which counts when it shows far more (`OUTSHINES`, `FILLS`).
@@ -55,7 +56,7 @@ class Findings:
     told: str
     limb: Mask | None = None
     probability: npt.NDArray[np.float32] | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     closer: Callable[[], Findings] | None = None
     made_for: float | None = None
     again: Callable[[SegmentSettings], Findings] | None = None

@@ -21,6 +21,7 @@ import onnxruntime
 
 from calcimeasure.model.arrays import Map, Mask, Pixels
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.anatomy import scaled, survey
 from calcimeasure.steps.outline.candidates import Candidate, Grounds
 from calcimeasure.steps.outline.findings import Findings
@@ -47,7 +48,7 @@ GROUP_MM = 1.5
 #: A small picture of unknown scale may be an enlarged part, a fingertip for instance:
 #: it is looked at again as if its long side were this many mm.
 ENLARGED_MM, ENLARGED_PX = 50.0, 800
-ENLARGED = f"scale unknown: deposits were sought as if this enlarged part were {ENLARGED_MM:.0f} mm long"
+ENLARGED = Remark.of(Code.PART_ASSUMED, mm=ENLARGED_MM)
 
 
 def find(image: Image, settings: SegmentSettings) -> Findings:
@@ -75,7 +76,7 @@ def _seen(image: Image, settings: SegmentSettings) -> Findings:
     """Findings at one scale, the film's own or the one assumed for it."""
     seen = survey(image)
     if seen is None:
-        return Findings((), None, "", np.zeros(image.shape, bool), warnings=("the film shows nothing",))
+        return Findings((), None, "", np.zeros(image.shape, bool), warnings=(Remark.of(Code.FILM_EMPTY),))
     grounds = Grounds.of(image, seen, settings, None)
     networks = Networks.named(settings.weights)
     judge = networks.judge.on_trunk() if seen.trunk else networks.judge

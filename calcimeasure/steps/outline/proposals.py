@@ -14,6 +14,7 @@ from calcimeasure.model.authorship import BY_PROGRAM
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.outline.findings import Proposed
 from calcimeasure.steps.outline.level_sets import (
     FIRST,
@@ -81,7 +82,7 @@ def propose(image: Image, settings: SegmentSettings | None = None) -> Segmentati
     for one in found:
         probability[one.box.slices][one.piece.mask] = one.score
     dropped = (*_texts(lettering), *(_dropped(one) for one in found if not one.counts(settings)))
-    return Segmentation(labels, dropped, probability=probability, warnings=("proposed: no person has accepted this",))
+    return Segmentation(labels, dropped, probability=probability, warnings=(Remark.of(Code.PROPOSED),))
 
 
 def ranking(proposed: Segmentation) -> tuple[Ranked, ...]:

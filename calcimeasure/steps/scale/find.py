@@ -44,4 +44,4 @@ def find_scale(
     if method == "marker" or marker.method:
         return marker
     ruler = scale_from_ruler(image, ruler_mm)
-    return ruler if ruler.method else Scale.refused(f"{marker.reason}; {ruler.reason}")
+    return ruler if ruler.method else Scale.refused((*marker.reason, *ruler.reason))

@@ -27,6 +27,7 @@ from calcimeasure.model.arrays import Floats
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane, PlaneError
 from calcimeasure.model.scale import Scale, ScaleMethod
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.scale.pattern import fit_pattern
 from calcimeasure.steps.scale.sheet import DICTIONARY, marker_modules, size_from_ids
 
@@ -156,13 +157,11 @@ def scale_from_marker(image: Image, marker_mm: float | None = None, *, foreign: 
         raise MeasurementRefused(f"a marker cannot be {marker_mm} mm wide: give the side of its black square in mm")
     markers = find_markers(image, foreign=foreign or marker_mm is not None)
     if not len(markers):
-        return Scale.refused(
-            "no marker found: lay the printed sheet flat beside the lesion, in focus, with the white border in view"
-        )
+        return Scale.refused(Remark.of(Code.NO_MARKER))
     side = marker_mm or size_from_ids(markers.ids)
     plane = fit_plane(markers, side or 1.0, image.shape)
     refusal = _refusal(plane, len(markers), side)
-    if refusal or side is None:
+    if refusal is not None:
         return Scale.refused(refusal, ScaleMethod.MARKER, plane.tilt_degrees, plane.reprojection_px)
     return Scale(
         ScaleMethod.MARKER,
@@ -268,34 +267,23 @@ def _refined(markers: Markers, grey: npt.NDArray[np.uint8]) -> Markers:
     return Markers(tuple(number for number, _ in fitted), corners, covariance)
 
 
-def _refusal(plane: Plane, count: int, side: float | None) -> str:
-    """Why the plane must not be used; empty when it may."""
+def _refusal(plane: Plane, count: int, side: float | None) -> Remark | None:
+    """Why the plane must not be used; `None` when it may."""
     # Tilt comes last: what markers say that contradict each other about tilt is worth nothing. Corners far from the
     # plane come first, but for those that unequal sizes explain.
     if plane.reprojection_px > MOST_REPROJECTION and not plane.unequal:
-        return (
-            f"the marker corners lie {plane.reprojection_px:.1f} px from one plane, more than {MOST_REPROJECTION:.0f}: "
-            "lay the sheet flat, hold still and photograph it again"
-        )
+        return Remark.of(Code.MARKER_NOT_FLAT, px=float(plane.reprojection_px), most=MOST_REPROJECTION)
     if plane.disagreement > MOST_DISAGREEMENT:
-        return (
-            f"the markers disagree by {plane.disagreement:.1%} in size, more than {MOST_DISAGREEMENT:.0%}: lay them "
-            "flat in one plane, all from one print, and photograph again"
-        )
+        return Remark.of(Code.MARKERS_DISAGREE, share=float(plane.disagreement), most=MOST_DISAGREEMENT)
     if plane.distortion:
-        return (
-            f"straight lines are bent in this photo (by {plane.distortion:+.1%} at its corners), or the sheet is: "
-            "lay it flat and photograph it from farther away, without a wide-angle lens"
-        )
+        return Remark.of(Code.PHOTO_BENT, share=float(plane.distortion))
     if plane.tilt_degrees > MOST_TILT:
-        return (
-            f"the marker is tilted by {plane.tilt_degrees:.0f} degrees, more than {MOST_TILT:.0f}: "
-            "photograph it again from straight above"
-        )
-    if side is None:
-        agree = f"; they agree within {plane.disagreement:.1%}" if count > 1 else ""
-        return f"{count} marker(s) of unknown size{agree}: measure the black square and give its side (--marker-mm)"
-    return ""
+        return Remark.of(Code.MARKER_TILTED, degrees=float(plane.tilt_degrees), most=MOST_TILT)
+    if side is not None:
+        return None
+    if count == 1:
+        return Remark.of(Code.MARKER_SIZE_UNKNOWN, count=count)
+    return Remark.of(Code.MARKERS_SIZE_UNKNOWN, count=count, share=float(plane.disagreement))
 
 
 def _spacing(plane: Plane, at: Floats) -> Spacing:

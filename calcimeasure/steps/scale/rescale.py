@@ -13,12 +13,11 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.pixel_size import impossible
 from calcimeasure.model.scale import Scale, ScaleMethod, ScaleRequest, ScaleSource
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.scale.find import find_scale
 from calcimeasure.steps.scale.height import AT_DETECTOR, spacing_at_height
 from calcimeasure.steps.scale.marker import scale_from_marker
 from calcimeasure.steps.scale.points import scale_from_points
-
-_CONFIRM = "Look at it, then confirm it with --spacing or --scale-points"
 
 
 def rescaled(image: Image, request: ScaleRequest) -> Image:
@@ -52,7 +51,7 @@ def scale_in_picture(image: Image, request: ScaleRequest) -> Scale | None:
         return found
     side = found.spacing.mean_mm
     why = impossible(side, side, image.shape)
-    return Scale.refused(f"the scale of {side:.4g} mm per pixel {why}: check it", found.method) if why else found
+    return Scale.refused(Remark.of(Code.SCALE_IMPOSSIBLE, mm=side, why=why), found.method) if why else found
 
 
 def _found(image: Image, request: ScaleRequest) -> Scale | None:
@@ -65,10 +64,7 @@ def _found(image: Image, request: ScaleRequest) -> Scale | None:
     if request.source is ScaleSource.AUTO and not photo:
         return None
     if image.aspect != 1:
-        return Scale.refused(
-            f"a marker or ruler is read on square pixels only, and these are {image.aspect:.4g} times as tall as wide: "
-            "give --spacing, the width of one, or --scale-points"
-        )
+        return Scale.refused(Remark.of(Code.PIXELS_NOT_SQUARE, aspect=image.aspect))
     return find_scale(image, marker_mm=request.marker_mm, ruler_mm=request.ruler_mm, method=request.source.value)
 
 
@@ -77,15 +73,11 @@ def _from_points(image: Image, points: tuple[float, float, float, float, float])
     ends = ((row1, column1), (row2, column2))
     rows, columns = image.shape
     if not all(-0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5 for row, column in ends):
-        return Scale.refused(
-            f"a point lies outside the picture of {rows} x {columns} pixels: give row and column of both as a viewer "
-            "of the upright picture shows them",
-            ScaleMethod.POINTS,
-        )
+        return Scale.refused(Remark.of(Code.POINT_OUTSIDE, rows=rows, columns=columns), ScaleMethod.POINTS)
     return scale_from_points(*ends, mm, aspect=image.aspect)
 
 
-def _contradiction(user: Spacing, found: Scale | None) -> tuple[str, ...]:
+def _contradiction(user: Spacing, found: Scale | None) -> tuple[Remark, ...]:
     """What to tell when the picture speaks against the user; nothing when it does not, or is not sure."""
     if found is None or found.spacing is None or found.unsure:
         return ()
@@ -93,26 +85,30 @@ def _contradiction(user: Spacing, found: Scale | None) -> tuple[str, ...]:
     if apart <= 2 * math.hypot(found.spacing.relative_sd, user.relative_sd):
         return ()
     return (
-        f"the given scale of {user.mean_mm:.5g} mm per pixel is used, but the {found.method} in the picture says "
-        f"{found.spacing.mean_mm:.5g}: check which holds for the deposits, or leave --spacing out",
+        Remark.of(
+            Code.SCALE_GIVEN_AGAINST_PICTURE,
+            mm=user.mean_mm,
+            by=str(found.method),
+            found_mm=found.spacing.mean_mm,
+        ),
     )
 
 
-def _replaced(own: Spacing | None, found: Scale) -> tuple[str, ...]:
+def _replaced(own: Spacing | None, found: Scale) -> tuple[Remark, ...]:
     if own is None or found.spacing is None:
         return ()
-    return (
-        f"the scale of the {found.method}, {found.spacing.mean_mm:.5g} mm per pixel, replaces the file's "
-        f"{own.mean_mm:.5g} ({own.origin})",
-    )
+    return (found_replaces_file(own, found.spacing, str(found.method)),)
 
 
-def _why_not(found: Scale) -> str:
-    reason = found.reason.replace("; ", ", ")  # warnings are listed with semicolons between them
+def found_replaces_file(own: Spacing, found: Spacing, by: str) -> Remark:
+    """That the scale of a marker, a ruler or a line stands where the file's stood."""
+    return Remark.of(Code.SCALE_FOUND_REPLACES_FILE, by=by, mm=found.mean_mm, file_mm=own.mean_mm, origin=own.origin)
+
+
+def _why_not(found: Scale) -> Remark:
     if found.spacing is None:
-        return f"no scale: {reason}"
-    told = f"the {found.method} says {found.spacing.mean_mm:.4g} mm per pixel"
-    return f"scale not used, since it is unsure: {told}, but {reason}. {_CONFIRM}"
+        return Remark.of(Code.SCALE_REFUSED, why=found.reason)
+    return Remark.of(Code.SCALE_UNSURE, by=str(found.method), mm=found.spacing.mean_mm, why=found.reason)
 
 
 def _at_height(image: Image, request: ScaleRequest) -> Image:
@@ -120,27 +116,25 @@ def _at_height(image: Image, request: ScaleRequest) -> Image:
     if request.object_mm is None or image.spacing is None:
         return image
     if image.spacing.origin not in AT_DETECTOR:
-        return image.with_warning(
-            f"the object distance was not applied: the scale is not the detector plane's ({image.spacing.origin})"
-        )
+        return image.with_warning(Remark.of(Code.HEIGHT_NOT_APPLIED, origin=image.spacing.origin))
     source = request.source_mm or image.acquisition.source_distance_mm
     if source is None:
-        return image.with_spacing(None).with_warning(
-            "no scale: the file does not say how far the source was from the detector, so its magnification cannot be "
-            "corrected: give --source-distance, or leave --object-distance out"
-        )
+        return image.with_spacing(None).with_warning(Remark.of(Code.HEIGHT_WITHOUT_SOURCE))
     try:
         corrected = spacing_at_height(image.spacing, request.object_mm, source)
     except MeasurementRefused as refusal:
-        return image.with_spacing(None).with_warning(f"no scale: {refusal}")
+        return image.with_spacing(None).with_warning(Remark.of(Code.SCALE_REFUSED, why=str(refusal)))
     return image.with_spacing(corrected).with_warning(_correction(corrected, request.object_mm, source))
 
 
-def _correction(spacing: Spacing, object_mm: float, source_mm: float) -> str:
+def _correction(spacing: Spacing, object_mm: float, source_mm: float) -> Remark:
     parts = dict(spacing.components)
     added = math.hypot(parts["height"], parts["source"])
-    return (
-        f"scale corrected for a height of {object_mm:g} mm over the detector, source at {source_mm:g} mm: lengths x "
-        f"{1 - object_mm / source_mm:.4f}; the correction adds {added:.1%} to the error of a length, {2 * added:.1%} "
-        "to that of an area"
+    return Remark.of(
+        Code.HEIGHT_CORRECTED,
+        object_mm=object_mm,
+        source_mm=source_mm,
+        factor=1 - object_mm / source_mm,
+        of_length=added,
+        of_area=2 * added,
     )

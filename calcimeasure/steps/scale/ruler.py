@@ -24,6 +24,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.arrays import Floats, Map
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
 from calcimeasure.model.scale import Scale, ScaleMethod
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.scale.graduation import STEP_MM, BestPattern, Graduation, graduate
 from calcimeasure.steps.scale.points import FLATNESS_SD
 from calcimeasure.steps.scale.runs import Run, find_runs
@@ -44,8 +45,6 @@ _SAME = 0.05  # share by which the steps of one ruler may differ
 _BROAD, _BROAD_PX = 0.18, 1.8
 # Distance of the camera in sides of the picture: that of a long lens, so that a tilt is not thought too small.
 _LENS = 1.5
-_ADVICE = "or give two points a known distance apart (--scale-points)"
-_TELL = "say how far apart the ticks are (--ruler-mm)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,21 +92,18 @@ class Ruler:
         return None if self.step_mm is None else self.step_px / self.step_mm
 
     @property
-    def doubt(self) -> str:
-        """Why a person should look before the reading is used; empty when it is sure."""
+    def doubt(self) -> Remark | None:
+        """Why a person should look before the reading is used; `None` when it is sure."""
         if self.seen < _ENOUGH:
-            return f"only {self.seen} ticks are seen"
+            return Remark.of(Code.TICKS_FEW, count=self.seen)
         if self.verdict.graduation is Graduation.FIVES:
-            return "every fifth tick is longer but no tenth: taken for millimetres"
+            return Remark.of(Code.TICKS_BY_FIVES)
         if self.verdict.graduation is Graduation.HALF_MILLIMETRE:
-            return "every second tick is longer: taken for half millimetres, but inches halve too"
+            return Remark.of(Code.TICKS_BY_HALVES)
         if self.verdict.over_plain < _STRONG[0] or self.verdict.over_rival < _STRONG[1]:
-            return f"the longer ticks are hard to tell: taken for {self.verdict.graduation}"
+            return Remark.of(Code.TICKS_UNCLEAR, graduation=self.verdict.graduation)
         if self.verdict.graduation is Graduation.MILLIMETRE and not self.is_broad:
-            return (
-                "every fifth and tenth tick is longer, as on millimetres, but the ticks are thin: they could be "
-                "2 mm, 5 mm, 1 cm or a tenth of an inch apart as well"
-            )
+            return Remark.of(Code.TICKS_THIN)
         return self.bent
 
     @property
@@ -116,11 +112,11 @@ class Ruler:
         return self.breadth >= _BROAD and self.breadth * self.step_px >= _BROAD_PX
 
     @property
-    def bent(self) -> str:
-        """Why the scale along the ruler is no scale beside it; empty when it is."""
+    def bent(self) -> Remark | None:
+        """Why the scale along the ruler is no scale beside it; `None` when it is."""
         if self.drift > _DRIFT:
-            return f"the scale changes by {self.drift:.0%} along the ruler: lay it flat and photograph it from above"
-        return ""
+            return Remark.of(Code.RULER_DRIFTS, share=float(self.drift))
+        return None
 
 
 def scale_from_ruler(image: Image, ruler_mm: float | None = None) -> Scale:
@@ -137,24 +133,23 @@ def scale_from_ruler(image: Image, ruler_mm: float | None = None) -> Scale:
         raise MeasurementRefused(f"ticks cannot be {ruler_mm} mm apart: give a distance of more than 0")
     rulers = find_rulers(image)
     if not rulers or (rulers[0].step_mm is None and rulers[0].seen < _ENOUGH):
-        return Scale.refused(f"no ruler found: lay a millimetre ruler flat beside the lesion, {_ADVICE}")
+        return Scale.refused(Remark.of(Code.NO_RULER))
     if ruler_mm is not None:
         return _as_told(rulers, ruler_mm)
     best = rulers[0]
     if best.px_per_mm is None:
-        return Scale.refused(
-            f"{_riddle(best)}: photograph a ruler with longer 5 and 10 mm ticks in full, {_TELL}, {_ADVICE}",
-            ScaleMethod.RULER,
-        )
-    return _scale(best, 1 / best.px_per_mm, _quarrel(rulers) or best.doubt, f"check the ticks and {_TELL}, {_ADVICE}")
+        return Scale.refused(_riddle(best), ScaleMethod.RULER)
+    return _scale(best, 1 / best.px_per_mm, _quarrel(rulers) or best.doubt, Code.RULER_UNSURE)
 
 
 def _as_told(rulers: list[Ruler], step_mm: float) -> Scale:
     """The scale by the ruler with most ticks, when a person says how far apart they are."""
     best = max(rulers, key=lambda ruler: ruler.seen)
     others = [one.step_px for one in rulers if one.seen >= _ENOUGH and not _same_ruler(one, best)]
-    doubt = f"rows of ticks {best.step_px:.1f} and {others[0]:.1f} px apart were found" if others else best.bent
-    return _scale(best, step_mm / best.step_px, doubt, f"leave one ruler in the photo, {_ADVICE}")
+    doubt = best.bent
+    if others:
+        doubt = Remark.of(Code.RULERS_TWO, step_px=float(best.step_px), other_px=float(others[0]))
+    return _scale(best, step_mm / best.step_px, doubt, Code.RULER_TOLD_UNSURE)
 
 
 def _same_ruler(one: Ruler, other: Ruler) -> bool:
@@ -163,9 +158,11 @@ def _same_ruler(one: Ruler, other: Ruler) -> bool:
     return abs(ratio / round(ratio) - 1) <= _SAME
 
 
-def _scale(ruler: Ruler, mm: float, doubt: str, advice: str) -> Scale:
+def _scale(ruler: Ruler, mm: float, doubt: Remark | None, code: Code) -> Scale:
+    """The scale with its doubt, if there is one, under a code that says what to do about it."""
     spacing = Spacing.with_errors(mm, mm, SpacingOrigin.RULER, **ruler.errors)
-    return Scale(ScaleMethod.RULER, spacing, unsure=bool(doubt), reason=f"{doubt}; {advice}" if doubt else "")
+    reason = (Remark.of(code, doubt=doubt),) if doubt else ()
+    return Scale(ScaleMethod.RULER, spacing, unsure=bool(doubt), reason=reason)
 
 
 def find_rulers(image: Image) -> list[Ruler]:
@@ -264,21 +261,20 @@ def _rank(ruler: Ruler) -> tuple[bool, bool, float]:
     return (False, ruler.step_mm != 1.0, -ruler.seen - min(ruler.verdict.over_plain, 50.0) / 10)
 
 
-def _riddle(ruler: Ruler) -> str:
+def _riddle(ruler: Ruler) -> Remark:
     """Why the unit of a row of marks is not known."""
-    row = f"a row of {ruler.seen} marks {ruler.step_px:.1f} px apart was found, but"
-    if ruler.verdict.graduation is Graduation.INCH and ruler.verdict.over_plain >= _WEAK[0]:
-        return f"{row} they halve as on an inch ruler"
-    return f"{row} no longer marks tell whether they are millimetres"
+    inches = ruler.verdict.graduation is Graduation.INCH and ruler.verdict.over_plain >= _WEAK[0]
+    code = Code.RULER_IN_INCHES if inches else Code.RULER_UNIT_UNKNOWN
+    return Remark.of(code, marks=ruler.seen, step_px=float(ruler.step_px))
 
 
-def _quarrel(rulers: list[Ruler]) -> str:
-    """Why readings of one photo contradict each other; empty when they agree."""
+def _quarrel(rulers: list[Ruler]) -> Remark | None:
+    """Why readings of one photo contradict each other; `None` when they agree."""
     sure = [ruler.px_per_mm for ruler in rulers if ruler.px_per_mm and not ruler.doubt]
     if sure and max(sure) > (1 + _SAME) * min(sure):
-        return f"two rulers disagree ({min(sure):.2f} and {max(sure):.2f} px per mm)"
+        return Remark.of(Code.RULERS_DISAGREE, low=float(min(sure)), high=float(max(sure)))
     rivals = [ruler.verdict.graduation for ruler in rulers if _contradicts(ruler, rulers[0])]
-    return f"the ticks may also be those of another ruler ({rivals[0]})" if rivals else ""
+    return Remark.of(Code.TICKS_OF_ANOTHER, graduation=rivals[0]) if rivals else None
 
 
 def _contradicts(other: Ruler, best: Ruler) -> bool:

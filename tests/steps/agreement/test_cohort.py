@@ -9,6 +9,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, Film, Interval, Status, Study, Subject, Verdict, Visit
+from calcimeasure.model.warning import Remark
 from calcimeasure.steps.agreement import Outcome, Read, VisitWindow, cohort, outlines_agree, readers_agree
 
 START = datetime.date(2024, 1, 31)
@@ -24,7 +25,7 @@ def _visit(name, months, **facts):
 
 def _change(percent, verdict=Verdict.STABLE, unit="mm2", **facts):
     before, delta = Quantity(100.0, 2.0, unit), Quantity(percent, 3.0, unit)
-    return Change(Status.COMPARED, verdict, "", before, Quantity(100.0 + percent, 2.0, unit), delta, percent, **facts)
+    return Change(Status.COMPARED, verdict, (), before, Quantity(100.0 + percent, 2.0, unit), delta, percent, **facts)
 
 
 def _subject(name, *months, start=START):
@@ -70,8 +71,8 @@ def test_whoever_is_missing_is_in_the_flow_and_not_improved_at_worst():
     away = Subject("away", (_visit("v0", 0), _visit("v1", 9, exclude_reason="blurred")), START)
     intervals += [
         _between(more[1], 0, 1, _change(-80.0, Verdict.IMPROVED)),
-        _between(more[2], 0, 1, Change.not_evaluable("another side")),
-        _between(more[3], 0, 1, Change(Status.FAILED, Verdict.NOT_EVALUABLE, "damaged file")),
+        _between(more[2], 0, 1, Change.not_evaluable(Remark.other("another side"))),
+        _between(more[3], 0, 1, Change(Status.FAILED, Verdict.NOT_EVALUABLE, (Remark.other("damaged file"),))),
     ]
     found = cohort(Study((*subjects, *more, away)), intervals)
     assert found.flow == {
@@ -84,8 +85,8 @@ def test_whoever_is_missing_is_in_the_flow_and_not_improved_at_worst():
     }
     assert (found.worst_case.successes, found.worst_case.trials) == (5, 13)
     assert found.responders.trials == 8
-    assert found.reasons[Outcome.NOT_EVALUABLE, "another side"] == ("other side",)
-    assert found.reasons[Outcome.EXCLUDED, "blurred"] == ("away",)
+    assert found.reasons[Outcome.NOT_EVALUABLE, (Remark.other("another side"),)] == ("other side",)
+    assert found.reasons[Outcome.EXCLUDED, (Remark.other("blurred"),)] == ("away",)
     assert found.excluded_films == {"blurred": 1}
 
 
@@ -121,7 +122,7 @@ def test_one_rule_says_where_an_interval_begins():
 
 def test_the_choice_does_not_look_at_the_result():
     subject = _subject("s", 0, 8.9, 10)
-    near, far = Change.not_evaluable("too dark"), _change(-90.0, Verdict.IMPROVED)
+    near, far = Change.not_evaluable(Remark.other("too dark")), _change(-90.0, Verdict.IMPROVED)
     found = cohort(Study((subject,)), [_between(subject, 0, 1, near), _between(subject, 0, 2, far)])
     assert found.members[0].outcome is Outcome.NOT_EVALUABLE
     assert found.responders is None

@@ -14,6 +14,7 @@ from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, draw_film, random_film_scene
 from calcimeasure.phantom.fittings import Collimation, Fittings
 from calcimeasure.phantom.frame import Frame
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.change.align import align
 
 MM = 0.5
@@ -114,7 +115,7 @@ WRONG = {
 @pytest.mark.parametrize(("other", "words"), WRONG.values(), ids=WRONG)
 def test_wrong_pairs_are_refused(first: Phantom, other: object, words: str) -> None:
     found = align(first.image, draw_film(other(), 2).image)
-    assert words in found.refused
+    assert words in in_one(found.refused)
     assert np.isnan(found.forward).all()
 
 
@@ -128,7 +129,7 @@ def test_a_flip_that_is_known_is_followed(first: Phantom) -> None:
 def test_a_film_without_anything_is_refused(first: Phantom) -> None:
     blank = Image(np.full(first.image.shape, 7, np.uint8), Kind.RADIOGRAPH, Meaning.DISPLAY)
     for pair in ((first.image, blank), (blank, first.image)):
-        assert "no limb" in align(*pair).refused
+        assert "no limb" in in_one(align(*pair).refused)
 
 
 def test_a_resolved_deposit_that_is_ignored_does_not_bend_the_map() -> None:
@@ -164,7 +165,7 @@ def test_landmarks_give_the_map_without_a_picture(count: int) -> None:
 
 def test_flipped_landmarks_are_refused_unless_told() -> None:
     pairs = [((r, c), (r, 319 - c)) for r, c in MARKED]
-    assert "flipped" in align(plain(), plain(), landmarks=pairs).refused
+    assert "flipped" in in_one(align(plain(), plain(), landmarks=pairs).refused)
     found = align(plain(), plain(), landmarks=pairs, mirrored=True)
     np.testing.assert_allclose(found.followup_of([[100.0, 20.0]]), [[100.0, 299.0]], atol=0.05)
 

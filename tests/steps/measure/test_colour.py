@@ -15,6 +15,7 @@ from calcimeasure.model.colour import CardKind
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.recipe import analyse_mask
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.measure.colour import correct_colour, linear_light, whiteness
 from calcimeasure.steps.scale.card import COLORCHECKER_SRGB, find_card
 from calcimeasure.steps.scale.sheet import GREY_MM, GREYS, marker_sheet
@@ -152,7 +153,7 @@ def test_a_deposit_without_skin_says_so() -> None:
     photo, labels = _photo(LIGHTS["white"])
     found = whiteness(photo, Labels(np.ones(labels.shape, np.int32)))
     assert found.deposits[0].delta_e is None
-    assert "too little skin" in found.deposits[0].reason
+    assert "too little skin" in in_one(found.deposits[0].reason)
 
 
 def test_a_measured_photo_carries_its_whiteness() -> None:

@@ -7,9 +7,10 @@ import pytest
 from polychromatic import Scene, Shot, other_exposure, random_scene, shoot
 
 from calcimeasure.errors import MaskError, MeasurementRefused
-from calcimeasure.model.density import Hydroxyapatite, NoDensity
+from calcimeasure.model.density import Hydroxyapatite
 from calcimeasure.model.image import Kind, Meaning
 from calcimeasure.model.labels import Labels
+from calcimeasure.model.warning import Code
 from calcimeasure.phantom.anatomy import Placement
 from calcimeasure.phantom.deposits import Calcium, Shape, Site
 from calcimeasure.phantom.film import Exposure, FilmScene, Tone, Writing, draw_film
@@ -116,29 +117,29 @@ def _cut_off(film: Shot):
 
 @pytest.mark.parametrize(
     ("spoiled", "reason"),
-    [(_saturated, NoDensity.SATURATED), (_cut_off, NoDensity.NO_PICTURE)],
+    [(_saturated, Code.DEPOSIT_SATURATED), (_cut_off, Code.DEPOSIT_OFF_PICTURE)],
     ids=["saturated", "outside the picture"],
 )
 def test_a_spoiled_deposit_says_why(film, calibration, spoiled, reason) -> None:
     row = density(spoiled(film), film.labels, calibration).deposits[0]
     assert row.mmal_mean is None
     assert row.al_volume_mm3 is None
-    assert reason in row.reason
+    assert row.reason.code is reason
 
 
 def test_denser_than_the_wedge_is_refused(film) -> None:
     scene = Scene(steps_mm=(0.2, 0.4, 0.6, 0.8, 1.0))
     row = _measured(shoot(scene), scene).deposits[0]
     assert row.mmal_mean is None
-    assert NoDensity.TOO_DENSE in row.reason
+    assert row.reason.code is Code.DEPOSIT_TOO_DENSE
 
 
-@pytest.mark.parametrize(("over", "reason"), [(False, NoDensity.NO_BACKGROUND), (True, NoDensity.OVER_BONE)])
-def test_bone_cannot_be_told_from_a_deposit(film, calibration, over: bool, reason: NoDensity) -> None:
+@pytest.mark.parametrize(("over", "reason"), [(False, Code.NO_BACKGROUND), (True, Code.DEPOSIT_OVER_BONE)])
+def test_bone_cannot_be_told_from_a_deposit(film, calibration, over: bool, reason: Code) -> None:
     bone = np.full(film.image.shape, True) if over else film.labels.array != 1
     row = density(film.image, film.labels, calibration, bone=bone).deposits[0]
     assert row.mmal_mean is None
-    assert reason in row.reason
+    assert row.reason.code is reason
 
 
 def test_masks_must_fit(film, calibration) -> None:
@@ -177,7 +178,7 @@ def test_relative_density_refuses(film) -> None:
         relative_density(replace(image, kind=Kind.PHOTO, meaning=Meaning.PHOTO), labels, cortex, soft)
     (row,) = relative_density(replace(image, pixels=np.where(labels.array > 0, 4095, pixels)), labels, cortex, soft)
     assert row.value is None
-    assert NoDensity.SATURATED in row.reason
+    assert row.reason.code is Code.DEPOSIT_CLIPPED
 
 
 @pytest.mark.parametrize("writing", [Writing.LOG, Writing.LINEAR])

@@ -11,6 +11,7 @@ import pytest
 from calcimeasure.errors import RecipeError
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.outline import METHODS, SegmentSettings, segment
 from calcimeasure.steps.outline.candidates import Candidate, elongation, in_reading_order, limited_to
 from calcimeasure.steps.outline.classical import area_top_hats
@@ -163,7 +164,7 @@ def test_a_region_keeps_what_lies_inside_and_lists_the_rest(drawn):
 def test_unknown_scale_is_said_and_still_works(drawn):
     result = found(drawn[0], None)
     assert result.labels.count >= 2
-    assert any("scale unknown" in w for w in result.warnings)
+    assert any("scale unknown" in w for w in sentences(result.warnings))
     assert not drawn[2].warnings
 
 

@@ -11,6 +11,7 @@ from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Meaning
 from calcimeasure.model.labels import Labels
 from calcimeasure.phantom.film import draw_film, random_film_scene
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.outline import SegmentSettings, find, segment
 from calcimeasure.steps.outline.candidates import Candidate, Grounds, in_reading_order, scores_on
 from calcimeasure.steps.outline.findings import Findings
@@ -40,7 +41,7 @@ def test_a_film_that_shows_nothing_has_no_findings(method):
     found = find(image, SegmentSettings(method=method)).segmentation(SegmentSettings(method=method, threshold=0.1))
     assert found.labels.shape == (60, 50)
     assert not found.labels.count
-    assert found.warnings == ("the film shows nothing",)
+    assert sentences(found.warnings) == ("the film shows nothing",)
 
 
 def test_pixels_of_what_was_dropped_are_known():

@@ -11,6 +11,7 @@ from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, r
 from calcimeasure.io.given.spacing_table import read_spacings
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.phantom.film import draw_film, random_film_scene
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.anatomy import Survey
 from calcimeasure.steps.outline import find
 from calcimeasure.steps.outline.learned import (
@@ -93,7 +94,7 @@ def test_a_long_straight_strand_in_the_limb_is_no_edge_of_the_field() -> None:
 
 def test_an_unknown_scale_is_told_and_never_reported(film: Image) -> None:
     found = segment(film.with_spacing(None), SETTINGS)
-    assert any("scale unknown" in warning for warning in found.warnings)
+    assert any("scale unknown" in warning for warning in sentences(found.warnings))
 
 
 def test_the_sample_films_are_outlined_about_where_their_truth_is() -> None:

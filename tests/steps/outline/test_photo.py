@@ -12,6 +12,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.io.images.read import read_image
 from calcimeasure.model.deposit import Reason
 from calcimeasure.model.image import Image, Kind, Meaning
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.outline.photo import segment_photo
 from calcimeasure.steps.outline.proposals import propose, ranking
 
@@ -197,7 +198,7 @@ def test_deposits_are_proposed_best_first_with_their_score():
     assert all(
         one.score < 0.5 for one in found.excluded if one.score is not None and one.reason is not Reason.TOO_SMALL
     )
-    assert "proposed" in found.warnings[0]
+    assert "proposed" in sentences(found.warnings)[0]
 
 
 def test_every_deposit_of_the_drawn_dark_hand_is_proposed_and_no_cloth():

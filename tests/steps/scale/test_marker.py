@@ -11,6 +11,7 @@ from calcimeasure.io.results.marker_sheet import sheet_pdf
 from calcimeasure.model.image import SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import Scale, ScaleMethod
+from calcimeasure.report.words import in_one
 from calcimeasure.steps.scale import find_markers, find_scale, fit_plane, marker_sheet
 from calcimeasure.steps.scale.marker import Markers, _refusal
 from calcimeasure.steps.scale.sheet import PAGE_MM, size_from_ids
@@ -72,7 +73,7 @@ def test_markers_of_unequal_size_are_not_taken_for_tilt(tilt, factor, refused):
     shot = Shot(tilt=tilt, towards=20, px_per_mm=4, seed=tilt)
     scale = find_scale(sheet_photo(shot, keep=(5, 6), stretch={5: factor}))
     assert (scale.spacing is None) is refused
-    assert ("all from one print" in scale.reason) is refused
+    assert ("all from one print" in in_one(scale.reason)) is refused
 
 
 def _bled(shot, mm):
@@ -129,7 +130,7 @@ def test_refusals_say_what_to_do(name):
     assert scale.homography is None
     assert scale.unsure
     assert scale.method is ScaleMethod.MARKER
-    assert re.search(message, scale.reason), scale.reason
+    assert re.search(message, in_one(scale.reason)), scale.reason
     with pytest.raises(MeasurementRefused, match="there is no scale"):
         scale.area_mm2(np.ones((2, 2), bool))
 
@@ -146,8 +147,8 @@ def test_markers_of_unknown_size_are_refused_until_it_is_given():
     image = _foreign_photo()
     unknown = find_scale(image, method="marker")
     assert unknown.spacing is None
-    assert "unknown size; they agree within" in unknown.reason
-    assert "--marker-mm" in unknown.reason
+    assert "unknown size; they agree within" in in_one(unknown.reason)
+    assert "--marker-mm" in in_one(unknown.reason)
     assert find_scale(image, marker_mm=32).px_per_mm == pytest.approx(5, rel=0.003)
 
 

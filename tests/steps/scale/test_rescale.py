@@ -11,6 +11,7 @@ from calibrate_scenes import Shot, page_of, photo, ruler_photo, sheet_photo
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Acquisition, Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
+from calcimeasure.report.words import sentences
 from calcimeasure.steps.scale import marker_sheet, rescaled, spacing_at_height
 from calcimeasure.steps.scale.height import AT_DETECTOR
 
@@ -50,7 +51,7 @@ def test_a_measured_print_and_two_points_give_the_scale(marked):
     assert (points.origin, points.row_mm) == (SpacingOrigin.POINTS, 0.25)
     outside = rescaled(marked, ScaleRequest(points=(10, 20, 10, 5000, 25)))
     assert outside.spacing is None
-    assert "outside the picture of 700 x 900" in outside.warnings[-1]
+    assert "outside the picture of 700 x 900" in sentences(outside.warnings)[-1]
 
 
 REFUSED = {
@@ -82,8 +83,8 @@ def test_a_refused_scale_leaves_pixels_and_says_what_to_do(name):
     image = rescaled(draw(), request)
     assert image.spacing is None
     assert image.plane is None
-    assert re.search(words, image.warnings[-1]), image.warnings
-    assert "; " not in image.warnings[-1]
+    assert re.search(words, sentences(image.warnings)[-1]), sentences(image.warnings)
+    assert "; " not in sentences(image.warnings)[-1]
 
 
 def test_corners_off_their_plane_are_refused_with_what_to_do():
@@ -91,7 +92,7 @@ def test_corners_off_their_plane_are_refused_with_what_to_do():
 
     image = rescaled(_askew(Shot()), AUTO)
     assert image.spacing is None
-    assert re.search("px from one plane.*lay the sheet flat", image.warnings[-1])
+    assert re.search("px from one plane.*lay the sheet flat", sentences(image.warnings)[-1])
 
 
 @pytest.mark.parametrize("source", ["file", "auto", "marker"])
@@ -102,14 +103,14 @@ def test_the_users_scale_wins_and_a_contradicting_marker_is_told(marked, source,
     image = rescaled(marked.with_spacing(mine), ScaleRequest(ScaleSource(source)))
     assert image.spacing == mine
     assert image.plane is None
-    assert any("but the marker in the picture says" in words for words in image.warnings) is told
+    assert any("but the marker in the picture says" in words for words in sentences(image.warnings)) is told
 
 
 def test_a_scale_that_replaces_the_files_is_told(marked):
     own = Spacing.of(0.3, 0.3, SpacingOrigin.FIDUCIAL)
     image = rescaled(marked.with_spacing(own), AUTO)
     assert image.spacing.origin is SpacingOrigin.MARKER
-    assert re.search(r"replaces the file's 0\.3 \(fiducial\)", image.warnings[-1])
+    assert re.search(r"replaces the file's 0\.3 \(fiducial\)", sentences(image.warnings)[-1])
     bare = photo(Shot().take(page_of(marker_sheet(20), ()))).with_spacing(own)
     assert rescaled(bare, AUTO).spacing == own
 
@@ -127,7 +128,7 @@ def test_magnification_is_corrected(height, origin):
     image = rescaled(before, ScaleRequest(object_mm=height))
     assert image.spacing.origin is SpacingOrigin.OBJECT_DISTANCE
     assert before.spacing.pixel_mm2 / image.spacing.pixel_mm2 == pytest.approx(MAGNIFIED[height], abs=6e-4)
-    assert re.search(r"adds \d\.\d% to the error of a length", image.warnings[-1])
+    assert re.search(r"adds \d\.\d% to the error of a length", sentences(image.warnings)[-1])
 
 
 def test_the_users_source_distance_beats_the_files():
@@ -151,14 +152,14 @@ def test_the_error_added_is_that_of_height_and_distance(height):
 def test_without_the_sources_distance_there_is_no_scale():
     image = rescaled(film(SpacingOrigin.DETECTOR_ONLY), ScaleRequest(object_mm=30))
     assert image.spacing is None
-    assert re.search("give --source-distance, or leave --object-distance out", image.warnings[-1])
+    assert re.search("give --source-distance, or leave --object-distance out", sentences(image.warnings)[-1])
 
 
 @pytest.mark.parametrize("height", [900, 2000])
 def test_heights_that_cannot_be_are_refused(height):
     image = rescaled(film(SpacingOrigin.DETECTOR_ONLY), ScaleRequest(object_mm=height, source_mm=1000))
     assert image.spacing is None
-    assert "give both distances from the detector" in image.warnings[-1]
+    assert "give both distances from the detector" in sentences(image.warnings)[-1]
 
 
 @pytest.mark.parametrize("origin", [origin for origin in SpacingOrigin if origin not in AT_DETECTOR])
@@ -166,6 +167,6 @@ def test_only_a_scale_of_the_detector_is_corrected(origin):
     image = rescaled(film(origin), ScaleRequest(object_mm=30, source_mm=1000))
     assert image.spacing.origin is origin
     assert image.spacing.row_mm == 0.2
-    assert "the object distance was not applied" in image.warnings[-1]
+    assert "the object distance was not applied" in sentences(image.warnings)[-1]
     with pytest.raises(MeasurementRefused, match="only a scale of the detector plane"):
         spacing_at_height(image.spacing, 30, 1000)

@@ -11,6 +11,7 @@ import numpy as np
 from calcimeasure.model.alignment import Alignment
 from calcimeasure.model.arrays import Map, Mask
 from calcimeasure.model.image import Image
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.change.align.bend import Bent, bent
 from calcimeasure.steps.change.align.judge import LOST_MM, refusal
 from calcimeasure.steps.change.align.landmarks import (
@@ -71,7 +72,7 @@ def align(
         return _from_landmarks(pair, landmarks, mirrored)
     both = views(pair.baseline, pair.followup)
     if both is None:
-        return pair.refused("one of the films shows no limb: check the image, or leave the pair out")
+        return pair.refused(Remark.of(Code.NO_LIMB_ON_ONE))
     return _searched(pair, both, mirrored)
 
 
@@ -86,7 +87,7 @@ class _Pair:
     def shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.baseline.image.shape, self.followup.image.shape
 
-    def refused(self, reason: str) -> Alignment:
+    def refused(self, reason: Remark) -> Alignment:
         return Alignment.refusing(*self.shapes, reason)
 
     def alignment(self, found: Bent, work: tuple[tuple[int, int], tuple[int, int]]) -> Alignment:
@@ -169,8 +170,7 @@ def _may_be(other: Placing, told: Placing, good: Quality, mm: float) -> bool:
 def _from_landmarks(pair: _Pair, landmarks: Sequence[Pair], mirrored: bool) -> Alignment:
     points = points_of(landmarks, pair.shapes)
     if is_mirrored(*points) != mirrored:
-        said = "are flipped left for right" if not mirrored else "are not flipped"
-        return pair.refused(f"by the landmarks the films {said}: check the side of each and the order of the points")
+        return pair.refused(Remark.of(Code.LANDMARKS_NOT_FLIPPED if mirrored else Code.LANDMARKS_FLIPPED))
     work = lattice(pair.shapes[0]), lattice(pair.shapes[1])
     forward = chart_through(points, pair.shapes, work, mirrored)
     found = Bent(forward, forward.inverse(work[1]), np.zeros(work[0], np.float32))

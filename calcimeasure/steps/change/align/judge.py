@@ -6,6 +6,7 @@ accepted is worse than a right one refused.
 
 from __future__ import annotations
 
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.change.align.quality import Quality
 
 #: A right pair reaches these ...
@@ -18,24 +19,22 @@ LOST_MM = 4.0
 #: How much better the mirrored film must fit (or worse the upright one) before the sides are told apart.
 MARGIN = 0.02
 
-MARK = "mark three or more landmarks on both films, or leave the pair out"
-
 
 def fits(quality: Quality, mm: float) -> bool:
     """Whether an alignment may be used."""
     return not faults(quality, mm)
 
 
-def faults(quality: Quality, mm: float) -> list[str]:
-    """What is wrong with it, in words; empty when nothing is."""
+def faults(quality: Quality, mm: float) -> tuple[Remark, ...]:
+    """What is wrong with it; empty when nothing is."""
     told = {
-        f"their inner detail agrees too little ({quality.likeness:.2f} of 1)": quality.likeness < LIKENESS,
-        f"their outlines agree too little ({quality.overlap:.2f} of 1)": quality.overlap < OVERLAP,
-        "they share too little of the limb": quality.shared < SHARED,
-        "forth and back do not lead to the same place": quality.residual_px * mm > RESIDUAL_MM,
-        "one would have to be bent too far": quality.strain > STRAIN,
+        Remark.of(Code.DETAIL_DISAGREES, likeness=float(quality.likeness)): quality.likeness < LIKENESS,
+        Remark.of(Code.OUTLINES_DISAGREE, overlap=float(quality.overlap)): quality.overlap < OVERLAP,
+        Remark.of(Code.LITTLE_SHARED): quality.shared < SHARED,
+        Remark.of(Code.WAYS_PART): quality.residual_px * mm > RESIDUAL_MM,
+        Remark.of(Code.BENT_TOO_FAR): quality.strain > STRAIN,
     }
-    return [fault for fault, holds in told.items() if holds]
+    return tuple(fault for fault, holds in told.items() if holds)
 
 
 def merit(quality: Quality) -> float:
@@ -43,8 +42,8 @@ def merit(quality: Quality) -> float:
     return quality.likeness - quality.strain
 
 
-def refusal(upright: Quality, turned: Quality | None, mm: float) -> str:
-    """Why the films cannot be compared as they are, and what to do; empty when they can.
+def refusal(upright: Quality, turned: Quality | None, mm: float) -> Remark | None:
+    """Why the films cannot be compared as they are, and what to do; `None` when they can.
 
     Parameters
     ----------
@@ -56,14 +55,7 @@ def refusal(upright: Quality, turned: Quality | None, mm: float) -> str:
     wrong = faults(upright, mm)
     if turned is not None and fits(turned, mm):
         if wrong or merit(turned) > merit(upright) + MARGIN:
-            return (
-                "the films show opposite sides or one is flipped left for right: check the side of each; "
-                "if it is the same limb and one film is flipped, say that it is mirrored"
-            )
+            return Remark.of(Code.OPPOSITE_SIDES)
         if merit(turned) > merit(upright) - MARGIN:
-            return f"it cannot be told whether one film is flipped left for right: {MARK}"
-    return (
-        f"the films do not show the same limb in a way that can be followed: {'; '.join(wrong)}; {MARK}"
-        if wrong
-        else ""
-    )
+            return Remark.of(Code.MAYBE_FLIPPED)
+    return Remark.of(Code.NOT_THE_SAME_LIMB, faults=wrong) if wrong else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Film, Status, Verdict, Visit, plain_side
+from calcimeasure.model.warning import Code, Remark, once
 from calcimeasure.steps.change.compare.error import fieller
 from calcimeasure.steps.change.compare.settings import CompareSettings
 from calcimeasure.steps.change.compare.verdict import Total, is_inside_error, makes_worse, reason, under_rules, verdict
@@ -65,12 +66,12 @@ def burden(
     good = [(film, change) for film, change in changes if change.status is Status.COMPARED]
     remarks = _listed(changes, left_out)
     if not good:
-        return Change.not_evaluable(_why_none(changes, left_out), remarks)
+        return Change.not_evaluable(*_why_none(changes, left_out), warnings=remarks)
     good, unlike = _of_one_unit(good)
-    remarks += tuple(f"{_told(film)} left out: its scale is unknown" for film in unlike)
+    remarks += tuple(Remark.of(Code.FILM_WITHOUT_SCALE, film=_told(film)) for film in unlike)
     if len(good) == 1:
         only = good[0][1]
-        return replace(only, warnings=tuple(dict.fromkeys((*only.warnings, *remarks))))
+        return replace(only, warnings=once(only.warnings, remarks))
     return _summed(_confirmed_by_views(good), settings, remarks)
 
 
@@ -114,17 +115,16 @@ def _taken(left: list[Film], right: list[Film], key: Callable[[Film], _Key], alo
 _Part = tuple[Film, Change]
 
 
-def _listed(changes: Sequence[_Part], left_out: Sequence[Film]) -> tuple[str, ...]:
+def _listed(changes: Sequence[_Part], left_out: Sequence[Film]) -> tuple[Remark, ...]:
     refused = [(film, one) for film, one in changes if one.status is not Status.COMPARED]
-    told = [f"{_told(film)} not evaluable: {change.reason}" for film, change in refused]
-    return (*told, *(f"{_told(film)} at one visit only: not in the burden" for film in left_out))
+    told = [Remark.of(Code.FILM_NOT_EVALUABLE, film=_told(film), why=change.reason) for film, change in refused]
+    return (*told, *(Remark.of(Code.FILM_AT_ONE_VISIT, film=_told(film)) for film in left_out))
 
 
-def _why_none(changes: Sequence[_Part], left_out: Sequence[Film]) -> str:
-    reasons = dict.fromkeys(change.reason for _, change in changes)
-    if reasons:
-        return "; ".join(reasons)
-    return "no site was filmed at both visits" if left_out else "there is no film"
+def _why_none(changes: Sequence[_Part], left_out: Sequence[Film]) -> tuple[Remark, ...]:
+    if changes:
+        return once(*(change.reason for _, change in changes))
+    return (Remark.of(Code.NO_SITE_TWICE if left_out else Code.NO_FILM),)
 
 
 def _told(film: Film) -> str:
@@ -164,7 +164,7 @@ def _named(film: Film, change: Change, views: Sequence[Change]) -> tuple[Deposit
     )
 
 
-def _summed(parts: Sequence[_Part], settings: CompareSettings, remarks: tuple[str, ...]) -> Change:
+def _summed(parts: Sequence[_Part], settings: CompareSettings, remarks: tuple[Remark, ...]) -> Change:
     places = _by_place(parts)
     deposits = tuple(one for _, change in parts for one in change.deposits)
     shown = _total(places, settings, everything=True)
@@ -172,12 +172,12 @@ def _summed(parts: Sequence[_Part], settings: CompareSettings, remarks: tuple[st
     new = sum(makes_worse(one, settings) for one in deposits)
     found = verdict(judged, new, settings)
     before, after = _added(places, "before"), _added(places, "after")
-    warnings = tuple(dict.fromkeys([text for _, change in parts for text in change.warnings]))
+    warnings = once(*(change.warnings for _, change in parts))
     sds = (before.sd or 0.0, after.sd or 0.0)
     return Change(
         Status.COMPARED,
         found,
-        reason(judged, new, settings),
+        (reason(judged, new, settings),),
         before=before,
         after=after,
         change=Quantity(shown.change, shown.change_sd, before.unit),

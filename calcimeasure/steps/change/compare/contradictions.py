@@ -6,26 +6,25 @@ from collections.abc import Iterator
 
 from calcimeasure.model.image import Image
 from calcimeasure.model.study import Reading, plain_side
+from calcimeasure.model.warning import Code, Remark
 
 #: A finding: whether the films are refused for it, and why.
-Finding = tuple[bool, str]
+Finding = tuple[bool, Remark]
 
-PROPOSED = "a photo that nobody outlined: accept or correct its proposals in the panel and give the saved mask"
-SAME_PICTURE = "both visits show the very same picture: give the film of each visit"
 VISITS = ("baseline", "follow-up")
 #: Films of about one size whose pixels differ by so much are not both in one unit.
 _OTHER_UNIT, _LIKE_SIZE = 5.0, 2.0
 _DAY = 8
 
 
-def not_two_films(baseline: Reading, followup: Reading) -> str:
-    """Why there is no pair at all, whatever the films show; empty when there is one."""
+def not_two_films(baseline: Reading, followup: Reading) -> Remark | None:
+    """Why there is no pair at all, whatever the films show; `None` when there is one."""
     for reading, visit in zip((baseline, followup), VISITS, strict=True):
         if reading.is_proposal:
-            return f"the {visit} is {PROPOSED}"
+            return Remark.of(Code.PROPOSAL, visit=visit)
     one, two = baseline.image, followup.image
     is_same = one.shape == two.shape and one.pixels_sha256 == two.pixels_sha256
-    return SAME_PICTURE if is_same else ""
+    return Remark.of(Code.SAME_PICTURE) if is_same else None
 
 
 def contradictions(baseline: Reading, followup: Reading) -> Iterator[Finding]:
@@ -34,12 +33,12 @@ def contradictions(baseline: Reading, followup: Reading) -> Iterator[Finding]:
     yield from _sides(baseline, followup)
     yield from _views(baseline, followup)
     if _differ(one.patient, two.patient):
-        yield False, "the headers name two patients: check that both films are of one"
+        yield False, Remark.of(Code.TWO_PATIENTS)
     elif _differ(one.born, two.born):
-        yield False, "the headers give two dates of birth: check that both films are of one patient"
+        yield False, Remark.of(Code.TWO_BIRTHS)
     if _is_before(two.taken, one.taken):
-        yield False, "by the headers the follow-up was taken before the baseline: check which is which"
-    yield _unit(baseline.image, followup.image)
+        yield False, Remark.of(Code.TAKEN_BEFORE)
+    yield from _unit(baseline.image, followup.image)
 
 
 def _sides(baseline: Reading, followup: Reading) -> Iterator[Finding]:
@@ -50,8 +49,7 @@ def _sides(baseline: Reading, followup: Reading) -> Iterator[Finding]:
     by_header = [h or t for h, t in zip(header, table, strict=True)]
     by_table = [t or h for h, t in zip(header, table, strict=True)]
     if _differ(*by_header) and not _differ(*by_table):
-        told = " and ".join(f"{side} at {visit}" for side, visit in zip(by_header, VISITS, strict=True))
-        yield True, f"by the headers the side is {told}, not as given"
+        yield True, Remark.of(Code.SIDES_BY_HEADER, baseline=by_header[0], followup=by_header[1])
     yield from _against(table, header, "side")
 
 
@@ -60,7 +58,7 @@ def _views(baseline: Reading, followup: Reading) -> Iterator[Finding]:
     stated = [reading.image.acquisition.view for reading in (baseline, followup)]
     table, header = ([_plain(view) for view in views] for views in (told, stated))
     if _differ(*header) and not _differ(*(t or h for h, t in zip(header, table, strict=True))):
-        yield True, "the headers state two views, not as given"
+        yield True, Remark.of(Code.VIEWS_BY_HEADER)
     yield from _against(table, header, "view")
 
 
@@ -68,7 +66,7 @@ def _against(table: list[str | None], header: list[str | None], what: str) -> It
     """Told of each film whose header says another thing than was given."""
     for given, stated, visit in zip(table, header, VISITS, strict=True):
         if _differ(given, stated):
-            yield False, f"the header of the {visit} states another {what} than was given: check it"
+            yield False, Remark.of(Code.HEADER_SAYS_OTHER, visit=visit, fact=what)
 
 
 def _differ(one: str | None, two: str | None) -> bool:
@@ -87,10 +85,10 @@ def _is_before(one: str | None, two: str | None) -> bool:
     return one[:digits] < two[:digits]
 
 
-def _unit(baseline: Image, followup: Image) -> Finding:
+def _unit(baseline: Image, followup: Image) -> Iterator[Finding]:
     if baseline.spacing is None or followup.spacing is None:
-        return False, ""
+        return
     finer, coarser = sorted((baseline.spacing.mean_mm, followup.spacing.mean_mm))
     small, large = sorted((max(baseline.shape), max(followup.shape)))
-    refused = coarser >= _OTHER_UNIT * finer and large <= _LIKE_SIZE * small
-    return refused, f"one film has pixels {coarser / finer:.3g} times as large: one scale is in another unit" * refused
+    if coarser >= _OTHER_UNIT * finer and large <= _LIKE_SIZE * small:
+        yield True, Remark.of(Code.OTHER_UNIT, times=coarser / finer)

@@ -15,12 +15,10 @@ from calcimeasure.model.common_field import CommonField
 from calcimeasure.model.deposit import Deposit
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange, Fate, Link, Reading, is_by_person
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.change.compare.error import Area, ErrorModel, Ratio
 from calcimeasure.steps.change.compare.summed_brightness import FilmsTogether, Seen
 
-SECOND_LOOK = "outlines alone do not tell: area at the {visit} by a second look at both films"
-CUT_OFF = "partly outside the common field: only the common part is compared"
-LOST = "lost by {cause}: in neither total"
 _WHOLE = 0.98  # of a deposit in the common field; less is cut off
 
 
@@ -140,6 +138,11 @@ def deposit_changes(pair: Pair, links: Sequence[Link]) -> tuple[DepositChange, .
     return tuple(_changed(pair, link, link.name or str(k)) for k, link in enumerate(links, 1))
 
 
+def is_second_look(one: DepositChange) -> bool:
+    """Whether one of its areas was made from the other by a second look at both films."""
+    return any(remark.code is Code.DEPOSIT_SECOND_LOOK for remark in one.note)
+
+
 def _changed(pair: Pair, link: Link, name: str) -> DepositChange:
     row = DepositChange(
         name,
@@ -178,7 +181,7 @@ def _outside(pair: Pair, row: DepositChange) -> DepositChange:
         area_before=_quantity(pair, before) if row.baseline else None,
         area_after=_quantity(pair, after) if row.followup else None,
         counted=False,
-        note="outside the common field: in neither total",
+        note=(Remark.of(Code.DEPOSIT_OUTSIDE),),
     )
 
 
@@ -200,7 +203,7 @@ def _measured(pair: Pair, row: DepositChange, before: Area, after: Area) -> Depo
         power=error.power(before) if before.value > 0 else None,
         density_before=_density(pair.before, row.baseline),
         density_after=_density(pair.after, row.followup),
-        note=CUT_OFF if cut else "",
+        note=(Remark.of(Code.DEPOSIT_CUT_OFF),) if cut else (),
     )
 
 
@@ -251,7 +254,7 @@ def _by_second_look(pair: Pair, row: DepositChange, by: tuple[Seen, Ratio], area
     (seen, ratio), (before, after) = by, areas
     found = _measured(pair, row, before, after)
     visit = "baseline" if row.followup and (not row.baseline or before.value < after.value) else "follow-up"
-    note = SECOND_LOOK.format(visit=visit)
+    note = Remark.of(Code.DEPOSIT_SECOND_LOOK, visit=visit)
     # the profile knows outlines; an area that was made from another one also errs by the ratio
     made = max(error.sd for error in areas)
     looked = replace(
@@ -260,7 +263,7 @@ def _by_second_look(pair: Pair, row: DepositChange, by: tuple[Seen, Ratio], area
         area_after=_quantity(pair, after),
         area_change=Quantity(after.value - before.value, max(made, _sd(found.area_change)), pair.error.unit),
         contrast_percent=seen.percent,
-        note=f"{note}; {found.note}" if found.note else note,
+        note=(note, *found.note),
     )
     return _told(pair, looked, ratio)
 
@@ -336,7 +339,8 @@ def _present_at_one(pair: Pair, row: DepositChange, before: Area, after: Area) -
         drawn = pair.after.reading.labels.authorship.is_by_person(row.followup)
         return replace(row, fate=Fate.NEW, confirmed=row.confirmed or drawn or is_by_person(row.by))
     if pair.lost_because:
-        return replace(row, fate=Fate.RESOLVED, counted=False, note=LOST.format(cause=pair.lost_because))
+        lost = Remark.of(Code.DEPOSIT_LOST_TO, cause=pair.lost_because)
+        return replace(row, fate=Fate.RESOLVED, counted=False, note=(lost,))
     return replace(row, fate=Fate.RESOLVED)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from calcimeasure.model.alignment import Alignment
-from calcimeasure.model.precision import Precision
+from calcimeasure.model.precision import Precision, PrecisionProfile
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import Change, DepositChange, Fate, Link, Reading, Status, Verdict
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.change.compare.contradictions import contradictions
-from calcimeasure.steps.change.compare.deposits import SECOND_LOOK, Pair, deposit_changes
+from calcimeasure.steps.change.compare.deposits import Pair, deposit_changes, is_second_look
 from calcimeasure.steps.change.compare.error import Area, ErrorModel
 from calcimeasure.steps.change.compare.gate import Facts, comparable
 from calcimeasure.steps.change.compare.settings import CompareSettings
@@ -69,20 +70,18 @@ def compare(
     settings = settings or CompareSettings()
     gate = comparable(baseline.image, followup.image, Facts.of(baseline, followup))
     against = list(contradictions(baseline, followup))
-    reasons = (*gate.reasons, *(text for is_refused, text in against if is_refused))
+    reasons = (*gate.reasons, *(remark for is_refused, remark in against if is_refused))
     refused = reasons or ((alignment.refused,) if alignment.refused else ())
-    warnings = (*gate.warnings, *(text for is_refused, text in against if text and not is_refused), *alignment.warnings)
+    warnings = (*gate.warnings, *(remark for is_refused, remark in against if not is_refused), *alignment.warnings)
     if refused:
-        return Change.not_evaluable("; ".join(refused), warnings)
+        return Change.not_evaluable(*refused, warnings=warnings)
     precision = _of_these_outlines(shipped_precision() if precision is None else precision, baseline, followup)
     error = ErrorModel.of(baseline.image, followup.image, precision.totals, settings)
     pair = Pair.of(baseline, followup, alignment, error.with_profile(precision.of_deposits))
     outside = _share_outside(pair)
     if outside > settings.most_outside:
-        return Change.not_evaluable(
-            f"{outside:.0%} of the baseline burden lies outside the common field (at most {settings.most_outside:.0%})",
-            warnings,
-        )
+        beyond = Remark.of(Code.BURDEN_OUTSIDE, share=outside, most=settings.most_outside)
+        return Change.not_evaluable(beyond, warnings=warnings)
     return _judged(pair, error, deposit_changes(pair, links), warnings)
 
 
@@ -99,7 +98,7 @@ def _share_outside(pair: Pair) -> float:
     return 1 - pair.before.share(every) if every else 0.0
 
 
-def _judged(pair: Pair, error: ErrorModel, deposits: tuple[DepositChange, ...], warnings: tuple[str, ...]) -> Change:
+def _judged(pair: Pair, error: ErrorModel, deposits: tuple[DepositChange, ...], warnings: tuple[Remark, ...]) -> Change:
     """The verdict on the total, whose own error is `error`."""
     settings = error.settings
     before, after = _sums([one for one in deposits if one.counted])
@@ -108,7 +107,7 @@ def _judged(pair: Pair, error: ErrorModel, deposits: tuple[DepositChange, ...], 
     new = sum(makes_worse(one, settings) for one in deposits)
     found = verdict(judged, new, settings)
     unit = error.unit
-    told = _with_densities(Change(Status.COMPARED, found, reason(judged, new, settings)), pair, deposits)
+    told = _with_densities(Change(Status.COMPARED, found, (reason(judged, new, settings),)), pair, deposits)
     return replace(
         told,
         before=Quantity(shown.before, error.area_sd(before), unit),
@@ -144,7 +143,7 @@ def _with_densities(change: Change, pair: Pair, deposits: Sequence[DepositChange
     counted = [one for one in deposits if one.counted]
     before = pair.before.aluminium([n for one in counted for n in one.baseline])
     after = pair.after.aluminium([n for one in counted for n in one.followup])
-    if before is None or after is None or any(SECOND_LOOK[:20] in one.note for one in counted):
+    if before is None or after is None or any(map(is_second_look, counted)):
         return change
     fall = Quantity(after.value - before.value, math.hypot(before.sd or 0.0, after.sd or 0.0), before.unit)
     return replace(change, density_before=before, density_after=after, density_change=fall)
@@ -154,19 +153,21 @@ def _is_unconfirmed(one: DepositChange) -> bool:
     return one.fate is Fate.NEW and not one.confirmed
 
 
-def _remarks(pair: Pair, error: ErrorModel, deposits: Sequence[DepositChange]) -> tuple[str, ...]:
+def _remarks(pair: Pair, error: ErrorModel, deposits: Sequence[DepositChange]) -> tuple[Remark, ...]:
     """What a reader of the verdict ought to know about what was counted."""
     unconfirmed = sum(_is_unconfirmed(one) for one in deposits)
     outside = sum(one.fate is Fate.OUT_OF_FIELD for one in deposits)
     lost = sum(one.fate is Fate.RESOLVED and not one.counted for one in deposits)
-    unseen = sum(SECOND_LOOK[:20] in one.note for one in deposits)
-    profile = error.profile
-    told = [
-        f"{unconfirmed} new, unconfirmed: shown, but not in the verdict" if unconfirmed else "",
-        f"{outside} outside the common field: left out" if outside else "",
-        f"{lost} lost by {pair.lost_because}: in neither total" if lost else "",
-        f"{unseen} whose outlines alone do not tell: area by a second look at both films" if unseen else "",
-        "" if profile else "no precision profile of such outlines in this unit: error taken from the outlines",
-        f"measurement error from {profile.origin}" if profile and profile.is_simulated else "",
+    counted = [
+        (unconfirmed, Remark.of(Code.NEW_UNCONFIRMED, count=unconfirmed)),
+        (outside, Remark.of(Code.LEFT_OUT_OUTSIDE, count=outside)),
+        (lost, Remark.of(Code.LOST_TO, count=lost, cause=pair.lost_because or "")),
+        (unseen := sum(map(is_second_look, deposits)), Remark.of(Code.SECOND_LOOKS, count=unseen)),
     ]
-    return tuple(text for text in told if text)
+    return (*(remark for count, remark in counted if count), *_of_profile(error.profile))
+
+
+def _of_profile(profile: PrecisionProfile | None) -> tuple[Remark, ...]:
+    if profile is None:
+        return (Remark.of(Code.NO_PROFILE),)
+    return (Remark.of(Code.PROFILE_SIMULATED, origin=profile.origin),) if profile.is_simulated else ()

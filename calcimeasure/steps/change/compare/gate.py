@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from calcimeasure.model.image import Acquisition, Image, Kind
 from calcimeasure.model.study import Reading, plain_side
+from calcimeasure.model.warning import Code, Remark
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Why two films cannot be compared (`reasons`; none when they can), and what a reader ought to know."""
 
-    reasons: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    reasons: tuple[Remark, ...] = ()
+    warnings: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +44,28 @@ def comparable(baseline: Image, followup: Image, facts: Facts | None = None) -> 
     findings = [
         *_must_match(baseline, followup),
         *_should_match(baseline, followup, facts),
-        _scale(baseline, followup),
+        *_scale(baseline, followup),
         *_differing(baseline, followup),
     ]
     return Gate(
-        tuple(text for refused, text in findings if refused and text),
-        tuple(text for refused, text in findings if not refused and text),
+        tuple(remark for refused, remark in findings if refused),
+        tuple(remark for refused, remark in findings if not refused),
     )
 
 
-_Finding = tuple[bool, str]
+#: Whether the films are refused for it, and what is said.
+_Finding = tuple[bool, Remark]
 
 
 def _must_match(baseline: Image, followup: Image) -> list[_Finding]:
     found = []
     for image, visit in ((baseline, "baseline"), (followup, "follow-up")):
         if image.kind is Kind.VOLUME:
-            found.append((True, f"the {visit} is a volume, which is not compared: export a radiograph"))
+            found.append((True, Remark.of(Code.VOLUME, visit=visit)))
     if baseline.kind is not followup.kind:
-        found.append((True, f"the baseline is a {baseline.kind} and the follow-up a {followup.kind}"))
+        found.append((True, Remark.of(Code.OTHER_KIND, baseline=baseline.kind, followup=followup.kind)))
     elif baseline.meaning is not followup.meaning:
-        found.append(
-            (True, f"brightness means {baseline.meaning} at baseline and {followup.meaning} at follow-up: use one kind")
-        )
+        found.append((True, Remark.of(Code.OTHER_MEANING, baseline=baseline.meaning, followup=followup.meaning)))
     return found
 
 
@@ -84,53 +84,50 @@ def _should_match(baseline: Image, followup: Image, facts: Facts) -> list[_Findi
             ("presentation intent", one.intent, two.intent, _plain),
             ("intensity relationship", one.intensity_relationship, two.intensity_relationship, _plain),
         ]
-    found = [
-        _same_mark(name, one, two) if a is None and b is None else _same(name, a and plain(a), b and plain(b))
+    found = {
+        name: _same_mark(name, one, two) if a is None and b is None else _same(name, a and plain(a), b and plain(b))
         for name, a, b, plain in rows
-    ]
-    silent = [name for name, (refused, text) in zip((row[0] for row in rows), found, strict=True) if text == "?"]
-    known = [one_ for one_ in found if one_[1] not in ("", "?")]
-    if silent:
-        known.append((False, f"not known of both films, taken as the same: {', '.join(silent)}"))
+    }
+    known: list[_Finding] = [(True, remark) for remarks in found.values() for remark in remarks or ()]
+    if silent := [name for name, remarks in found.items() if remarks is None]:
+        known.append((False, Remark.of(Code.FACTS_UNKNOWN, facts=", ".join(silent))))
     return known
 
 
-def _same(name: str, one: str | None, two: str | None) -> _Finding:
-    """A refusal where both are known and differ; "?" where one is unknown."""
-    if one and two:
-        return (True, f"the {name} is {one} at baseline and {two} at follow-up") if one != two else (False, "")
-    return False, "?"
+def _same(name: str, one: str | None, two: str | None) -> list[Remark] | None:
+    """Why to refuse where both are known and differ; `None` where one is unknown."""
+    if not (one and two):
+        return None
+    return [] if one == two else [Remark.of(Code.OTHER_FACT, fact=name, baseline=one, followup=two)]
 
 
-def _same_mark(name: str, one: Acquisition, two: Acquisition) -> _Finding:
+def _same_mark(name: str, one: Acquisition, two: Acquisition) -> list[Remark] | None:
     """The same for a fact of which the films tell only whether it is the same: what it is stays in the files."""
     marks = one.mark_of(name), two.mark_of(name)
     if None in marks:
-        return False, "?"
-    return (True, f"the films are of another {name}") if marks[0] != marks[1] else (False, "")
+        return None
+    return [] if marks[0] == marks[1] else [Remark.of(Code.OTHER_HIDDEN_FACT, fact=name)]
 
 
 def _plain(text: str) -> str | None:
     return " ".join(text.lower().split()) or None
 
 
-def _scale(baseline: Image, followup: Image) -> _Finding:
+def _scale(baseline: Image, followup: Image) -> Iterator[_Finding]:
     one, two = baseline.spacing, followup.spacing
     if one is None and two is None:
-        return False, "equal scale assumed: neither film has a known scale, so areas are in pixels"
-    if one is None or two is None:
-        missing = "baseline" if one is None else "follow-up"
-        return True, f"the scale of the {missing} is unknown and the other's is known: give it a spacing"
-    if one.origin is not two.origin:
-        return True, f"the scale is by {one.origin} at baseline and by {two.origin} at follow-up: calibrate both alike"
-    return False, ""
+        yield False, Remark.of(Code.SCALES_UNKNOWN)
+    elif one is None or two is None:
+        yield True, Remark.of(Code.SCALE_OF_ONE_UNKNOWN, visit="baseline" if one is None else "follow-up")
+    elif one.origin is not two.origin:
+        yield True, Remark.of(Code.OTHER_SCALE_ORIGIN, baseline=one.origin, followup=two.origin)
 
 
 def _differing(baseline: Image, followup: Image) -> list[_Finding]:
     one, two = baseline.acquisition, followup.acquisition
     found = []
     if one.kvp and two.kvp and abs(one.kvp - two.kvp) > 0.1 * max(one.kvp, two.kvp):
-        found.append((False, f"tube voltage differs: {one.kvp:g} kV and {two.kvp:g} kV"))
+        found.append((False, Remark.of(Code.OTHER_VOLTAGE, baseline=one.kvp, followup=two.kvp)))
     if (one.lossy or False) != (two.lossy or False):
-        found.append((False, "one of the films was compressed with loss"))
+        found.append((False, Remark.of(Code.ONE_LOSSY)))
     return found

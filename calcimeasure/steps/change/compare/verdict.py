@@ -9,6 +9,7 @@ from scipy import special
 
 from calcimeasure.model.precision import multiplier
 from calcimeasure.model.study import DepositChange, Fate, Verdict
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.change.compare.settings import CompareSettings
 
 _TOLERANCE = 1e-9  # of the cut: a fall of exactly 25 % reaches it
@@ -111,17 +112,19 @@ def under_rules(total: Total, confirmed_new: int, settings: CompareSettings) -> 
     return told
 
 
-def reason(total: Total, confirmed_new: int, settings: CompareSettings) -> str:
-    """Why the verdict is what it is, in one sentence."""
+def reason(total: Total, confirmed_new: int, settings: CompareSettings) -> Remark:
+    """Why the verdict is what it is."""
+    if confirmed_new == 1:
+        return Remark.of(Code.ONE_NEW_CONFIRMED)
     if confirmed_new:
-        return f"{confirmed_new} confirmed new deposit{'s' if confirmed_new > 1 else ''}"
+        return Remark.of(Code.NEW_CONFIRMED, count=confirmed_new)
     found = verdict(total, 0, settings)
     way = "decrease" if total.change < 0 else "increase"
     if found is not Verdict.STABLE:
-        return f"{way} beyond measurement error and of at least {settings.cut_percent:g} %"
+        return Remark.of(Code.BEYOND_ERROR_AND_CUT, way=way, cut=settings.cut_percent)
     if is_inside_error(total, settings):
-        return "change inside measurement error"
-    return f"{way} beyond measurement error but under {settings.cut_percent:g} %"
+        return Remark.of(Code.INSIDE_ERROR)
+    return Remark.of(Code.BEYOND_ERROR_UNDER_CUT, way=way, cut=settings.cut_percent)
 
 
 def is_inside_error(total: Total, settings: CompareSettings) -> bool:

@@ -11,6 +11,7 @@ from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.arrays import Floats
 from calcimeasure.model.density import Beam, Knots, ValueScale, WedgeCalibration, WedgeReading, WedgeStep
 from calcimeasure.model.image import Image
+from calcimeasure.model.warning import Code, Remark
 from calcimeasure.steps.measure.wedge.blur import blur_px
 from calcimeasure.steps.measure.wedge.fit import WedgeFit, fitted, swayed
 from calcimeasure.steps.measure.wedge.model import CONTRAST, FilmModel, stored
@@ -43,7 +44,7 @@ def calibration(image: Image, found: WedgeSteps, material: str) -> WedgeCalibrat
         raise MeasurementRefused("the wedge's steps do not grow denser one by one: check the list of steps and region")
     residual, r2 = _goodness(best, levels)
     _check_fit(best)
-    doubt = "; ".join(_doubts(image, best))
+    doubt = tuple(_doubts(image, best))
     return WedgeCalibration(
         steps, attenuation, share, _knots(levels, best.model.thickness, beam), residual, residual, r2, found.region,
         best.model.writing, beam, image.acquisition.kvp is not None, material, bool(doubt),
@@ -56,14 +57,14 @@ def _writings(image: Image) -> tuple[ValueScale, ...]:
     return (ValueScale(stated),) if stated in ("LIN", "LOG") else (ValueScale.LINEAR, ValueScale.LOG)
 
 
-def _doubts(image: Image, fit: WedgeFit) -> list[str]:
+def _doubts(image: Image, fit: WedgeFit) -> list[Remark]:
     out = []
     if len(_writings(image)) > 1:
-        out.append("the file does not say whether its values are linear or logarithmic: the wedge's curve decided")
+        out.append(Remark.of(Code.WRITING_UNSTATED))
     if fit.model.field.values.size < _LEAST_WITNESSES:
-        out.append("too little open field to take heel and scatter from")
+        out.append(Remark.of(Code.LITTLE_OPEN_FIELD))
     if image.acquisition.kvp is None:
-        out.append("the file states no kVp: the hardness of the beam was guessed")
+        out.append(Remark.of(Code.VOLTAGE_UNSTATED))
     return out
 
 
