@@ -28,7 +28,7 @@ from calcimeasure.reading.record import Source
 from calcimeasure.reading.session import Session
 from calcimeasure.recipe import Recipe
 from calcimeasure.run import trial
-from calcimeasure.run.films import Job, measure_file
+from calcimeasure.run.films import Job
 from calcimeasure.run.trial import compare_visits, measure_films, trial_facts, trial_of
 
 MM = 0.3
@@ -117,7 +117,7 @@ def by_panel(films: list[tuple[Path, Path]]) -> Comparison:
 class InThisProcess:
     """A crew of nobody else: what workers do, done here and now."""
 
-    def __init__(self, job: Job, size: int, seconds: float, act: Callable = measure_file, lost: object = None) -> None:
+    def __init__(self, job: Job, act: Callable, *_: object) -> None:
         self.job, self.act = job, act
 
     def __enter__(self) -> InThisProcess:
