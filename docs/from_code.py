@@ -19,6 +19,7 @@ MADE = "<!-- Made from the code by docs/from_code.py; edit the code instead. -->
 def write_pages(folder: Path) -> None:
     """Write every page that the code answers for into a folder; a page that did not change is left alone."""
     pages = {"tables": tables(), "recipe": recipe(), "commands": commands(), "api": public_names()}
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages.items():
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text() != MADE + text:
