@@ -95,7 +95,7 @@ def by_command_line(films: list[tuple[Path, Path]], out: Path, overrides: Path |
     from calcimeasure.cli.study import _one_patient
 
     job = job_of(out, KindOption.RADIOGRAPH, str(MM), None, None)
-    study, sources = _one_patient([film for film, _ in films], [mask for _, mask in films], None, job)
+    study, sources, job = _one_patient([film for film, _ in films], [mask for _, mask in films], None, job)
     study_ = trial_of(study, sources, job, by_hand=ByHand(read_overrides(overrides) if overrides else {}))
     inputs = [one.item for one in study_.used.values()]
     with open_trial(out, inputs, trial_facts(study_), resume=False, overwrite=False) as results:
