@@ -225,7 +225,7 @@ class Reader:
             ("merge", lambda: (panel.choose([1, 2]), panel.merge()), self._idle),
             ("delete", lambda: (panel.choose([1]), panel.delete()), self._idle),
             ("zoom", self._zoom, self._idle),
-            ("save", panel.save, lambda: self.session.is_saved),
+            ("save", panel.save, lambda: self.session.keeping.is_saved),
             ("next film", self._next, lambda: self.session is not None and self.session.source.image == "b.dcm"),
         ]
 
@@ -242,7 +242,7 @@ class Reader:
     def _find(self) -> None:
         session = self.session
         self.desk.in_background(
-            "looking", partial(_proposal, self.found, session._asked, session.recipe), session.found
+            "looking", partial(_proposal, self.found, session._asked, session.recipe), session.finding.found
         )
 
     def _paint(self) -> None:
@@ -251,14 +251,14 @@ class Reader:
 
     def _rescale(self, mm: float) -> None:
         session = self.session
-        self.desk.aside("scale", session.scaling(mm), session.scaled)
+        self.desk.aside("scale", session.calibration.scaling(mm), session.scaled)
 
     def _is_at(self, mm: float) -> bool:
         return self.session.image.spacing.row_mm == mm
 
     def _load(self) -> None:
         session = self.session
-        self.desk.in_background("loading the mask", session.loading(self.mask_file), session.loaded)
+        self.desk.in_background("loading the mask", session.edit.loading(self.mask_file), session.loaded)
 
     def _region(self) -> None:
         self.panel.draw_region()

@@ -28,14 +28,12 @@ import numpy as np
 
 from calcimeasure import __version__
 from calcimeasure.errors import OutputError
-from calcimeasure.model.image import Image
 from calcimeasure.reading.codec import Codec, did_to_json, patch_to_json, signature_to_json
+from calcimeasure.reading.custody import Begin, Standing
 from calcimeasure.reading.history import Step
 from calcimeasure.reading.lines import LARGEST, append, entries, line_of, opened_to_append
-from calcimeasure.reading.patch import Array, changed
+from calcimeasure.reading.patch import changed
 from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source
-from calcimeasure.reading.state import State
-from calcimeasure.recipe import Recipe
 
 try:
     import fcntl
@@ -88,42 +86,8 @@ class Pending:
         self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """What a journal's first lines say: the film, and where its session stood."""
-
-    source: Source
-    image: Image
-    recipe: Recipe
-
-    @property
-    def header(self) -> dict[str, Any]:
-        """The first line."""
-        return {
-            "kind": KIND,
-            "format": FORMAT,
-            "version": __version__,
-            "sha256": self.source.sha256,
-            "shape": list(self.image.shape),
-            "recipe_hash": self.recipe.hash,
-            "recipe": self.recipe.as_dict(),
-        }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    """A session as it is: what a journal line needs to start from nothing."""
-
-    labels: Array
-    blank: State
-    state: State
-    did: Sequence[Did]
-    signature: Signature | None
-    base: Base | None = None
-
-
 @dataclass(slots=True)
-class Journal:
+class FileJournal:
     """An open journal; one window writes it at a time. `begun` and `resumed` make one.
 
     Parameters
@@ -286,7 +250,7 @@ def journal_file(source: Source) -> Path:
     return _at_home(source.sha256)
 
 
-def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
+def begun(begin: Begin, here: Callable[[], Standing]) -> FileJournal:
     """A new journal of a film; one that lies there already is laid aside under another name, `Journal.aside`.
 
     Raises
@@ -295,7 +259,7 @@ def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
         When the film is being edited in another window, or nothing can be written.
     """
     path = journal_file(begin.source)
-    journal = Journal(path, begin, Codec(begin.image), here)
+    journal = FileJournal(path, begin, Codec(begin.image), here)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -305,7 +269,7 @@ def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
     return journal
 
 
-def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Standing]) -> Journal:
+def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Standing]) -> FileJournal:
     """A restored journal, written on at its end.
 
     Raises
@@ -323,7 +287,7 @@ def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Sta
             size += 1
     except OSError as error:
         raise OutputError(_trouble(error)) from error
-    return Journal(waiting.path, begin, codec, here, "", None, file, size, max(COMPACT_BYTES, 2 * size))
+    return FileJournal(waiting.path, begin, codec, here, "", None, file, size, max(COMPACT_BYTES, 2 * size))
 
 
 def laid_aside(waiting: Pending) -> Path | None:
@@ -388,10 +352,23 @@ def _note_line(did: Did, signature: Signature | None, base: Base | None) -> dict
     return {"kind": "note", "did": did_to_json(did), "signature": signed, "base": base_to_json(base)}
 
 
+def _header(begin: Begin) -> dict[str, Any]:
+    """The first line: the film, and how its session was opened."""
+    return {
+        "kind": KIND,
+        "format": FORMAT,
+        "version": __version__,
+        "sha256": begin.source.sha256,
+        "shape": list(begin.image.shape),
+        "recipe_hash": begin.recipe.hash,
+        "recipe": begin.recipe.as_dict(),
+    }
+
+
 def _start_lines(begin: Begin, here: Standing) -> tuple[list[bytes], Codec]:
     """The film and where its session stands, each twice: one damaged byte must not cost all that rests on them."""
     codec = Codec(begin.image)
-    told = [begin.header, *([snapshot_line(codec, here)] if here.did else [])]
+    told = [_header(begin), *([snapshot_line(codec, here)] if here.did else [])]
     return [line_of(entry) for entry in told] * 2, codec
 
 
@@ -457,7 +434,7 @@ def _when(waiting: Pending) -> str:
 
 
 def _is_of(header: Mapping[str, Any], begin: Begin) -> bool:
-    facts = begin.header
+    facts = _header(begin)
     return header.get("format") in READS and all(header.get(name) == facts[name] for name in ("sha256", "shape"))
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from calcimeasure.errors import CalcimeasureError, EditRefused
 from calcimeasure.reading.codec import Codec, did_from_json, patch_from_json, signature_from_json
+from calcimeasure.reading.custody import Unfinished
 from calcimeasure.reading.history import History, Step
-from calcimeasure.reading.journal import Pending
 from calcimeasure.reading.lines import UNBELIEVABLE
 from calcimeasure.reading.patch import Array, Patch, changed
 from calcimeasure.reading.record import Base, Did, Signature
@@ -48,7 +48,7 @@ class Replay:
         self.unread = 0
         self._work = 0
 
-    def run(self, waiting: Pending) -> None:
+    def run(self, waiting: Unfinished) -> None:
         """Do every line that can be believed.
 
         Raises

@@ -30,14 +30,11 @@ from calcimeasure.io.given.inputs import RESULTS_MARK, name_before
 from calcimeasure.io.results import columns, tables
 from calcimeasure.io.results.folder import JOURNAL
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, write_labels
-from calcimeasure.model.labels import Labels
 from calcimeasure.reading.codec import Codec, did_to_json
-from calcimeasure.reading.journal import Standing
+from calcimeasure.reading.custody import Standing, Work
 from calcimeasure.reading.lines import LARGEST, UNBELIEVABLE, is_plausible
-from calcimeasure.reading.patch import Array
 from calcimeasure.reading.record import Signature, Source, now
-from calcimeasure.reading.state import State
-from calcimeasure.recipe import Analysis, analyse_mask
+from calcimeasure.recipe import Analysis
 
 KIND, FORMAT = "calcimeasure correction", 1
 #: What the row of a film tells that nobody measured.
@@ -46,34 +43,6 @@ _OF_THE_FILM = (
     *("side", "view", "warnings"),
     *("recipe", "polarity", "frame"),
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Work:
-    """All that is saved of a session."""
-
-    source: Source
-    standing: Standing
-    initials: str
-    status: str
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing is outlined and nobody said that there is nothing."""
-        return self.status == "open"
-
-    @property
-    def analysis(self) -> Analysis:
-        """What ``calcimeasure measure --masks`` makes of the mask, with what is not counted beside it."""
-        state = self.standing.state
-        found = analyse_mask(state.image, outlines(self.standing.labels, state), state.recipe)
-        dropped = tuple(held.finding for held in state.excluded)
-        return replace(found, segmentation=replace(found.segmentation, excluded=dropped))
-
-
-def outlines(labels: Array, state: State) -> Labels:
-    """The mask with who drew its outlines."""
-    return Labels(labels, ("corrected",), state.authorship)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from calcimeasure.model.authorship import UNSAID, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Labels
+from calcimeasure.reading.patch import Array
 from calcimeasure.reading.record import Signature
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.measure.error import passed_over
@@ -147,6 +149,11 @@ class State:
         """Numbers of what is not counted and may come back under them."""
         return frozenset(held.number for held in (*self.excluded, *self.deleted, *self.cut))
 
+    @property
+    def rejected(self) -> tuple[Held, ...]:
+        """What a person refused, and may bring back."""
+        return tuple(held for held in self.excluded if held.finding.reason is Reason.REJECTED)
+
     def only(self, numbers: Set[int]) -> State:
         """The state without what it says of deposits that are not there; where there is one, nobody denies calcium."""
         negative = None if numbers else self.negative
@@ -212,3 +219,13 @@ class State:
         deleted = self.deleted if self.deleted is not other.deleted else ()
         cut = self.cut if self.cut is not other.cut else ()
         return (*excluded, *deleted, *cut)
+
+
+def in_order(held: Iterable[Held]) -> tuple[Held, ...]:
+    """What is not counted, in the order of its places on the film."""
+    return tuple(sorted(held, key=lambda one: (one.finding.row, one.finding.column)))
+
+
+def outlines(labels: Array, state: State) -> Labels:
+    """The mask with who drew its outlines."""
+    return Labels(labels, ("corrected",), state.authorship)
