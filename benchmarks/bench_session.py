@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def strokes(session: Session) -> tuple[list[float], list[float], int]:
     for turn in range(STROKES):
         where, values = stroke(session, rng)
         steps, before = len(session.changes.log), time.process_time()
-        seconds.append(timed(lambda where=where, values=values: (session.edit.edited(where, values), session.measurement)))
+        seconds.append(timed(partial(_one_stroke, session, where, values)))
         processor.append(time.process_time() - before)
         if turn % 5 == 0 and len(session.changes.log) > steps:
             seconds.append(timed(lambda: (session.undo(), session.measurement)))
@@ -94,6 +95,11 @@ def strokes(session: Session) -> tuple[list[float], list[float], int]:
         peak = max(peak, tracemalloc.get_traced_memory()[1] - before)
     tracemalloc.stop()
     return seconds, processor, peak
+
+
+def _one_stroke(session: Session, where: Any, values: Any) -> Any:
+    session.edit.edited(where, values)
+    return session.measurement
 
 
 def stroke(session: Session, rng: np.random.Generator) -> tuple[Any, Any]:
