@@ -20,6 +20,7 @@ from PIL import Image as PillowImage
 from calcimeasure.errors import OutputError, ReadError
 from calcimeasure.io.files import sha256_of
 from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.given.spacing_table import GivenSpacing, SpacingTable
 from calcimeasure.io.given.study_file import Source
 from calcimeasure.io.results.masks import write_labels
 from calcimeasure.io.results.record import Record, files_of
@@ -137,7 +138,7 @@ def test_hash_and_numbers_are_of_the_same_bytes(tmp_path: Path, monkeypatch: pyt
     given = films.given
     monkeypatch.setattr(films, "given", swapped)
     job = Job(tmp_path / "out", Recipe.from_dict({"segment": {"method": "classical"}}), kind="radiograph")
-    record = films.measure_file(Task(Input(tmp_path / "film.png", "film.png", "film.png")), job)
+    record = films.measure_file(Task(Input(tmp_path / "film.png", "film.png", "film")), job)
     assert record is not None
     assert record.row["status"] == "measured"
     assert record.row["sha256"] == sha256
@@ -150,7 +151,7 @@ def test_a_film_that_changed_since_it_was_measured_is_not_compared(tmp_path: Pat
     source = Source(Film("s", "v", None, "film.png"), Input(tmp_path / "film.png", name, name))
     mask = tmp_path / files_of(name)[0]
     write_labels(mask, Labels(np.zeros((40, 50), np.int32)), None)
-    film = MeasuredFilm(source, sha256_of(tmp_path / "film.png"), sha256_of(mask), by_hand=False)
+    film = MeasuredFilm(source, sha256_of(tmp_path / "film.png"), sha256_of(mask))
     assert _reading(film, job).image.shape == (40, 50)
     for stale in (replace(film, sha256="0"), replace(film, mask_sha256="0")):
         with pytest.raises(ReadError, match="changed after it was measured"):
@@ -170,9 +171,9 @@ def test_a_full_disk_stops_the_run(tmp_path: Path) -> None:
         _run(tmp_path, "disk full", "a")
 
 
-@pytest.mark.parametrize(
-    ("image", "spacing"), [("a.png", 0.1), ("deep/a.png", 0.1), ("other/b.png", 0.2), ("b.png", 0.5)]
-)
-def test_the_users_scale_is_found_by_path_then_by_file_name(tmp_path: Path, image: str, spacing: float) -> None:
-    job = Job(tmp_path, spacing_mm=0.5, spacings_mm={"a.png": 0.1, "other/b.png": 0.2})
-    assert job.spacing_of(image) == spacing
+def test_the_users_scale_is_that_of_the_table_else_the_one_number(tmp_path: Path) -> None:
+    table = SpacingTable("t.csv", (GivenSpacing(2, "a.png", 0.1, 3.0), GivenSpacing(3, "other/b.png", 0.2)))
+    films = [Input(tmp_path / image, image, image) for image in ("a.png", "deep/b.png", "other/b.png")]
+    job = Job(tmp_path, spacing_mm=0.5, spacing_table=table).for_films(films)
+    assert [job.spacing_of(film.image) for film in films] == [0.1, 0.5, 0.2]
+    assert job.user_spacing("a.png").relative_sd == pytest.approx(0.03)

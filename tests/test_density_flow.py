@@ -19,7 +19,7 @@ from calcimeasure.recipe import analyse_mask
 WEDGE = f"[wedge]\nsteps_mm = {list(STEPS_MM)}\n"
 MINERAL = 'hydroxyapatite = 0.5\nhydroxyapatite_sd = 0.02\nhydroxyapatite_source = "our phantom"\n'
 #: Beside the middle of the limb, which is taken for bone where it is densest.
-TWO = ((90.0, 88.0, 12.0, 2.0, "aluminium"), (210.0, 172.0, 12.0, 1.5, "aluminium"))
+TWO = ((90.0, 88.0, 9.0, 1.5, "aluminium"), (210.0, 172.0, 9.0, 1.2, "aluminium"))
 
 
 @pytest.fixture(scope="module")

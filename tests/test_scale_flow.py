@@ -18,9 +18,13 @@ from PIL import Image as PillowImage
 sys.path.insert(0, str(Path(__file__).parent / "steps"))
 from calibrate_scenes import Shot, sheet_photo
 
+from calcimeasure.errors import RecipeError
 from calcimeasure.io.given.inputs import Input
+from calcimeasure.io.images.read import read_image
 from calcimeasure.io.results.record import Record
+from calcimeasure.model.image import Spacing, SpacingOrigin
 from calcimeasure.model.scale import ScaleRequest, ScaleSource
+from calcimeasure.reading.scale import rescaled
 from calcimeasure.run.films import Job, Task, _key, analysis_of, given, measure_file, run_facts
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
@@ -64,7 +68,9 @@ def test_a_tilted_photo_is_measured_in_its_plane(tilted: Input) -> None:
     assert math.hypot(row["area_mm2_sd_outline"], row["area_mm2_sd_scale"]) == pytest.approx(row["area_mm2_sd"])
     assert deposit["area_mm2_sd_scale"] == row["area_mm2_sd_scale"]
     parts = record.sd_components["spacing_mm"]
-    assert math.hypot(parts["corners"], parts["print"]) == pytest.approx(row["spacing_sd_mm"])
+    assert math.hypot(*(parts[name] for name in ("corners", "lens", "height", "print"))) == pytest.approx(
+        row["spacing_sd_mm"]
+    )
     assert parts["sd"] == row["spacing_sd_mm"]
     assert Record.from_json(record.to_json()).sd_components == record.sd_components
     assert analysis_of(tilted, job).image.plane is not None
@@ -226,3 +232,53 @@ def test_options_that_contradict_each_other_are_bad_usage(tmp_path: Path) -> Non
         assert told.exit_code == 2, words
         assert message in " ".join(told.output.replace("│", " ").split()), told.output
     assert not (tmp_path / "out").exists()
+
+
+def _drawn(folder: Path) -> Path:
+    """Two films of one name in two folders, and their label images: 100 px each."""
+    for visit in ("v1", "v2"):
+        (folder / visit).mkdir(parents=True)
+        labels = np.zeros((120, 160), np.uint16)
+        labels[50:60, 70:80] = 1
+        PillowImage.fromarray((60 + 120 * labels).astype(np.uint8)).save(folder / visit / "film.png")
+        tifffile.imwrite(folder / visit / "film.labels.tif", labels)
+    return folder
+
+
+def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "calcimeasure", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_films_of_one_name_are_compared_each_at_its_scale(tmp_path: Path) -> None:
+    films = ["v1/film.png", "v2/film.png"]
+    masks = ["--masks", "v1/film.labels.tif", "v2/film.labels.tif"]
+    folder = _drawn(tmp_path / "in")
+    (folder / "s.csv").write_text("image;spacing_mm;spacing_sd_percent\nv1\\film.png;0,4;3\nv2\\film.png;0,2;\n")
+    done = _run(folder, "compare", *films, "-o", "out", "--spacing", "s.csv", *masks)
+    assert done.returncode == 0, done.stderr
+    with (folder / "out" / "images.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert [float(row["area_mm2"]) for row in rows] == [16, 4]
+    assert float(rows[0]["spacing_sd_mm"]) == pytest.approx(0.03 * 0.4)
+    (folder / "s.csv").write_text("image,spacing_mm\nfilm.png,0.4\n")
+    refused = _run(folder, "compare", *films, "-o", "out2", "--spacing", "s.csv", *masks)
+    assert refused.returncode
+    assert "s.csv, line 2: 'film.png' fits 2 films" in refused.stderr
+
+
+@pytest.mark.parametrize("mm", ["143", "0.0001", "-1", "inf", "0.02"])
+def test_an_impossible_scale_is_refused_at_once_or_in_its_row(tmp_path: Path, mm: str) -> None:
+    folder = _drawn(tmp_path / "in")
+    done = _run(folder, "measure", "v1", "-o", "out", "--masks", "v1", "--spacing", mm)
+    assert done.returncode
+    assert "positive number" in done.stderr or "is no size of a pixel" in done.stderr or "3.2 mm long" in done.stderr
+
+
+@pytest.mark.parametrize("origin", [SpacingOrigin.USER, SpacingOrigin.POINTS])
+def test_the_panel_has_the_same_fence(tmp_path: Path, origin: SpacingOrigin) -> None:
+    film = read_image(_drawn(tmp_path / "in") / "v1" / "film.png")
+    assert rescaled(film, film, Spacing.of(0.2, 0.2, origin)).spacing == Spacing.of(0.2, 0.2, origin)
+    with pytest.raises(RecipeError, match=r"given scale of 0\.0001 x 0\.0001 mm per pixel"):
+        rescaled(film, film, Spacing.of(0.0001, 0.0001, origin))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calcimeasure.cli.measure import job_of
-from calcimeasure.cli.scale import MarkerMm, ScaleOption, ScalePoints, scale_request
+from calcimeasure.cli.scale import MarkerMm, RulerMm, ScaleOption, ScalePoints, Sizes, scale_request
 from calcimeasure.cli.terminal import (
     ALL_MEASURED,
     SOME_FAILED,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 def calibrate(
     paths: Paths,
     marker_mm: MarkerMm = None,
+    ruler_mm: RulerMm = None,
     scale_points: ScalePoints = None,
     kind: KindChoice = KindOption.AUTO,
     as_json: Json = False,
@@ -39,7 +40,7 @@ def calibrate(
     """Find the scale: from two points, a printed marker, a ruler in the photo, or what the file says."""
     with clear_errors():
         source = ScaleOption.AUTO if scale_points is None else ScaleOption.FILE
-        request = scale_request(source, marker_mm, scale_points, None, None)
+        request = scale_request(source, scale_points, Sizes(marker_mm, ruler_mm))
         job = replace(job_of(Path(), kind, None, None, None), scale=request)
         found = [_scale_facts(item, job) for item in found_inputs(paths, None).files]
         for one in found:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calcimeasure.cli.scale import (
+    Distances,
     MarkerMm,
     ObjectDistance,
+    RulerMm,
     ScaleChoice,
     ScaleOption,
     ScalePoints,
+    Sizes,
     SourceDistance,
     SpacingSd,
     scale_request,
@@ -45,6 +48,7 @@ from calcimeasure.report.plain_text import plain
 
 if TYPE_CHECKING:
     from calcimeasure.io.given.inputs import Inputs
+    from calcimeasure.io.given.spacing_table import SpacingTable
     from calcimeasure.io.results.folder import Results
     from calcimeasure.io.results.record import Record
     from calcimeasure.run.films import Job, Task
@@ -61,6 +65,7 @@ def measure(
     spacing_sd: SpacingSd = None,
     scale: ScaleChoice = ScaleOption.FILE,
     marker_mm: MarkerMm = None,
+    ruler_mm: RulerMm = None,
     scale_points: ScalePoints = None,
     object_distance: ObjectDistance = None,
     source_distance: SourceDistance = None,
@@ -95,7 +100,9 @@ def measure(
         request = Request(tuple(paths), out, resume, overwrite)
         job = _with_folders(job_of(out, kind, spacing, frame, recipe), masks, regions)
         job = _with_spacing_sd(_with_wedge(job, wedge), spacing_sd)
-        wanted = scale_request(scale, marker_mm, scale_points, object_distance, source_distance)
+        wanted = scale_request(
+            scale, scale_points, Sizes(marker_mm, ruler_mm), Distances(object_distance, source_distance)
+        )
         threads = threads or max(1, (os.cpu_count() or 1) // jobs)
         job = replace(job, scale=wanted, max_megapixels=max_megapixels, threads=threads)
         raise typer.Exit(_run(request, job, Speed(jobs, timeout), as_json))
@@ -113,6 +120,7 @@ def info(
     with clear_errors():
         job = replace(job_of(Path(), kind, spacing, frame, None), max_megapixels=max_megapixels)
         inputs = found_inputs(paths, None)
+        job = job.for_films(inputs.files)
         errors = [_tell_facts(_facts(item, job), as_json) for item in inputs.files]
         raise typer.Exit(SOME_FAILED if any(errors) else ALL_MEASURED)
 
@@ -152,14 +160,14 @@ def job_of(out: Path, kind: KindOption, spacing: str | None, frame: int | None, 
     """What the options ask to be done with every image."""
     from calcimeasure.run.films import Job
 
-    one, table, sds = _spacings(spacing)
+    one, table = _spacings(spacing)
     chosen = None if kind is KindOption.AUTO else kind.value
     job = Job(out, _recipe(recipe), chosen, frame=frame)
-    return replace(job, spacing_mm=one, spacings_mm=table, spacing_sds_percent=sds)
+    return replace(job, spacing_mm=one, spacing_table=table)
 
 
 def _with_spacing_sd(job: Job, percent: float | None) -> Job:
-    if percent is not None and job.spacing_mm is None and not job.spacings_mm:
+    if percent is not None and job.spacing_mm is None and job.spacing_table is None:
         raise typer.BadParameter("--spacing-sd is the error of --spacing: give both")
     return replace(job, spacing_sd_percent=percent)
 
@@ -183,19 +191,22 @@ def _with_wedge(job: Job, steps: str | None) -> Job:
     return replace(job, recipe=replace(recipe, wedge=replace(recipe.wedge, steps_mm=thickness)))
 
 
-def _spacings(text: str | None) -> tuple[float | None, dict[str, float], dict[str, float]]:
-    """The user's scale: one number, or a table by image, and the errors in that table."""
-    from calcimeasure.io.results.tables import read_spacing_sds, read_spacings
+def _spacings(text: str | None) -> tuple[float | None, SpacingTable | None]:
+    """The user's scale: one number, or a table by image."""
+    from calcimeasure.io.given.spacing_table import read_spacings
+    from calcimeasure.io.given.user_table import number
+    from calcimeasure.model.pixel_size import impossible
 
     if text is None:
-        return None, {}, {}
-    try:
-        value = float(text)
-    except ValueError:
-        return None, read_spacings(Path(text)), read_spacing_sds(Path(text))
-    if not 0 < value < float("inf"):
+        return None, None
+    value = number(text.strip())
+    if value is None and text.strip("+-").lower() not in ("inf", "nan"):
+        return None, read_spacings(Path(text))
+    if value is None or value <= 0:
         raise typer.BadParameter(f"--spacing must be a positive number of millimetres, got {text}")
-    return value, {}, {}
+    if why := impossible(value, value):
+        raise typer.BadParameter(f"--spacing {text} {why}")
+    return value, None
 
 
 def _recipe(path: Path | None) -> Any:
@@ -231,6 +242,7 @@ def measured(request: Request, job: Job, speed: Speed) -> tuple[dict[str, Any], 
     from calcimeasure.run.films import run_facts
 
     inputs = request.without_left_out(found_inputs(request.paths, request.out))
+    job = job.for_films(inputs.files)
     check_apart(request.out, [*job.reads, *(item.path for item in inputs.files)])
     results = open_results(
         request.out, inputs.files, run_facts(job), resume=request.resume, overwrite=request.overwrite

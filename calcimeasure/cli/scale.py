@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,10 @@ SpacingSd = Annotated[
 MarkerMm = Annotated[
     float | None, typer.Option("--marker-mm", min=0.1, help="Side of the printed marker as measured on paper.")
 ]
+RulerMm = Annotated[
+    float | None,
+    typer.Option("--ruler-mm", min=0.1, max=30, help="Distance of neighbouring ticks of the ruler, in mm."),
+]
 ScalePoints = Annotated[
     str | None,
     typer.Option("--scale-points", metavar="R1,C1,R2,C2,MM", help="Two points (row, column) and the mm between them."),
@@ -47,24 +52,40 @@ SourceDistance = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a person knows of the things in the picture: side of the marker, distance of the ruler's ticks, in mm."""
+
+    marker_mm: float | None = None
+    ruler_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """What a person knows of the tube: height of the part over the detector, and of the focus, in mm."""
+
+    object_mm: float | None = None
+    source_mm: float | None = None
+
+
 def scale_request(
-    source: ScaleOption,
-    marker_mm: float | None,
-    points: str | None,
-    object_mm: float | None,
-    source_mm: float | None,
+    source: ScaleOption, points: str | None, sizes: Sizes, distances: Distances | None = None
 ) -> ScaleRequest:
     """What the options ask for; bad usage for options that contradict each other."""
     from calcimeasure.model.scale import ScaleRequest, ScaleSource
 
     if points is not None and source is not ScaleOption.FILE:
         raise typer.BadParameter("choose one of --scale and --scale-points")
-    if marker_mm is not None and source not in (ScaleOption.AUTO, ScaleOption.MARKER):
-        raise typer.BadParameter("--marker-mm needs --scale marker (or auto)")
-    if source_mm is not None and object_mm is None:
+    for thing, told in (("marker", sizes.marker_mm), ("ruler", sizes.ruler_mm)):
+        if told is not None and source.value not in ("auto", thing):
+            raise typer.BadParameter(f"--{thing}-mm needs --scale {thing} (or auto)")
+    tube = distances or Distances()
+    if tube.source_mm is not None and tube.object_mm is None:
         raise typer.BadParameter("--source-distance needs --object-distance, the part's height over the detector")
     ends = None if points is None else _two_points(points)
-    return ScaleRequest(ScaleSource(source.value), marker_mm, ends, object_mm, source_mm)
+    return ScaleRequest(
+        ScaleSource(source.value), sizes.marker_mm, ends, tube.object_mm, tube.source_mm, sizes.ruler_mm
+    )
 
 
 def _two_points(text: str) -> tuple[float, float, float, float, float]:

@@ -88,7 +88,7 @@ def compare(
         films, masks = _given(films, masks or [])
         job = replace(job_of(out, kind, spacing, None, recipe), max_megapixels=max_megapixels)
         pace = Pace(jobs, timeout, resume, overwrite)
-        study, sources = _one_patient(films, masks, side, job)
+        study, sources, job = _one_patient(films, masks, side, job)
         trial = _trial(study, sources, paced(job, pace), _guidance(profile, mirrored), _by_hand(landmarks, overrides))
         raise typer.Exit(_run(trial, pace, as_json))
 
@@ -168,8 +168,8 @@ def _given(films: Sequence[Path], masks: Sequence[Path]) -> tuple[list[Path], li
     return films, masks
 
 
-def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any]:
-    """A study of one subject, its visits named by their order, and where its films lie."""
+def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None, job: Job) -> tuple[Any, Any, Job]:
+    """A study of one subject, its visits named by their order, where its films lie, and the job by their names."""
     from calcimeasure.model.study import plain_side
 
     if side is not None and plain_side(side) is None:
@@ -178,14 +178,18 @@ def _one_patient(films: Sequence[Path], masks: Sequence[Path], side: str | None,
     from calcimeasure.io.given.study_file import Source, film_name
     from calcimeasure.model.study import Film, Study, Subject, Visit
 
-    visits, sources = [], {}
+    scaled = job.for_films([Input(path, path.as_posix(), path.name) for path in films])
+    visits, sources, errors = [], {}, {}
     for k, path in enumerate(films):
         name = "baseline" if k == 0 else "followup" if k == 1 else f"followup_{k}"
-        film = Film("patient", name, None, path.name, side=side, spacing_mm=job.spacing_of(path.name))
+        film = Film("patient", name, None, path.name, side=side, spacing_mm=scaled.spacing_of(path.as_posix()))
         item = Input(path, film_name(film), film_name(film))
         sources[item.name] = Source(film, item, masks[k] if masks else None)
+        if (percent := scaled.spacing_sds_percent.get(path.as_posix())) is not None:
+            errors[item.image] = percent
         visits.append(Visit(name, None, (film,)))
-    return Study((Subject("patient", tuple(visits)),)), sources
+    study = Study((Subject("patient", tuple(visits)),))
+    return study, sources, replace(scaled, spacings_mm={}, spacing_sds_percent=errors)
 
 
 def _guidance(profile: Path | None, mirrored: bool) -> Guidance:

@@ -34,17 +34,23 @@ class Beam:
         Tube voltage in kV.
     filtration_mm : float
         Aluminium in the tube and its filter, in mm.
+    weighing : float
+        Power of the energy by which the detector departs from taking all of it: a thin scintillator lets the hard
+        quanta through, so below 0.
     """
 
     kvp: float
     filtration_mm: float
+    weighing: float = 0.0
 
     def transmission(self, water_mm: npt.ArrayLike, aluminium_mm: npt.ArrayLike) -> Array:
         """Share of the open beam's signal behind water and aluminium; the two broadcast."""
         energy = np.linspace(0.17 * self.kvp, self.kvp, 49)[:-1]
         photo, kn = (energy / 30.0) ** -3, _klein_nishina(energy) / _klein_nishina(np.array(30.0))
         stop = {name: p * photo + c * kn for name, (p, c) in _PARTS.items()}
-        signal = (self.kvp - energy) * np.exp(-stop["aluminium"] * self.filtration_mm)
+        signal = (
+            (self.kvp - energy) * np.exp(-stop["aluminium"] * self.filtration_mm) * (energy / 30.0) ** self.weighing
+        )
         water, aluminium = np.asarray(water_mm, float)[..., None], np.asarray(aluminium_mm, float)[..., None]
         through = np.exp(-stop["water"] * water - stop["aluminium"] * aluminium)
         return np.asarray(through @ (signal / signal.sum()), float)
@@ -97,6 +103,47 @@ class Step:
     box: tuple[int, int, int, int]
 
 
+Knots = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One way to read a film with a wedge: its heel and its scatter (coarse maps), its curve and its beam.
+
+    `contrast` is the power to which this reading takes the signal of the first; `weight` what its distance from the
+    first counts in the variance.
+    """
+
+    heel: Field
+    scatter: Field
+    contrast: float
+    knots: Knots
+    beam: Beam
+    weight: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heel", frozen_array(self.heel))
+        object.__setattr__(self, "scatter", frozen_array(self.scatter))
+
+    def signal(self, attenuation: Array, at: tuple[float, float]) -> Array:
+        """What the detector saw, from the primary beam's log attenuation at a place given in shares of the film."""
+        heel, scatter = self._there(at)
+        return np.asarray(np.exp(-attenuation) * heel + scatter)
+
+    def attenuation(self, signal: Array, at: tuple[float, float]) -> Array:
+        """The primary beam's log attenuation, from what the first reading says the detector saw."""
+        heel, scatter = self._there(at)
+        return np.asarray(-np.log(np.maximum(np.maximum(signal, 1e-6) ** self.contrast - scatter, 1e-5) / heel))
+
+    def millimetres(self, attenuation: npt.ArrayLike) -> Array:
+        """By its curve."""
+        return _along(self.knots, np.asarray(attenuation, float))
+
+    def _there(self, at: tuple[float, float]) -> tuple[float, float]:
+        row, column = (min(int(share * n), n - 1) for share, n in zip(at, self.heel.shape, strict=True))
+        return float(self.heel[row, column]), float(self.scatter[row, column])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WedgeCalibration:
     """What a film's brightness is worth in mm of the wedge's material.
@@ -130,6 +177,10 @@ class WedgeCalibration:
     unsure : bool
     reason : str
         What a reader must know before using the curve; empty when sure.
+    readings : tuple of Reading
+        This one's, and others that the film allows too.
+    blur_px : float
+        Standard deviation of the film's blur, from the wedge's own edges.
     """
 
     steps: tuple[Step, ...]
@@ -146,6 +197,8 @@ class WedgeCalibration:
     material: str = "Al"
     unsure: bool = False
     reason: str = ""
+    readings: tuple[Reading, ...] = ()
+    blur_px: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attenuation", frozen_array(self.attenuation))
@@ -155,16 +208,54 @@ class WedgeCalibration:
 
     @property
     def thickest_mm(self) -> float:
-        """Thickness of the thickest step: the curve ends there."""
+        """Thickness of the thickest step."""
         return self.steps[-1].mm
+
+    @property
+    def reach_mm(self) -> float:
+        """Thickness at which the curve ends; a little beyond the thickest step."""
+        return self.knots[-1][1]
 
     def millimetres(self, attenuation: npt.ArrayLike) -> Array:
         """Millimetres of the wedge's material worth a log attenuation; straight on beyond both ends."""
+        return _along(self.knots, np.asarray(attenuation, float))
+
+    def steepness(self, mm: npt.ArrayLike) -> Array:
+        """Log attenuation per mm of the wedge's material, behind so many."""
+        log, at = np.array(self.knots).T
+        return np.asarray(np.interp(np.asarray(mm, float), at, np.gradient(log, at)))
+
+    def spread(self, at: tuple[float, float], background_mm: float, seen_mm: float) -> float:
+        """By what share a deposit's thickness differs between the readings that the film allows: a standard deviation.
+
+        Parameters
+        ----------
+        at : (float, float)
+            Where it lies, in shares of the film's rows and columns.
+        background_mm, seen_mm : float
+            Soft tissue under it and what it seems to add, in mm of aluminium by the wedge.
+        """
         log, mm = np.array(self.knots).T
-        value = np.asarray(attenuation, float)
-        low = value * (mm[1] - mm[0]) / (log[1] - log[0])
-        high = mm[-1] + (value - log[-1]) * (mm[-1] - mm[-2]) / (log[-1] - log[-2])
-        return np.asarray(np.where(value < log[0], low, np.where(value > log[-1], high, np.interp(value, log, mm))))
+        met = np.interp([background_mm, background_mm + seen_mm], mm, log)
+        first, *others = self.readings
+        signal = first.signal(met, at)
+        excess = np.array([_excess(reading, signal, at) for reading in (first, *others)])
+        weights = np.array([reading.weight for reading in self.readings])
+        return float(np.sqrt(np.sum(weights * (excess / excess[0] - 1) ** 2)))
+
+
+def _excess(reading: Reading, signal: Array, at: tuple[float, float]) -> float:
+    """Millimetres of aluminium of a deposit from the signal behind the tissue and behind both."""
+    background, both = reading.millimetres(reading.attenuation(signal, at))
+    return float(reading.beam.hardened(float(background), np.array([both - background]))[0])
+
+
+def _along(knots: Knots, value: Array) -> Array:
+    """Along the knots, straight on beyond both ends."""
+    log, mm = np.array(knots).T
+    low = value * (mm[1] - mm[0]) / (log[1] - log[0])
+    high = mm[-1] + (value - log[-1]) * (mm[-1] - mm[-2]) / (log[-1] - log[-2])
+    return np.asarray(np.where(value < log[0], low, np.where(value > log[-1], high, np.interp(value, log, mm))))
 
 
 class NoDensity(StrEnum):

@@ -61,6 +61,7 @@ class SpacingOrigin(StrEnum):
     FIDUCIAL = "fiducial"
     GEOMETRY = "geometry"
     OBJECT_DISTANCE = "object_distance"
+    FILE = "file"
     MODALITY_CORRECTED = "modality_corrected"
     ERMF = "ermf"
     DETECTOR_PLANE = "detector_plane"
@@ -79,6 +80,7 @@ RELATIVE_SD = {
     SpacingOrigin.FIDUCIAL: 0.01,
     SpacingOrigin.GEOMETRY: 0.015,
     SpacingOrigin.OBJECT_DISTANCE: 0.01,
+    SpacingOrigin.FILE: 0.02,
     SpacingOrigin.MODALITY_CORRECTED: 0.02,
     SpacingOrigin.ERMF: 0.02,
     SpacingOrigin.DETECTOR_PLANE: 0.02,

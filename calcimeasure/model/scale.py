@@ -11,7 +11,7 @@ import numpy.typing as npt
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Mask, Spacing
 from calcimeasure.model.plane import Homography as Homography
-from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.model.plane import ObjectPlane, PlaneError
 
 
 class ScaleMethod(StrEnum):
@@ -42,6 +42,8 @@ class ScaleRequest:
         for that and nothing else, in any picture.
     marker_mm : float or None
         Side of the printed marker's black square as measured on paper.
+    ruler_mm : float or None
+        Distance of neighbouring ticks of the ruler, where a person says it.
     points : tuple of float or None
         Row and column of two points and the mm between them; beats `source`.
     object_mm : float or None
@@ -55,6 +57,7 @@ class ScaleRequest:
     points: tuple[float, float, float, float, float] | None = None
     object_mm: float | None = None
     source_mm: float | None = None
+    ruler_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Scale:
         From pixel (column, row, 1), centres whole, to mm in the marker's plane.
     reprojection_px : float or None
         Root mean square distance between the marker corners and where the plane puts them.
+    error : PlaneError or None
+        How well lengths are known away from the marker.
     """
 
     method: ScaleMethod | None
@@ -87,6 +92,7 @@ class Scale:
     tilt_degrees: float | None = None
     homography: Homography | None = None
     reprojection_px: float | None = None
+    error: PlaneError | None = None
 
     def __post_init__(self) -> None:
         if (self.spacing is None or self.unsure) and not self.reason:
@@ -110,7 +116,7 @@ class Scale:
         """The marker's plane; `None` where there is none."""
         if self.homography is None:
             return None
-        return ObjectPlane(self.homography, self.tilt_degrees, self.reprojection_px)
+        return ObjectPlane(self.homography, self.tilt_degrees, self.reprojection_px, self.error)
 
     @property
     def sd(self) -> float | None:

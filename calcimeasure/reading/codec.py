@@ -16,7 +16,7 @@ from calcimeasure.io.results.masks import authorship_of_old_file
 from calcimeasure.model.authorship import MOST_PASSED_OVER_PX, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
-from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.model.plane import ObjectPlane, PlaneError
 from calcimeasure.reading.patch import Patch
 from calcimeasure.reading.record import Did, Signature
 from calcimeasure.reading.state import Held, State
@@ -229,8 +229,19 @@ def _spacing(said: Mapping[str, Any]) -> Spacing:
 
 def _plane(said: Mapping[str, Any]) -> ObjectPlane:
     (a, b, c), (d, e, f), (g, h, i) = ([float(value) for value in row] for row in said["homography"])
-    facts = (None if said[name] is None else float(said[name]) for name in ("tilt_degrees", "reprojection_px"))
-    return ObjectPlane(((a, b, c), (d, e, f), (g, h, i)), *facts)
+    tilt, off = (None if said[name] is None else float(said[name]) for name in ("tilt_degrees", "reprojection_px"))
+    return ObjectPlane(((a, b, c), (d, e, f), (g, h, i)), tilt, off, _plane_error(said.get("error")))
+
+
+def _plane_error(said: Mapping[str, Any] | None) -> PlaneError | None:
+    """`None` also in journals of before, when a plane did not tell."""
+    if said is None:
+        return None
+    covariance = tuple(tuple(float(value) for value in row) for row in said["covariance"])
+    markers = tuple((float(x), float(y)) for x, y in said["markers"])
+    x, y = said["middle"]
+    size, lens, camera = (float(said[name]) for name in ("print_sd", "lens_sd", "camera_mm"))
+    return PlaneError(covariance, size, lens, camera, markers, (float(x), float(y)))
 
 
 def _set_to_json(name: str, before: frozenset[int], after: frozenset[int]) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from calcimeasure.io.images.spacing import chosen_spacing
+from calcimeasure.io.images.spacing import check_given, replaced_words, scale_words
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import ScaleRequest
@@ -31,26 +31,30 @@ def rescaled(stated: Image, now: Image, spacing: Spacing | None, plane: ObjectPl
         The new scale.
     plane : ObjectPlane or None
         The marker's plane, where a marker gave it.
+
+    Raises
+    ------
+    RecipeError
+        When the scale cannot be true of this picture.
     """
     if spacing is None:
         return stated
     if spacing == now.spacing and plane == now.plane:
         return now
+    check_given(spacing, stated.shape)
     if spacing.origin is SpacingOrigin.USER:
         return _by_user(stated, spacing)
     own = stated.spacing
     told = () if own is None else (_REPLACED.format(spacing=spacing, own=own),)
-    silent = replace(
-        stated, warnings=tuple(word for word in stated.warnings if word not in chosen_spacing(own, None)[1])
-    )
+    stale = scale_words(own)
+    silent = replace(stated, warnings=tuple(word for word in stated.warnings if word not in stale))
     return silent.with_spacing(spacing, plane).with_warning(*told)
 
 
 def _by_user(stated: Image, spacing: Spacing) -> Image:
     """As the reader would have had it; in a photo, a marker that contradicts the user is told of."""
     own = None if stated.spacing and stated.spacing.origin is SpacingOrigin.USER else stated.spacing
-    before = chosen_spacing(own, None)[1] if own or stated.spacing is None else ()
-    words = chosen_spacing(own, spacing)[1]
+    before, words = scale_words(stated.spacing), replaced_words(own, spacing)
     at = next((i for i, word in enumerate(stated.warnings) if word in before), len(stated.warnings))
     rest = tuple(word for word in stated.warnings if word not in before)
     image = replace(stated, spacing=spacing, plane=None, warnings=(*rest[:at], *words, *rest[at:]))

@@ -15,6 +15,7 @@ _ORIGINS = {
     SpacingOrigin.POINTS: "from a line of known length",
     SpacingOrigin.FIDUCIAL: "from an object of known size",
     SpacingOrigin.GEOMETRY: "corrected by the machine's geometry",
+    SpacingOrigin.FILE: "written into the file by the program that saved it",
     SpacingOrigin.MODALITY_CORRECTED: "corrected by the machine, it does not say how",
     SpacingOrigin.ERMF: "detector size divided by the stated magnification",
     SpacingOrigin.DETECTOR_PLANE: "at the detector; magnification not corrected",

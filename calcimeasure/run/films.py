@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
@@ -18,6 +18,7 @@ from calcimeasure import __version__
 from calcimeasure.errors import CalcimeasureError, OutputError, ReadError
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.io.given.mask_folder import mask_of_film
+from calcimeasure.io.given.spacing_table import SpacingTable
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.results.mask_pixels import mask_bytes
 from calcimeasure.io.results.masks import find_region, label_bytes, read_labels, read_region
@@ -47,6 +48,8 @@ class Job:
         Scale for every file, from the user.
     spacings_mm : mapping of str to float
         Scale by image, from the user's table; an image that is not in it keeps its own.
+    spacing_table : SpacingTable or None
+        The user's table before its rows have found their films, see `for_films`.
     spacing_sd_percent, spacing_sds_percent : float or None, and mapping of str to float
         The user's own standard deviation of that scale, for all and by image; the usual one when left out.
     scale : ScaleRequest
@@ -78,6 +81,7 @@ class Job:
     threads: int = 1
     spacing_sd_percent: float | None = None
     spacing_sds_percent: Mapping[str, float] = field(default_factory=dict)
+    spacing_table: SpacingTable | None = None
     scale: ScaleRequest = field(default_factory=ScaleRequest)
     demo: bool = False
 
@@ -86,13 +90,32 @@ class Job:
         """Files and folders that are read beside the films; none may lie in the results folder."""
         return tuple(path for path in (self.masks, self.regions, *self.mask_files.values()) if path is not None)
 
+    def for_films(self, films: Sequence[Input]) -> Job:
+        """The job that knows which row of the user's table speaks of which of these films.
+
+        Raises
+        ------
+        TableError
+            When a row fits no film or several, or a film several rows.
+        """
+        if self.spacing_table is None:
+            return self
+        found = self.spacing_table.by_image(films)
+        errors = {image: row.sd_percent for image, row in found.items() if row.sd_percent is not None}
+        return replace(
+            self,
+            spacings_mm={image: row.mm for image, row in found.items()},
+            spacing_sds_percent=errors,
+            spacing_table=None,
+        )
+
     def spacing_of(self, image: str) -> float | None:
         """The user's millimetres per pixel for an image: its row of the table, else the one number."""
-        return _by_image(self.spacings_mm, image, self.spacing_mm)
+        return self.spacings_mm.get(image, self.spacing_mm)
 
     def user_spacing(self, image: str) -> Spacing | None:
         """The user's scale of an image with its error; `None` where the user gave none."""
-        mm, percent = self.spacing_of(image), _by_image(self.spacing_sds_percent, image, self.spacing_sd_percent)
+        mm, percent = self.spacing_of(image), self.spacing_sds_percent.get(image, self.spacing_sd_percent)
         if mm is None or percent is None:
             return None if mm is None else Spacing.of(mm, mm, SpacingOrigin.USER)
         return Spacing.with_errors(mm, mm, SpacingOrigin.USER, user=percent / 100)
@@ -108,11 +131,6 @@ class Job:
         if item.image in self.mask_files:
             return self.mask_files[item.image]
         return mask_of_film(self.masks, item, sha256) if self.masks else None
-
-
-def _by_image(table: Mapping[str, float], image: str, otherwise: float | None) -> float | None:
-    """The table's number for an image, by path or else by file name; else the one for all."""
-    return table.get(image, table.get(image.rsplit("/", 1)[-1], otherwise))
 
 
 #: Packages whose version a number may depend on.
@@ -267,13 +285,13 @@ def read_film(item: Input, job: Job, film: FileBytes | None = None) -> Image:
 
 def _rescaled(image: Image, request: ScaleRequest) -> Image:
     """The image with the scale asked for; what the reader said of a scale that is gone is dropped."""
-    from calcimeasure.io.images.spacing import chosen_spacing
+    from calcimeasure.io.images.spacing import scale_words
     from calcimeasure.steps.scale.rescale import rescaled
 
     found = rescaled(image, request)
     if found.spacing == image.spacing:
         return found
-    _, stale = chosen_spacing(image.spacing, None)
+    stale = scale_words(image.spacing)
     return replace(found, warnings=tuple(words for words in found.warnings if words not in stale))
 
 

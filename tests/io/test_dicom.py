@@ -130,7 +130,7 @@ def test_signed_values_turn_over_about_their_own_middle(tmp_path: Path) -> None:
     ],
 )
 def test_spacing_by_the_rule(tmp_path: Path, facts: dict[str, Any], spacing: tuple[Any, ...] | None) -> None:
-    image = read(tmp_path, **facts)
+    image = read(tmp_path, np.zeros((80, 100), np.uint16), **facts)
     if spacing is None:
         assert image.spacing is None
     else:
@@ -141,7 +141,7 @@ def test_spacing_by_the_rule(tmp_path: Path, facts: dict[str, Any], spacing: tup
 
 
 def test_the_users_scale_beats_the_files_and_says_so(tmp_path: Path) -> None:
-    path = film(tmp_path / "film.dcm", PixelSpacing=[0.2, 0.2])
+    path = film(tmp_path / "film.dcm", np.zeros((80, 100), np.uint16), PixelSpacing=[0.2, 0.2])
     image = read_image(path, spacing=0.15)
     assert image.spacing == Spacing.of(0.15, 0.15, SpacingOrigin.USER)
     assert "replaces the file's 0.2 x 0.2 mm (uncertain)" in image.warnings[0]

@@ -89,7 +89,7 @@ def test_what_a_link_leads_to_is_not_told(tmp_path: Path) -> None:
     for link, target in (("film.png", "secret/jane.png"), ("again.png", "film.png"), ("folder", "secret")):
         (tmp_path / link).symlink_to(tmp_path / target)
     alone = find_inputs([tmp_path / "film.png"]).files[0]
-    assert (alone.image, alone.name, alone.path.name) == ("film.png", "film.png", "film.png")
+    assert (alone.image, alone.name, alone.path.name) == ("film.png", "film", "film.png")
     assert _images(tmp_path / "film.png", tmp_path / "again.png") == [f"{tmp_path.name}/film.png"]
     assert _images(tmp_path / "folder", tmp_path / "two") == ["folder/jane.png", "two/film.png"]
 

@@ -24,7 +24,10 @@ WRONG = {
     "one film at both visits": (["P1,a,2024-01-05,b.png", "P1,b,2024-09-05,./b.png"], "lines 2 and 3: b.png"),
     "one film of two subjects": (["P1,a,2024-01-05,x/b.png", "P2,a,2024-01-05,x\\b.png"], "lines 2 and 3: b.png"),
     "two units": (["P1,a,2024-01-05,b.png,L,0.48", "P1,b,2024-09-05,f.png,left,0.048"], "lines 3 and 2: spacing_mm"),
-    "micrometres": (["P1,a,2024-01-05,b.png,,143", "P1,b,2024-09-05,f.png,,0.143"], "lines 3 and 2: spacing_mm"),
+    "micrometres": (
+        ["P1,a,2024-01-05,b.png,,143", "P1,b,2024-09-05,f.png,,0.143"],
+        "line 2: spacing_mm of 143 is no size",
+    ),
     "one day": (["P1,m8,2024-01-05,f.png", "P1,base,2024-01-05,b.png"], "lines 2 and 3.*one date"),
     "year 204": (["P1,a,0204-01-05,b.png"], "line 2: date must be a date like"),
     "a week": (["P1,a,2024-W01-5,b.png"], "line 2: date must be a date like"),

@@ -42,7 +42,7 @@ def test_a_study_is_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "lacks the column subject, visit, date, image"),
-        ("subject;visit;date;image\n", "separated by commas"),
+        ("subject|visit|date|image\n", "lacks the column"),
         (HEAD, "no row"),
         (HEAD + "A,1,,a.png\nA,,,b.png\n", "line 3: the cell 'visit' is empty"),
         (HEAD + "A,1,31.1.2025,a.png\n", "line 2: date must be a date like 2025-01-31, got '31.1.2025'"),

@@ -91,23 +91,25 @@ def _length(kind, number):
         "inch": ((16, 9), (8, 7), (4, 5.5), (2, 4.2), (1, 3.2)),
         "half_cm": ((2, 6), (1, 3)),
         "plain": ((1, 4),),
+        **dict.fromkeys(("two_mm", "tenth_inch", "five_mm", "cm"), ((10, 6), (5, 4.5), (1, 3))),
     }
     return next(mm for every, mm in cycles[kind] if number % every == 0)
 
 
 STEP_MM = {"millimetre": 1.0, "half": 0.5, "inch": 25.4 / 16, "half_cm": 5.0, "plain": 1.0}
+STEP_MM |= {"two_mm": 2.0, "tenth_inch": 2.54, "five_mm": 5.0, "cm": 10.0}
 
 
-def ruler_page(kind, long_mm=60.0):
+def ruler_page(kind, long_mm=60.0, tick_mm=0.32):
     """A strip 14 mm high with ticks along its upper edge; its middle is at (long_mm / 2 + 3, 7)."""
-    fine, step = 24, STEP_MM[kind]
+    fine, step = 24 if long_mm < 100 else 8, STEP_MM[kind]
     page = np.full((14 * fine, round((long_mm + 6) * fine)), 225, np.uint8)
     for number in range(int(long_mm / step) + 1):
-        x, width = (3 + number * step) * fine, 0.22 * min(1, step) * fine
+        x, width = (3 + number * step) * fine, tick_mm * min(1, step) * fine
         page[: round(_length(kind, number) * fine), round(x - width / 2) : round(x + width / 2)] = 30
     return page, 1 / fine
 
 
-def ruler_photo(kind, shot, long_mm=60.0):
-    page, mm = ruler_page(kind, long_mm)
+def ruler_photo(kind, shot, long_mm=60.0, tick_mm=0.32):
+    page, mm = ruler_page(kind, long_mm, tick_mm)
     return photo(shot.take(page, mm))

@@ -9,8 +9,10 @@ from calibrate_scenes import Shot, page_of, photo, sheet_photo
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.io.results.marker_sheet import sheet_pdf
 from calcimeasure.model.image import SpacingOrigin
+from calcimeasure.model.plane import ObjectPlane
 from calcimeasure.model.scale import Scale, ScaleMethod
 from calcimeasure.steps.scale import find_markers, find_scale, fit_plane, marker_sheet
+from calcimeasure.steps.scale.marker import Markers, _refusal
 from calcimeasure.steps.scale.sheet import PAGE_MM, size_from_ids
 
 SHOTS = {
@@ -167,6 +169,75 @@ def test_the_claimed_sd_covers_the_scatter():
     assert scatter < 2 * np.mean([scale.spacing.relative_sd for scale in scales])
 
 
+def _seen(rng, count, lens=0.0, curl=0.0):
+    """Markers of 20 mm as a camera sees them, and what it makes of points (x, y) in mm of their plane.
+
+    `lens` is the distortion at half a diagonal, `curl` the curvature of the paper in 1 / mm.
+    """
+    focal, away, middle = rng.uniform(0.7, 1.3) * 2000, rng.uniform(250, 400), np.array([999.5, 749.5])
+    tilt, towards, spin = np.radians(rng.uniform([0, 0, 0], [20, 360, 360]))
+    turn = cv2.Rodrigues(np.array([np.cos(towards), np.sin(towards), 0]) * tilt)[0]
+    turn = turn @ cv2.Rodrigues(np.array([0, 0, spin]))[0]
+
+    def shown(x, y, z):
+        seen = np.stack([x, y, z], axis=-1) @ turn.T + [0, 0, away]
+        flat = seen[..., :2] / seen[..., 2:] * focal
+        return middle + flat * (1 + lens * (flat**2).sum(axis=-1, keepdims=True) / (middle**2).sum())
+
+    square = 10 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    places = np.array([(0, 0), (40, 0), (0, 40), (40, 40)])[:count, None] + square
+    x, y = np.moveaxis(places, -1, 0)
+    corners = shown(x, y, curl * (x - x.mean()) ** 2 / 2) + rng.normal(0, 0.15, (count, 4, 2))
+    covariance = np.broadcast_to(0.15**2 * np.eye(8), (count, 8, 8))
+    return Markers(tuple(range(count)), corners, covariance), shown
+
+
+def _errors(rng, count, **how):
+    """Relative error of small areas 40 to 75 mm from the first marker, and their claimed sd; none where refused."""
+    markers, shown = _seen(rng, count, **how)
+    plane = fit_plane(markers, 20.0, (1500, 2000))
+    if _refusal(plane, count, 20.0):
+        return []
+    found = ObjectPlane(tuple(map(tuple, plane.to_mm.tolist())), error=plane.error)
+    far, angle = rng.uniform(40, 75, 4), rng.uniform(0, 2 * np.pi, 4)
+    x, y = far * np.cos(angle), far * np.sin(angle)
+    here, right, down = (shown(x + dx, y + dy, 0 * x) for dx, dy in ((0, 0), (0.1, 0), (0, 0.1)))
+    pixels = np.abs(np.linalg.det(np.stack([right - here, down - here], axis=-1)))
+    error = pixels * found.pixel_mm2(here[:, 1], here[:, 0]) / 0.01 - 1
+    parts = found.length_sd(here[:, 1], here[:, 0])
+    return list(zip(error, 2 * np.sqrt(sum(part**2 for part in parts.values())), strict=True))
+
+
+SCENES = {
+    "one marker": (1, {}),
+    "one marker, barrel": (1, {"lens": -0.04}),
+    "one marker, cushion": (1, {"lens": 0.03}),
+    "one marker, curled": (1, {"curl": 1 / 200}),
+    "four markers": (4, {}),
+    "four markers, barrel": (4, {"lens": -0.04}),
+    "four markers, curled": (4, {"curl": 1 / 300}),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_bar_of_an_area_holds_where_the_deposit_is(name):
+    rng = np.random.default_rng(3)
+    count, how = SCENES[name]
+    found = np.array([one for _ in range(12) for one in _errors(rng, count, **how)]).reshape(-1, 2)
+    covered = np.abs(found[:, 0]) < 1.96 * found[:, 1]
+    print(f"{name}: {len(found)} areas, {np.mean(covered):.0%} within the 95 % bar, rms {np.std(found[:, 0]):.1%}")
+    assert np.sum(~covered) <= max(1, 0.1 * len(found))
+
+
+def test_the_bar_grows_with_the_distance_from_the_marker():
+    markers, _ = _seen(np.random.default_rng(1), 1)
+    plane = fit_plane(markers, 20.0, (1500, 2000))
+    at = markers.corners.mean(axis=(0, 1))
+    near, far = (math.hypot(*plane.sd_at((at[0], at[1] + dy)).values()) for dy in (0, 400))
+    assert near < 0.01
+    assert far > 1.5 * near
+
+
 @pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf])
 def test_a_marker_size_must_be_positive(bad):
     with pytest.raises(MeasurementRefused, match="black square in mm"):
@@ -204,6 +275,13 @@ def test_sizes_that_cannot_be_printed_are_refused(size):
 def test_numbers_of_two_sheets_tell_no_size():
     assert size_from_ids([16 * 20, 16 * 25]) is None
     assert size_from_ids([3]) is None
+
+
+def test_a_number_that_is_on_no_sheet_tells_no_size():
+    on_sheet = [marker.number for marker in marker_sheet(60).markers]
+    assert size_from_ids(on_sheet) == 60
+    assert len(on_sheet) < 16
+    assert size_from_ids([16 * 60 + 15]) is None
 
 
 def test_the_sheet_is_the_same_pdf_each_time():

@@ -39,7 +39,7 @@ def test_a_marker_gives_scale_and_plane(marked, request_):
     image = rescaled(marked, request_)
     assert image.spacing.origin is SpacingOrigin.MARKER
     assert image.plane.tilt_degrees == pytest.approx(20, abs=2.5)
-    assert dict(image.spacing.components).keys() == {"corners", "print"}
+    assert dict(image.spacing.components).keys() == {"corners", "lens", "height", "print"}
     assert math.hypot(*dict(image.spacing.components).values()) == pytest.approx(image.spacing.relative_sd)
 
 
@@ -64,7 +64,11 @@ REFUSED = {
         AUTO,
         "disagree by .*2%.*photograph again",
     ),
-    "unsure": (lambda: ruler_photo("half", Shot(px_per_mm=12, middle_mm=(33, 7))), AUTO, "unsure: .*--spacing"),
+    "unsure": (
+        lambda: ruler_photo("millimetre", Shot(px_per_mm=12, middle_mm=(33, 7)), tick_mm=0.12),
+        AUTO,
+        "unsure: .*--spacing",
+    ),
     "unknown unit": (lambda: ruler_photo("plain", Shot(px_per_mm=10, middle_mm=(33, 7))), AUTO, "--scale-points"),
     "nothing": (lambda: photo(Shot().take(page_of(marker_sheet(20), ()))), AUTO, "no marker found.*no ruler found"),
     "no marker": (lambda: photo(Shot().take(page_of(marker_sheet(20), ()))), MARKER, "no marker found: lay"),

@@ -1,5 +1,6 @@
 """Measuring in the plane that a marker shows: true sizes on tilted photos, and nothing new without a plane."""
 
+import json
 import math
 from functools import cache
 
@@ -10,7 +11,8 @@ from calibrate_scenes import Shot, sheet_photo
 
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.model.labels import Labels
-from calcimeasure.model.plane import ObjectPlane
+from calcimeasure.model.plane import ObjectPlane, PlaneError
+from calcimeasure.reading.codec import _rescaled, _scale_to_json
 from calcimeasure.steps.measure.area import Window, measure, measure_some, reach_px
 from calcimeasure.steps.scale import find_scale
 
@@ -146,3 +148,24 @@ def test_a_plane_needs_a_scale():
         )
     image = flat(plane=ObjectPlane(((1, 0, 0), (0, 1, 0), (0, 0, 1))))
     assert image.with_spacing(image.spacing).plane is None
+
+
+def test_the_error_of_an_area_grows_with_the_distance_from_the_marker():
+    error = PlaneError(((0.0,) * 4,) * 4, 0.003, 0.02, 300.0, ((50.0, 150.0),), (199.5, 149.5))
+    plane = ObjectPlane(((0.2, 0, 0), (0, 0.2, 0), (0, 0, 1)), error=error)
+    array = np.zeros((300, 400), np.int32)
+    array[145:155, 45:55], array[145:155, 350:360] = 1, 2
+    found = measure(flat(spacing=(0.2, 0.2), plane=plane), Labels(array))
+    near, far = (dict(row.area_mm2.components)["scale"] / row.area_mm2.value for row in found.deposits)
+    assert near == pytest.approx(2 * math.hypot(0.003, 0.5 / 300), rel=0.1)
+    assert far == pytest.approx(2 * math.hypot(0.003, 0.08 * 61 / 300), rel=0.1)
+    whole = found.area_mm2
+    assert dict(whole.components)["scale"] == pytest.approx(4 * (near + far))
+
+
+def test_a_journal_keeps_how_well_a_plane_is_known():
+    error = PlaneError(((0.5, 0.0, 0.0, 0.1),) * 4, 0.003, 0.02, 300.0, ((50.0, 150.0),), (199.5, 149.5))
+    for known in (error, None):
+        image = flat(plane=ObjectPlane(((0.2, 0, 0), (0, 0.2, 0), (0, 0, 1)), 3.0, error=known))
+        told = json.loads(json.dumps(_scale_to_json(image)))
+        assert _rescaled(image, told).plane == image.plane

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from calcimeasure import Image, Kind, Meaning, Recipe, Spacing, SpacingOrigin, read_image, segment
+from calcimeasure.io.given.spacing_table import read_spacings
 from calcimeasure.io.results.masks import read_labels
-from calcimeasure.io.results.tables import read_spacings
 from calcimeasure.phantom.film import draw_film, random_film_scene
 from calcimeasure.steps.anatomy import Survey
 from calcimeasure.steps.outline.learned import (
@@ -98,7 +98,7 @@ def test_an_unknown_scale_is_told_and_never_reported(film: Image) -> None:
 
 
 def test_the_sample_films_are_outlined_about_where_their_truth_is() -> None:
-    spacings = read_spacings(SAMPLES / "spacing.csv")
+    spacings = {row.image: row.mm for row in read_spacings(SAMPLES / "spacing.csv").rows}
     both = each = 0
     for truth in sorted((SAMPLES / "truth").glob("*.labels.tif")):
         path = next(p for p in SAMPLES.iterdir() if p.stem == truth.name.removesuffix(".labels.tif"))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.files import write_whole
-from calcimeasure.io.given.user_table import rows_of
+from calcimeasure.io.given.user_table import number, path_cell, rows_of
 from calcimeasure.model.study import A_READER, Link
 
 #: NAMEs of the baseline and of the follow-up film; both empty speaks of the only pair there is.
@@ -101,7 +100,7 @@ def read_landmarks(path: Path) -> dict[Names, tuple[Landmark, ...]]:
 
 
 def _names(row: Mapping[str, str]) -> Names:
-    return row.get("baseline_name", ""), row.get("followup_name", "")
+    return path_cell(row.get("baseline_name", "")), path_cell(row.get("followup_name", ""))
 
 
 def _labels(text: str, where: str) -> tuple[int, ...]:
@@ -112,10 +111,7 @@ def _labels(text: str, where: str) -> tuple[int, ...]:
 
 
 def _number(text: str, where: str, column: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise TableError(f"{where}: {column} must be a number of pixels, got {text!r}")
+    value = number(text)
+    if value is None:
+        raise TableError(f"{where}: {column} must be a number of pixels, got {text[:40]!r}")
     return value

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.study_file import place_of
-from calcimeasure.io.given.user_table import Row, check_lengths, positive, rows_of
+from calcimeasure.io.given.user_table import Row, check_lengths, path_cell, positive, rows_of, spacing_mm
 from calcimeasure.model.study import Film, Study, Subject, Visit
 from calcimeasure.steps.agreement.design import shared_repeats
 
@@ -78,10 +78,10 @@ def _given(row: Row, where: str, by_area: bool) -> Given:
         raise TableError(f"{where}: the cell {wanted!r} is empty; give an image in every row, or an area in every row")
     if row.get(other):
         raise TableError(f"{where}: has an image and an area_mm2; leave one of the columns away")
-    site, side, view, mask, reader = (row.get(name) or None for name in ("site", "side", "view", "mask", "reader"))
-    spacing = positive(row.get("spacing_mm"), "spacing_mm", "millimetres per pixel", where)
-    repeat, image = row.get("repeat", ""), row.get("image", "")
-    film = Film(row["subject"], repeat, None, image, site, side, view, None, mask, reader, spacing)
+    site, side, view, reader = (row.get(name) or None for name in ("site", "side", "view", "reader"))
+    image, mask = (path_cell(row.get(name, "")) for name in ("image", "mask"))
+    repeat, spacing = row.get("repeat", ""), spacing_mm(row.get("spacing_mm"), where)
+    film = Film(row["subject"], repeat, None, image, site, side, view, None, mask or None, reader, spacing)
     return Given(film, positive(row.get("area_mm2"), "area_mm2", "mm2", where, or_zero=True))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from calcimeasure.errors import TableError
 from calcimeasure.io.given.inputs import Input
 from calcimeasure.io.given.study_checks import check_study
-from calcimeasure.io.given.user_table import Row, check_lengths, positive, rows_of
+from calcimeasure.io.given.user_table import Row, check_lengths, path_cell, rows_of, spacing_mm
 from calcimeasure.model.study import Film, Study, Subject, Visit, VisitOrder
 
 #: Columns that a study file must have; those of `COLUMNS` beyond them may be left out.
@@ -105,9 +105,10 @@ def _film(row: Row, where: str) -> Film:
             raise TableError(f"{where}: the cell {name!r} is empty; every film needs one")
     told = {name: row.get(name) or None for name in COLUMNS}
     dates = {name: _date(told[name], name, where) for name in ("date", "treatment_start")}
-    words = {name: text for name, text in told.items() if name not in (*dates, "spacing_mm")}
-    spacing = positive(told["spacing_mm"], "spacing_mm", "millimetres per pixel", where)
-    return Film(**words, **dates, spacing_mm=spacing)  # type: ignore[arg-type]
+    paths = {name: path_cell(row.get(name, "")) or None for name in ("image", "mask")}
+    words = {name: text for name, text in told.items() if name not in (*dates, *paths, "spacing_mm")}
+    spacing = spacing_mm(told["spacing_mm"], where)
+    return Film(**words, **paths, **dates, spacing_mm=spacing)  # type: ignore[arg-type]
 
 
 def _date(text: str | None, column: str, where: str) -> datetime.date | None:

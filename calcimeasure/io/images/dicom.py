@@ -103,7 +103,7 @@ def read_contents(file: FileBytes) -> Contents:
         meaning=meaning,
         decided=decided,
         shape=(header.rows, header.columns) if header.rows and header.columns else None,
-        spacing=stated_spacing(header.stated),
+        spacing=stated_spacing(header.stated).spacing,
         acquisition=header.acquisition,
     )
 
@@ -184,6 +184,7 @@ def _header(dataset: Dataset, following: tuple[int, int]) -> Header:
 
 
 def _stated(get: _Reader) -> Stated:
+    rows, columns, grouped = get.integer("Rows"), get.integer("Columns"), _grouped_spacings(get)
     return Stated(
         pixel=get.pair("PixelSpacing"),
         imager=get.pair("ImagerPixelSpacing"),
@@ -192,7 +193,23 @@ def _stated(get: _Reader) -> Stated:
         magnification=get.number("EstimatedRadiographicMagnificationFactor"),
         source_detector_mm=get.number("DistanceSourceToDetector"),
         source_patient_mm=get.number("DistanceSourceToPatient"),
+        grouped=next(iter(grouped)) if len(grouped) == 1 else None,
+        unreadable=_unreadable_spacings(get, grouped),
+        shape=(rows, columns) if rows and columns else None,
     )
+
+
+def _unreadable_spacings(get: _Reader, grouped: set[tuple[float, float] | None]) -> tuple[str, ...]:
+    plain = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+    found = tuple(keyword for keyword in plain if get.stated(keyword) and get.pair(keyword) is None)
+    return found if len(grouped) < 2 and None not in grouped else (*found, "PixelSpacing of the functional groups")
+
+
+def _grouped_spacings(get: _Reader) -> set[tuple[float, float] | None]:
+    """Every PixelSpacing of the functional groups of enhanced objects; `None` is one that cannot be read."""
+    groups = (*get.items("SharedFunctionalGroupsSequence"), *get.items("PerFrameFunctionalGroupsSequence"))
+    measures = [_Reader(one) for group in groups for one in _Reader(group).items("PixelMeasuresSequence")]
+    return {one.pair("PixelSpacing") for one in measures if one.stated("PixelSpacing")}
 
 
 def _acquisition(get: _Reader, syntax: UID | None) -> Acquisition:
@@ -329,6 +346,13 @@ class _Reader:
         except _BAD_ELEMENT:
             return None
         return None if value is None or value == "" else value
+
+    def stated(self, keyword: str) -> bool:
+        """Whether the element is there and not empty, readable or not."""
+        try:
+            return keyword in self.dataset and bool(self.dataset.get_item(keyword).value)
+        except _BAD_ELEMENT:
+            return True
 
     def items(self, keyword: str) -> tuple[Dataset, ...]:
         """The items of a sequence; none when it is absent or no sequence."""
@@ -469,7 +493,8 @@ def _film(opened: Opened, stored: Pixels, request: Request) -> Image:
 
 
 def _scale(header: Header, request: Request) -> tuple[Spacing | None, tuple[str, ...]]:
-    return scale_in_shape(stated_spacing(header.stated), request.spacing, header.acquisition.pixel_aspect)
+    stated, aspect = stated_spacing(header.stated), header.acquisition.pixel_aspect
+    return scale_in_shape(stated, request.spacing, aspect, header.stated.shape)
 
 
 def _modality_values(opened: Opened, stored: Pixels) -> _Values:

@@ -19,7 +19,7 @@ _LOSSY = "lossy compression: edges of small deposits may have moved"
 
 def picture_of(raster: Raster, request: Request) -> Image:
     """The raster as a radiograph or a photo, as asked or else as its colour suggests."""
-    spacing, words = scale_in_shape(None, request.spacing, raster.aspect)
+    spacing, words = scale_in_shape(raster.scale, request.spacing, raster.aspect, raster.array.shape[:2])
     image = _photo(raster, request) if _shows_photo(raster.array, request) else _film(raster, request)
     acquisition = Acquisition(
         lossy=raster.lossy, frame=raster.frame, frames=raster.frames, bits=raster.bits, pixel_aspect=raster.aspect

@@ -1,14 +1,14 @@
 """PNG, JPEG, BMP, PNM, HEIC and TIFF: the one file that knows PIL and tifffile.
 
 Every picture is read as stored and turned upright once, by its orientation tag. Resolution tags (dpi, pHYs) are
-never a scale: they tell the size on paper or screen, not in the patient.
+never a scale: they tell the size on paper or screen, not in the patient. What OME-XML and ImageJ state is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import imagecodecs
@@ -18,11 +18,12 @@ import tifffile
 from PIL import UnidentifiedImageError
 
 from calcimeasure.errors import DamagedFile, UnsupportedFile
+from calcimeasure.io.images.calibration import calibration_of
 from calcimeasure.io.images.codestream import check_jpeg
 from calcimeasure.io.images.dicom_header import chosen_frame
 from calcimeasure.io.images.file_bytes import FileBytes
 from calcimeasure.io.images.orient import upright
-from calcimeasure.io.images.spacing import aspect_of
+from calcimeasure.io.images.spacing import FileScale, aspect_of
 from calcimeasure.io.images.tiff_chain import directory_count
 from calcimeasure.io.images.tiff_pieces import check_pieces
 from calcimeasure.io.images.untrusted import Request, check_packing, check_size, guarded
@@ -40,6 +41,7 @@ _PIL_FORMATS = {
 # Alpha never changes a value; a pixel that is fully transparent holds no picture.
 _ALL_TRANSPARENT = "every pixel is transparent: transparency was ignored"
 _OLD_JPEG, _JPEG, _DEFLATE = 6, 7, (8, 32946)
+_TURNED = range(5, 9)  # orientations that make rows of columns
 _REDUCED = 1  # NewSubfileType: a smaller copy of another page
 
 
@@ -63,6 +65,8 @@ class Raster:
         Page read and how many there are, `None` for one.
     warnings : tuple of str
         What was met on the way.
+    scale : FileScale
+        What the program that wrote the file says of the size of a pixel.
     aspect : float or None
         Height of an upright pixel over its width, where the two resolutions differ; `None` for square ones.
     """
@@ -75,6 +79,7 @@ class Raster:
     frame: int | None = None
     frames: int | None = None
     warnings: tuple[str, ...] = ()
+    scale: FileScale = field(default_factory=FileScale)
     aspect: float | None = None
 
 
@@ -228,7 +233,7 @@ def _read_tiff(file: FileBytes, request: Request) -> Raster:
         page = pages[frame - 1].aspage()
         _check_page(file, page, request.max_megapixels)
         several = len(pages) if len(pages) > 1 else None
-        raster = _decoded(file, page, frame)
+        raster, scale = _decoded(file, page, frame), calibration_of(tiff, page)
     orientation = int(_tag(page, "Orientation", 1))
     valid = None if raster.valid is None else upright(raster.valid, orientation)
     array = upright(raster.array, orientation)
@@ -240,6 +245,7 @@ def _read_tiff(file: FileBytes, request: Request) -> Raster:
         lossy=_is_lossy(page),
         frame=several and frame,
         frames=several,
+        scale=scale.turned() if orientation in _TURNED else scale,
         aspect=_aspect(resolution, orientation),
     )
 

@@ -87,8 +87,8 @@ IMAGES = (
     _text(
         "spacing_origin",
         "where the spacing comes from: user | marker | ruler | points (all three from the picture) | fiducial | "
-        "geometry | object_distance (the detector's, corrected for the part's height over it) | modality_corrected | "
-        "ermf | detector_plane | detector_only | uncertain | nominal | none",
+        "geometry | object_distance (the detector's, corrected for the part's height over it) | file | "
+        "modality_corrected | ermf | detector_plane | detector_only | uncertain | nominal | none",
     ),
     _text("side", "L, R, B or U as the file says; empty when it does not"),
     _text("view", "view position as the file says"),

@@ -6,10 +6,8 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcimeasure.errors import TableError
 from calcimeasure.io.results import columns
 from calcimeasure.model.colour import Colours, Whiteness
 from calcimeasure.model.density import DepositDensity, TotalDensity
@@ -201,51 +199,3 @@ def cell(value: object) -> str:
 def _number(value: float) -> str:
     """Six decimals without trailing zeros; what is not finite was never measured, so it is empty."""
     return f"{value:.6f}".rstrip("0").rstrip(".") if math.isfinite(value) else ""
-
-
-def read_spacings(path: Path) -> dict[str, float]:
-    """Millimetres per pixel by image, from a CSV with the columns ``image,spacing_mm``.
-
-    Raises
-    ------
-    TableError
-        When the file cannot be read, a column is missing or a value is no positive number.
-    """
-    rows = enumerate(_spacing_rows(path), 2)
-    return {str(row["image"]): _positive(row, "spacing_mm", path.name, line) for line, row in rows}
-
-
-def read_spacing_sds(path: Path) -> dict[str, float]:
-    """The user's own standard deviation of that spacing in percent, by image.
-
-    From the column ``spacing_sd_percent`` of the same table; images without it are left out.
-
-    Raises
-    ------
-    TableError
-        When the file cannot be read or a value is no positive number.
-    """
-    rows = enumerate(_spacing_rows(path), 2)
-    told = ((line, row) for line, row in rows if (row.get("spacing_sd_percent") or "").strip())
-    return {str(row["image"]): _positive(row, "spacing_sd_percent", path.name, line) for line, row in told}
-
-
-def _spacing_rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"cannot read the spacing table {path.name}: {type(error).__name__}") from error
-    if not rows or not {"image", "spacing_mm"} <= set(rows[0]):
-        raise TableError(f"the spacing table {path.name} needs the columns image,spacing_mm and at least one row")
-    return rows
-
-
-def _positive(row: Mapping[str, str | None], name: str, table: str, line: int) -> float:
-    try:
-        value = float(row[name] or "")
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value > 0):
-        raise TableError(f"{table}, line {line}: {name} must be a positive number, got {row[name]!r}")
-    return value

@@ -551,10 +551,18 @@ def _sizes_in_plane(
     """Columns area_mm2, diameter_mm, feret_mm and perimeter_mm; empty for a deposit beyond the horizon."""
     runs = shapes.runs
     mm2 = shapes.sums(plane.run_mm2(runs.row, runs.start, runs.stop))
-    known = zip(area_px, mm2.tolist(), strict=True)
-    area = [None if math.isnan(value) else _mm2(px, value, value / px.value, relative_sd) for px, value in known]
+    known = zip(area_px, mm2.tolist(), _length_sd(plane, shapes.centroid, relative_sd), strict=True)
+    area = [None if math.isnan(value) else _mm2(px, value, value / px.value, sd) for px, value, sd in known]
     lengths = (np.sqrt(mm2 * (4 / math.pi)), _ferets_in_plane(shapes, plane), _perimeters_in_plane(shapes, plane))
     return (area, *(_cells(np.where(np.isnan(mm2), np.nan, column)) for column in lengths))
+
+
+def _length_sd(plane: ObjectPlane, centroid: Floats, otherwise: float) -> list[float]:
+    """Standard deviation of a length at each deposit, as a share of it: the farther from the marker, the less sure."""
+    parts = plane.length_sd(*centroid.T)
+    if not parts:
+        return [otherwise] * len(centroid)
+    return [float(sd) for sd in np.sqrt(sum(part**2 for part in parts.values()))]
 
 
 def _ferets_in_plane(shapes: _Shapes, plane: ObjectPlane) -> Floats:
@@ -742,7 +750,8 @@ def _total_mm2(rows: Sequence[Deposit], sd_px: float, image: Image) -> Quantity 
         return None
     value = math.fsum(area.value for area in areas)
     outline = sd_px * image.spacing.pixel_mm2 if image.plane is None else _outlines_mm2(areas)
-    scale = 2 * image.spacing.relative_sd * value
+    # One scale for all: its errors go the same way, so they add up.
+    scale = math.fsum(dict(area.components)["scale"] for area in areas)
     return Quantity(value, math.hypot(outline, scale), "mm2", (("outline", outline), ("scale", scale)))
 
 

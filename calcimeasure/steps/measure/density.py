@@ -47,10 +47,11 @@ _LEAST_RING_PX = 40  # soft tissue that a surface can be laid through
 _LEAST_PLANE_PX = 16
 _FARTHEST_PX = 60
 _KNEE = 3.0  # robust sd: ring pixels further from the surface are something else
+_CENTRAL_PX = math.sqrt(1 / 3)  # a central difference is a slope averaged over 2 px, of this sd
 _TEXTURE_PX = 6.0  # length over which soft tissue keeps its texture: ring pixels are no independent witnesses
 
-#: Shares of the corrections that are doubted. From phantoms over 40-70 kVp, scatter 0-40 % and heel to 15 %.
-SCATTER_DOUBT = 0.05
+#: Shares of the corrections that are doubted. From drawn films over 40-70 kVp, scatter 0-42 % and heel to 15 %.
+SCATTER_DOUBT = 0.08
 CALIBRATION_DOUBT = 0.012  # of the number itself: heel, and how well the beam is known at all
 HARDENING_DOUBT = {True: 0.07, False: 0.2}  # whether the file states the tube voltage
 BACKGROUND_DOUBT = 0.1
@@ -73,6 +74,7 @@ class _Place:
     ends: Mask
     readable: Mask
     over_bone: float
+    at: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,6 +258,11 @@ class _Outline:
     box: tuple[slice, slice]
     size: int
 
+    def middle(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        """Of its box, in shares of the film's rows and columns."""
+        rows, columns = self.box
+        return (rows.start + rows.stop) / 2 / shape[0], (columns.start + columns.stop) / 2 / shape[1]
+
     def window(self, reach: int) -> tuple[slice, slice]:
         """Its box widened."""
         rows, columns = self.box
@@ -286,7 +293,9 @@ def _place(image: Image, labels: Labels, mine: _Outline, maps: tuple[Array, Arra
     mmal, scatter = (np.asarray(m[window], float) for m in maps)
     ring = _grown(inside, gap + width) & free & ~bony & readable & ~ends
     whole = inside | (rim & ~bony & readable & ~ends)
-    return _Place(mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()))
+    return _Place(
+        mmal, scatter, inside, whole, ring, ends, readable, float(bony[inside].mean()), mine.middle(image.shape)
+    )
 
 
 def _grown(mask: Mask, reach: int) -> Mask:
@@ -305,14 +314,28 @@ def _one(number: int, place: _Place, image: Image, calibration: WedgeCalibration
     if why := _why_not(place, calibration):
         return DepositDensity(number, None, None, reason=why)
     surface, size = _surface(place), int(place.inside.sum())
-    seen = place.mmal[place.whole] - surface.under
+    lost = _lost_in_blur(place, calibration)
+    seen = place.mmal[place.whole] - surface.under + lost
     excess = calibration.beam.hardened(float(np.median(surface.under)), seen)
-    spilt = float(excess[~place.inside[place.whole]].sum()) / size
+    spilt = float(excess[~place.inside[place.whole]].sum()) / size + float(np.abs(lost.sum())) / size
     parts = _components(
         place, surface, calibration, _Means(float(seen.sum()) / size, float(excess.sum()) / size, spilt)
     )
     mean = Quantity(float(excess.sum()) / size, parts.total, "mm Al", parts.by_name)
     return DepositDensity(number, mean, _volume(mean, size, image), components=parts)
+
+
+def _lost_in_blur(place: _Place, calibration: WedgeCalibration) -> Floats:
+    """What deposit and rim lose because blur mixes light, not thickness: mm of aluminium at each of their pixels.
+
+    The logarithm of a mixture is less than the mixture of logarithms, for an edge of height h by h2 s / (2 sqrt(pi)) of
+    attenuation along each px of it, with s the sd of the blur; squared slopes add up to the same but for their factor.
+    """
+    steep = calibration.steepness(place.mmal)
+    slope2 = np.sum(np.square(np.gradient(place.mmal)), axis=0)
+    grain = float(np.median(slope2[place.ring]))
+    blur = calibration.blur_px
+    return np.asarray((blur * math.hypot(blur, _CENTRAL_PX) * steep * (slope2 - grain))[place.whole])
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +356,7 @@ def _why_not(place: _Place, calibration: WedgeCalibration) -> str:
         return f"{dark} pixels of it {NoDensity.NO_PICTURE}: outline only what the film shows"
     if place.over_bone > MOST_OVER_BONE:
         return f"{place.over_bone:.0%} {NoDensity.OVER_BONE}: film it from the side"
-    if np.mean(place.mmal[place.inside] > calibration.thickest_mm) > 0.01:
+    if np.mean(place.mmal[place.inside] > calibration.reach_mm) > 0.01:
         return f"{NoDensity.TOO_DENSE} ({calibration.thickest_mm:g} mm): use a thicker wedge"
     if place.ring.sum() < _LEAST_PLANE_PX:
         return f"{NoDensity.NO_BACKGROUND}: see the neighbouring outlines and the bone mask"
@@ -379,13 +402,16 @@ def _components(place: _Place, surface: _Surface, calibration: WedgeCalibration,
     mean = means.true
     share = float(np.clip(place.scatter[place.inside].mean(), -1.0, 1.0))
     span = calibration.thickest_mm
+    background = float(np.median(surface.under))
+    seen = max(float(np.mean(place.mmal[place.inside])) - background, 0.05)
+    spread = calibration.spread(place.at, background, seen)
     return Components(
         noise=surface.noise * math.sqrt(place.whole.sum()) / float(place.inside.sum()),
         calibration=math.hypot(
             calibration.sd_mm * math.sqrt(min(1.0, 4 * abs(mean) / span)), CALIBRATION_DOUBT * abs(mean)
         ),
         background=math.hypot(surface.sd, BACKGROUND_DOUBT * surface.bend),
-        scatter=SCATTER_DOUBT * abs(share * mean),
+        scatter=math.hypot(SCATTER_DOUBT * abs(share * mean), spread * abs(mean)),
         hardening=HARDENING_DOUBT[calibration.kvp_stated] * abs(mean - means.seen),
         blur=BLUR_DOUBT * abs(means.spilt),
     )

@@ -11,6 +11,8 @@ there is, so a second fit in which every marker has its own size tells the two a
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median_low
 from typing import Any
@@ -22,6 +24,7 @@ from scipy.optimize import least_squares
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Spacing, SpacingOrigin
+from calcimeasure.model.plane import ObjectPlane, PlaneError
 from calcimeasure.model.scale import Scale, ScaleMethod
 from calcimeasure.steps.scale.pattern import fit_pattern
 from calcimeasure.steps.scale.sheet import DICTIONARY, marker_modules, size_from_ids
@@ -49,6 +52,8 @@ _CERTAIN = 3.0  # standard deviations over which a difference in size is one
 _CENTRE_SD = 0.03  # of the optical centre, as a share of the longer side
 _PRINT_SD = 0.003  # of a marker measured with a ruler after printing: 0.06 mm on 20 mm
 _FOREIGN = (cv2.aruco.DICT_6X6_1000, cv2.aruco.DICT_4X4_1000, cv2.aruco.DICT_7X7_1000, cv2.aruco.DICT_ARUCO_ORIGINAL)
+# Of the distortion that is left in what a phone shows, and how sure the markers must be of more of it to refuse.
+_LENS_SD, _LENS_CERTAIN = 0.02, 3.0
 _REFINED_SIDE = 2000  # px: smaller pictures are enlarged towards it, since the refinement wants a few px a square
 
 
@@ -98,8 +103,10 @@ class Plane:
         Side of every marker as measured in the plane.
     unequal : float
         Largest difference in size that the markers' own shapes tell of, as a share; 0 where it may be chance.
-    relative_sd : float
-        Standard deviation of a length in the middle of the picture, as a share of it.
+    error : PlaneError
+        How well a length is known at each place.
+    distortion : float
+        Of the lens, where the markers tell it beyond doubt; else 0.
     """
 
     to_mm: Array
@@ -107,7 +114,19 @@ class Plane:
     reprojection_px: float
     sides_mm: Array
     unequal: float
-    relative_sd: float
+    error: PlaneError
+    distortion: float = 0.0
+
+    @property
+    def relative_sd(self) -> float:
+        """Standard deviation of a length in the middle of the picture, as a share of it."""
+        return math.hypot(*self.sd_at(self.error.middle).values())
+
+    def sd_at(self, at: Sequence[float]) -> dict[str, float]:
+        """What the standard deviation of a length at (x, y) consists of."""
+        x, y = np.array([at[0]]), np.array([at[1]])
+        parts = ObjectPlane(_tuples(self.to_mm), error=self.error).length_sd(y, x)
+        return {name: float(part[0]) for name, part in parts.items()}
 
     @property
     def disagreement(self) -> float:
@@ -152,6 +171,7 @@ def scale_from_marker(image: Image, marker_mm: float | None = None, *, foreign: 
         tilt_degrees=plane.tilt_degrees,
         homography=_tuples(plane.to_mm),
         reprojection_px=plane.reprojection_px,
+        error=plane.error,
     )
 
 
@@ -185,13 +205,23 @@ def fit_plane(markers: Markers, side_mm: float, shape: tuple[int, int]) -> Plane
     view = camera.view(best.x)
     to_mm = np.diag([side_mm, side_mm, 1.0]) @ np.linalg.inv(view.to_px)
     to_mm /= to_mm[2] @ [*corners.mean(axis=(0, 1)), 1.0]
+    lens, lens_sd = camera.lens(best)
+    certain = lens if lens_sd < _LENS_SD and abs(lens) > max(_LENS_SD, _LENS_CERTAIN * lens_sd) else 0.0
     return Plane(
         to_mm=to_mm,
         tilt_degrees=float(np.degrees(np.arccos(np.clip(abs(view.turn[2, 2]), 0, 1)))),
         reprojection_px=camera.off_px(best.x),
         sides_mm=_sides(to_mm, corners),
         unequal=camera.unequal(best.x),
-        relative_sd=camera.relative_sd(best),
+        error=PlaneError(
+            covariance=_tuples(camera.row_covariance(best, to_mm)),
+            print_sd=_PRINT_SD,
+            lens_sd=min(_LENS_SD, math.hypot(lens, lens_sd)),
+            camera_mm=float(best.x[5] * side_mm),
+            markers=tuple((float(x), float(y)) for x, y in corners.mean(axis=1)),
+            middle=camera.middle,
+        ),
+        distortion=certain,
     )
 
 
@@ -253,6 +283,11 @@ def _refusal(plane: Plane, count: int, side: float | None) -> str:
             f"the markers disagree by {plane.disagreement:.1%} in size, more than {MOST_DISAGREEMENT:.0%}: lay them "
             "flat in one plane, all from one print, and photograph again"
         )
+    if plane.distortion:
+        return (
+            f"straight lines are bent in this photo (by {plane.distortion:+.1%} at its corners), or the sheet is: "
+            "lay it flat and photograph it from farther away, without a wide-angle lens"
+        )
     if plane.tilt_degrees > MOST_TILT:
         return (
             f"the marker is tilted by {plane.tilt_degrees:.0f} degrees, more than {MOST_TILT:.0f}: "
@@ -271,7 +306,7 @@ def _spacing(plane: Plane, at: Array) -> Spacing:
     # A sheared pixel is smaller than row times column: both shrink alike so that areas are right.
     shear = np.sqrt(abs(np.linalg.det(jacobian)) / (row * column))
     sides = float(row * shear), float(column * shear)
-    return Spacing.with_errors(*sides, SpacingOrigin.MARKER, corners=plane.relative_sd, print=_PRINT_SD)
+    return Spacing.with_errors(*sides, SpacingOrigin.MARKER, **plane.sd_at(plane.error.middle))
 
 
 def _jacobian(matrix: npt.NDArray[Any], at: Array) -> Array:
@@ -399,13 +434,34 @@ class _Camera:
         sd = np.sqrt(np.maximum(np.diag(covariance)[:, None] + np.diag(covariance) - 2 * covariance, 1e-12))
         return float(np.expm1(np.max(np.abs(apart) * (np.abs(apart) > _CERTAIN * sd))))
 
-    def relative_sd(self, fit: Any) -> float:
-        """Standard deviation of the logarithm of a length in the middle of the picture."""
-        covariance = _covariance(fit)
-        step = 1e-5
-        slope = np.array([self._log_length(fit.x + step * e) for e in np.eye(len(fit.x))]) - self._log_length(fit.x)
-        return float(np.sqrt(slope @ covariance @ slope) / step)
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Of the picture, (x, y) in px."""
+        return (self.shape[1] - 1) / 2, (self.shape[0] - 1) / 2
 
-    def _log_length(self, p: Array) -> float:
-        middle = (np.array(self.shape[::-1]) - 1) / 2
-        return float(np.log(abs(np.linalg.det(_jacobian(np.linalg.inv(self.view(p).to_px), middle)))) / 2)
+    def lens(self, fit: Any) -> tuple[float, float]:
+        """Radial distortion at half a diagonal that the corners speak for, and its standard deviation.
+
+        Corners are straightened for a little of it both ways; the costs of the three fits lie on a parabola.
+        """
+        low, high = (_fit(replace(self, corners=self._straightened(k)), fit.x).cost for k in (-_LENS_SD, _LENS_SD))
+        bend = (low - 2 * fit.cost + high) / _LENS_SD**2
+        if bend <= 1e-9:
+            return 0.0, np.inf
+        return (low - high) / (2 * _LENS_SD) / bend, 1 / math.sqrt(bend)
+
+    def _straightened(self, k: float) -> Array:
+        middle = np.array(self.middle)
+        off = self.corners - middle
+        return np.asarray(middle + off * (1 - k * (off**2).sum(axis=-1, keepdims=True) / (middle**2).sum()))
+
+    def row_covariance(self, fit: Any, to_mm: Array) -> Array:
+        """Of half the logarithm of the determinant of `to_mm`, and of its third row."""
+        step, scale = 1e-5, float(to_mm[2, 2] / np.linalg.inv(self.view(fit.x).to_px)[2, 2])
+        here = self._row(fit.x, scale)
+        slopes = np.array([self._row(fit.x + step * e, scale) - here for e in np.eye(len(fit.x))]) / step
+        return np.asarray(slopes.T @ _covariance(fit) @ slopes)
+
+    def _row(self, p: Array, scale: float) -> Array:
+        back = np.linalg.inv(self.view(p).to_px) * scale
+        return np.array([np.log(abs(np.linalg.det(back))) / 2, *back[2]])

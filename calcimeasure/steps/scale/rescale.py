@@ -11,6 +11,7 @@ import math
 
 from calcimeasure.errors import MeasurementRefused
 from calcimeasure.model.image import Image, Kind, Spacing, SpacingOrigin
+from calcimeasure.model.pixel_size import impossible
 from calcimeasure.model.scale import Scale, ScaleMethod, ScaleRequest, ScaleSource
 from calcimeasure.steps.scale.find import find_scale
 from calcimeasure.steps.scale.height import AT_DETECTOR, spacing_at_height
@@ -46,6 +47,15 @@ def rescaled(image: Image, request: ScaleRequest) -> Image:
 
 def scale_in_picture(image: Image, request: ScaleRequest) -> Scale | None:
     """What the picture shows, refused and unsure scales too; `None` when it is not to be asked."""
+    found = _found(image, request)
+    if found is None or found.spacing is None:
+        return found
+    side = found.spacing.mean_mm
+    why = impossible(side, side, image.shape)
+    return Scale.refused(f"the scale of {side:.4g} mm per pixel {why}: check it", found.method) if why else found
+
+
+def _found(image: Image, request: ScaleRequest) -> Scale | None:
     photo = image.kind is Kind.PHOTO
     if request.points is not None:
         return _from_points(image, request.points)
@@ -59,7 +69,7 @@ def scale_in_picture(image: Image, request: ScaleRequest) -> Scale | None:
             f"a marker or ruler is read on square pixels only, and these are {image.aspect:.4g} times as tall as wide: "
             "give --spacing, the width of one, or --scale-points"
         )
-    return find_scale(image, marker_mm=request.marker_mm, method=request.source.value)
+    return find_scale(image, marker_mm=request.marker_mm, ruler_mm=request.ruler_mm, method=request.source.value)
 
 
 def _from_points(image: Image, points: tuple[float, float, float, float, float]) -> Scale:

@@ -96,7 +96,10 @@ def size_from_ids(ids: Sequence[int]) -> float | None:
     """Side in mm that these numbers tell, or `None` when they are not all of one sheet of ours."""
     sizes = {number // _PER_SIZE for number in ids}
     size = sizes.pop() if len(sizes) == 1 else 0
-    return float(size) if SIZES_MM[0] <= size <= SIZES_MM[1] else None
+    if not SIZES_MM[0] <= size <= SIZES_MM[1]:
+        return None
+    printed = {marker.number for marker in marker_sheet(size).markers}
+    return float(size) if printed.issuperset(ids) else None
 
 
 def marker_modules(number: int) -> npt.NDArray[np.bool_]:

@@ -83,6 +83,9 @@ class Strip:
         edges of things rather than bars.
     evenness : float
         Spread of the paper between ticks against their contrast.
+    breadth : float
+        Least width that the ticks, or the gaps between them, can have, in steps: as if ink left no light, and paper all
+        of it. Blur does not change it.
     """
 
     depth: Array
@@ -90,6 +93,7 @@ class Strip:
     contrast: float
     two_sided: float
     evenness: float
+    breadth: float
 
     @property
     def seen(self) -> float:
@@ -115,7 +119,17 @@ def straighten(grey: Plane, run: Run, curve: Curve, *, dark: bool) -> Strip:
         contrast=contrast,
         two_sided=float(np.median(lower.min(axis=0) / np.maximum(lower.max(axis=0), 1.0))),
         evenness=float(np.median(paper.std(axis=0)) / max(contrast, 1.0)),
+        breadth=_breadth(places[base] if dark else -places[base]),
     )
+
+
+def _breadth(shown: Array) -> float:
+    """Least share of a step that is ink, and least share that is paper: the smaller, as gaps may pass for ticks."""
+    profile = np.median(shown, axis=(0, 1))
+    light, dark = np.percentile(profile, [85, 15])
+    ink = np.clip(light - profile, 0, None).mean() / max(light, 1.0)
+    paper = np.clip(profile - dark, 0, None).mean() / max(255.0 - dark, 1.0)
+    return float(min(ink, paper))
 
 
 def _sampled(grey: Plane, curve: Curve) -> tuple[Array, npt.NDArray[np.bool_]]:

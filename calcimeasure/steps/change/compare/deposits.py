@@ -83,10 +83,10 @@ class Side:
         return np.asarray(points[:: max(1, len(points) // 2000)], float)
 
     def _plain(self, label: int) -> Area:
-        row, spacing = self.rows[label], self.reading.image.spacing
-        if self.unit == "px" or row.area_mm2 is None or spacing is None:
+        row = self.rows[label]
+        if self.unit == "px" or row.area_mm2 is None or self.reading.image.spacing is None:
             return Area(row.area_px.value, row.area_px.sd or 0.0)
-        scale = 2 * spacing.relative_sd * row.area_mm2.value
+        scale = dict(row.area_mm2.components).get("scale", 0.0)
         return Area(row.area_mm2.value, math.sqrt(max((row.area_mm2.sd or 0.0) ** 2 - scale**2, 0.0)))
 
 
