@@ -241,7 +241,7 @@ class Reader:
 
     def _find(self) -> None:
         finding, recipe = self.session.finding, self.session.recipe
-        work = partial(_proposal, self.found, finding._asked, recipe)
+        work = partial(_proposal, self.found, finding._snapshot, recipe)
         self.workspace.background.take("looking", finding._later(work, "segment"))
 
     def _paint(self) -> None:

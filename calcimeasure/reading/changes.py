@@ -14,7 +14,7 @@ from calcimeasure.model.deposit import Deposit, Measurement
 from calcimeasure.reading import edits
 from calcimeasure.reading.history import History, Step
 from calcimeasure.reading.patch import Array, Patch, Where, changed
-from calcimeasure.reading.record import Did, Signature, now
+from calcimeasure.reading.record import Signature, StepRecord, now
 from calcimeasure.reading.shown import Shown
 from calcimeasure.reading.state import State
 
@@ -64,10 +64,10 @@ class How:
 class Recorder(Protocol):
     """Whoever writes down every step before the next begins."""
 
-    def step(self, step: Step, how: str, did: Did) -> str:
+    def step(self, step: Step, how: str, record: StepRecord) -> str:
         """Write down a step; gives why that failed, or nothing."""
 
-    def note(self, did: Did) -> str:
+    def note(self, record: StepRecord) -> str:
         """Write down something that is no step: saving, signing; gives why that failed, or nothing."""
 
 
@@ -99,14 +99,14 @@ class Changes:
 
     def __init__(self, film: Shown, history: History) -> None:
         self.film, self.history = film, history
-        self.log: list[Did] = []
+        self.log: list[StepRecord] = []
         self.count = 0
         self.initials: str | None = None
         self.signature: Signature | None = None
         self.is_waiting = False
         self.recorder: Recorder | None = None
         self._listeners: list[Listener] = []
-        self._joinable: Did | None = None
+        self._joinable: StepRecord | None = None
 
     def undo(self) -> Event | None:
         """Take the newest step back; `None` when there is none."""
@@ -175,20 +175,20 @@ class Changes:
         self, step: Step, how: str, numbers: frozenset[int], clipped: bool = False, whole: Step | None = None
     ) -> Event:
         """Log the step, write it down before the next begins, and tell everybody; `whole` is what it went into."""
-        told = "do" if whole else how
-        did = self.entry(step.name, told, (whole or step).patch)
-        self.log[len(self.log) - bool(whole) :] = [did]
-        self._joinable = did if told == "do" else None
+        way = "do" if whole else how
+        record = self.entry(step.name, way, (whole or step).patch)
+        self.log[len(self.log) - bool(whole) :] = [record]
+        self._joinable = record if way == "do" else None
         self.count += 1
-        trouble = self.recorder.step(step, how, did) if self.recorder else ""
+        trouble = self.recorder.step(step, how, record) if self.recorder else ""
         box = step.patch.box(self.film.labels.shape[1])
         where = None if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
-        return self.tell(Event(step.name, told, where, numbers, clipped, trouble))
+        return self.tell(Event(step.name, way, where, numbers, clipped, trouble))
 
-    def entry(self, name: str, how: str = "do", patch: Patch | None = None, why: str = "") -> Did:
+    def entry(self, name: str, how: str = "do", patch: Patch | None = None, why: str = "") -> StepRecord:
         """A line of the log, by who is reading, now."""
         numbers = tuple(sorted(patch.numbers)[:50]) if patch else ()
-        return Did(now(), self.initials, name, how, numbers, patch.pixels if patch else 0, why)
+        return StepRecord(now(), self.initials, name, how, numbers, patch.pixels if patch else 0, why)
 
     def draw(
         self,
@@ -196,15 +196,15 @@ class Changes:
         name: str,
         state: State | None = None,
         *,
-        told: Authorship | None = None,
+        authorship: Authorship | None = None,
         measured: Measurement | None = None,
     ) -> Event:
         """A step by hand, inside the region of interest only; the deposits it touches are a person's from now on."""
         self.check_open()
         patch = changed(self.film.labels, [(where, self._clipped(where, values)) for where, values in parts])
         state = (state or self.film.state).seen_by_person(patch.numbers)
-        if told is not None:
-            state = replace(state, authorship=told)
+        if authorship is not None:
+            state = replace(state, authorship=authorship)
         clipped = self.film.region is not None and changed(self.film.labels, parts).pixels > patch.pixels
         return self._done(name, patch, state if patch.pixels else self.film.state, How(measured, clipped))
 
@@ -212,12 +212,12 @@ class Changes:
         region = self.film.region
         return values if region is None else np.where(region[where], values, self.film.labels[where])
 
-    def note(self, did: Did) -> Event:
+    def note(self, record: StepRecord) -> Event:
         """Something that is no step: saving, signing, reopening."""
-        self.log.append(did)
+        self.log.append(record)
         self.count += 1
-        trouble = self.recorder.note(did) if self.recorder else ""
-        return self.tell(Event(did.name, trouble=trouble))
+        trouble = self.recorder.note(record) if self.recorder else ""
+        return self.tell(Event(record.name, trouble=trouble))
 
     def tell(self, event: Event) -> Event:
         """Let all listeners know."""

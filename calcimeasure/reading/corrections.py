@@ -18,7 +18,7 @@ from calcimeasure.reading.changes import Changes, Event, everywhere
 from calcimeasure.reading.later import Later
 from calcimeasure.reading.patch import Array, Where
 from calcimeasure.reading.record import Signature, initials_of, now
-from calcimeasure.reading.state import Held, State, in_order
+from calcimeasure.reading.state import State, Uncounted, in_order
 from calcimeasure.steps.measure.area import measure
 
 
@@ -69,21 +69,21 @@ class Corrections:
 
     def delete(self, numbers: Collection[int]) -> Event:
         """Remove deposits for good: the sliders do not bring them back, undo does."""
-        held = tuple(self._held(number, Reason.REJECTED) for number in self._known(numbers))
-        return self._erase(numbers, "delete", replace(self._film.state, deleted=(*self._film.state.deleted, *held)))
+        dropped = tuple(self._uncounted(number, Reason.REJECTED) for number in self._known(numbers))
+        return self._erase(numbers, "delete", replace(self._film.state, deleted=(*self._film.state.deleted, *dropped)))
 
     def reject(self, numbers: Collection[int]) -> Event:
         """Move deposits to the excluded ones, from where they can be brought back."""
-        held = tuple(self._held(number, Reason.REJECTED) for number in self._known(numbers))
-        excluded = in_order((*self._film.excluded, *held))
+        dropped = tuple(self._uncounted(number, Reason.REJECTED) for number in self._known(numbers))
+        excluded = in_order((*self._film.excluded, *dropped))
         return self._erase(numbers, "reject", replace(self._film.state, excluded=excluded))
 
     def accept(self, numbers: Collection[int]) -> Event:
         """A person looked at these deposits and agrees: no slider moves them, and their error bars are a reader's."""
         seen = frozenset(self._known(numbers))
         drawn = {n for n in seen if not self._film.state.authorship.of(n).is_program}
-        told = self._film.state.seen_by_person(drawn).seen_by_person(seen - drawn, Author.ACCEPTED)
-        state = replace(told, accepted=self._film.accepted | seen)
+        looked_over = self._film.state.seen_by_person(drawn).seen_by_person(seen - drawn, Author.ACCEPTED)
+        state = replace(looked_over, accepted=self._film.accepted | seen)
         return self._changes.do("accept", state=state)
 
     def split(self, number: int, line: Sequence[tuple[float, float]] | None = None) -> Event:
@@ -118,14 +118,14 @@ class Corrections:
         self._changes.check_open()
         self._changes.initials = initials_of(initials)
         numbers = sorted(self._film.live.rows)
-        refused = [self._held(number, Reason.REJECTED) for number in numbers]
+        refused = [self._uncounted(number, Reason.REJECTED) for number in numbers]
         said = Signature(self._changes.initials, now())
         excluded = in_order((*self._film.excluded, *refused))
         looked_over = replace(self._film.state.authorship, film=Author.PERSON, passed_over_px=0.0)
         state = replace(self._film.state, excluded=excluded, negative=said, authorship=looked_over)
         return self._changes.do("no calcium", self._renumbered(numbers, 0), state)
 
-    def bring_back(self, held: Held) -> Event:
+    def bring_back(self, finding: Uncounted) -> Event:
         """Count an excluded finding after all, where nothing else is counted; as what it was before, if it was one.
 
         Raises
@@ -133,11 +133,13 @@ class Corrections:
         EditRefused
             When its outline is not known, or all of it is counted already.
         """
-        if held not in self._film.excluded:
+        if finding not in self._film.excluded:
             raise EditRefused("this finding is not among the excluded ones any more: choose it from the list")
-        number = held.number if held.number and held.number not in self._film.live.rows else self._film.next_label
-        parts = edits.laid(self._film.labels, held, number, self._film.region)
-        return self._changes.draw(parts, "bring back", self._film.state.without(held, number))
+        number = (
+            finding.number if finding.number and finding.number not in self._film.live.rows else self._film.next_label
+        )
+        parts = edits.brought_back(self._film.labels, finding, number, self._film.region)
+        return self._changes.draw(parts, "bring back", self._film.state.without(finding, number))
 
     def load_mask(self, path: Path) -> Event:
         """Take a mask made elsewhere (label TIFF or PNG) in place of the present one.
@@ -175,7 +177,7 @@ class Corrections:
     def _replace(self, labels: Labels, name: str, measured: Measurement | None = None) -> Event:
         """Other outlines for all; the sliders leave them alone, and they are still theirs who drew them."""
         parts = [(everywhere(self._film.labels), labels.array)]
-        return self._changes.draw(parts, name, told=self._authorship_of(labels), measured=measured)
+        return self._changes.draw(parts, name, authorship=self._authorship_of(labels), measured=measured)
 
     def _authorship_of(self, labels: Labels) -> Authorship:
         """Who drew outlines that come from outside; a person's who gives them where they do not say."""
@@ -208,11 +210,11 @@ class Corrections:
             raise EditRefused("no deposit is chosen: click one first")
         return known
 
-    def _held(self, number: int, reason: Reason) -> Held:
+    def _uncounted(self, number: int, reason: Reason) -> Uncounted:
         return self._film.state.known_of(edits.pixels_of(self._film.labels, self._film.live.rows[number], reason))
 
 
-def _loaded(path: Path, asked: State) -> Loaded:
-    labels = read_labels(path, asked.image.shape)
-    numbers = None if asked.region is not None else measure(asked.image, labels, settings=asked.recipe.measure)
+def _loaded(path: Path, snapshot: State) -> Loaded:
+    labels = read_labels(path, snapshot.image.shape)
+    numbers = None if snapshot.region is not None else measure(snapshot.image, labels, settings=snapshot.recipe.measure)
     return Loaded(labels, numbers)

@@ -15,7 +15,7 @@ from calcimeasure.model.labels import Labels
 from calcimeasure.reading.codec import Codec
 from calcimeasure.reading.history import Step
 from calcimeasure.reading.patch import Array
-from calcimeasure.reading.record import Base, Did, Signature, Source
+from calcimeasure.reading.record import Base, Signature, Source, StepRecord
 from calcimeasure.reading.state import State, outlines
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask
 
@@ -36,7 +36,7 @@ class Standing:
     labels: Array
     blank: State
     state: State
-    did: Sequence[Did]
+    log: Sequence[StepRecord]
     signature: Signature | None
     base: Base | None = None
 
@@ -60,7 +60,7 @@ class Work:
         """What ``calcimeasure measure --masks`` makes of the mask, with what is not counted beside it."""
         state = self.standing.state
         found = analyse_mask(state.image, outlines(self.standing.labels, state), state.recipe)
-        dropped = tuple(held.finding for held in state.excluded)
+        dropped = tuple(uncounted.finding for uncounted in state.excluded)
         return replace(found, segmentation=replace(found.segmentation, excluded=dropped))
 
 
@@ -130,10 +130,10 @@ class Journal(Protocol):
     def aside(self) -> Path | None:
         """Where a journal was laid that was in the way."""
 
-    def step(self, step: Step, how: str, did: Did) -> str:
+    def step(self, step: Step, how: str, record: StepRecord) -> str:
         """Write a step; gives what went wrong in a sentence, or nothing."""
 
-    def note(self, did: Did, signature: Signature | None, base: Base | None) -> str:
+    def note(self, record: StepRecord, signature: Signature | None, base: Base | None) -> str:
         """Write down something that is no step: saving, signing, reopening."""
 
     def mend(self) -> str:

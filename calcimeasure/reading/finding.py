@@ -18,7 +18,7 @@ from calcimeasure.reading.changes import Changes, Event, everywhere
 from calcimeasure.reading.later import Later
 from calcimeasure.reading.live import joined
 from calcimeasure.reading.patch import Array
-from calcimeasure.reading.state import Held, State, in_order
+from calcimeasure.reading.state import State, Uncounted, in_order
 from calcimeasure.recipe import Recipe, is_automatic, outline_doubts
 from calcimeasure.steps.measure.area import measure
 from calcimeasure.steps.measure.error import passed_over
@@ -28,7 +28,7 @@ from calcimeasure.steps.outline.settings import SegmentSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Snapshot:
     """A session as it was when a thread began to work for it.
 
     `labels` and `rows` are copies, or empty where a new segmentation has nothing of a person's to respect.
@@ -37,12 +37,12 @@ class Asked:
     state: State
     labels: Array
     rows: Mapping[int, Deposit]
-    rejected: tuple[Held, ...]
+    rejected: tuple[Uncounted, ...]
     numbers: edits.Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Laid:
+class Merged:
     """The mask that a segmentation makes beside what a person did, as it is measured there, and how doubtful it is."""
 
     mask: Array
@@ -56,8 +56,8 @@ class Proposal:
 
     findings: Findings | Proposed
     segmentation: Segmentation
-    laid: Laid
-    asked: Asked
+    merged: Merged
+    snapshot: Snapshot
     recipe: Recipe
 
 
@@ -95,9 +95,9 @@ class Finding:
     def segmenting(self) -> Later[Proposal]:
         """Look for deposits, in another thread; what a person did stays, and what a person refused stays away."""
         self._changes.check_open()
-        asked = self._asked
-        image, recipe = asked.state.image, asked.state.recipe
-        return self._later(lambda: _proposal(find(image, recipe.segment), asked, recipe), "segment")
+        snapshot = self._snapshot
+        image, recipe = snapshot.state.image, snapshot.state.recipe
+        return self._later(lambda: _proposal(find(image, recipe.segment), snapshot, recipe), "segment")
 
     def sifting(self, *, joins: bool = False, **settings: Any) -> Later[Proposal]:
         """As `segmenting`, for other `SegmentSettings` (``threshold=0.4``) on what was found already: much quicker.
@@ -112,16 +112,16 @@ class Finding:
             For a setting out of range.
         """
         self._changes.check_open()
-        asked, findings = self._asked, self._findings
+        snapshot, findings = self._snapshot, self._findings
         if findings is None:
             raise EditRefused("press Find deposits first: there is nothing to choose from yet")
         recipe = replace(self._film.recipe, segment=replace(self._film.recipe.segment, **settings))
         name = "threshold" if "threshold" in settings else "smallest size"
-        return self._later(lambda: _proposal(findings.under(recipe.segment), asked, recipe), name, joins)
+        return self._later(lambda: _proposal(findings.under(recipe.segment), snapshot, recipe), name, joins)
 
     def found(self, result: Segmentation, name: str = "segment") -> Event:
         """Lay what was found beside what a person did; that stays, and what a person refused stays away."""
-        return self._lay(result, None, name)
+        return self._merge_in(result, None, name)
 
     def set_threshold(self, threshold: float, *, joins: bool = False) -> Event:
         """Keep findings whose score reaches the threshold (0-1); at once, where something was segmented."""
@@ -193,23 +193,27 @@ class Finding:
         return inside
 
     @property
-    def _uncut(self) -> tuple[Array, State, Mapping[int, Held]]:
+    def _uncut(self) -> tuple[Array, State, Mapping[int, Uncounted]]:
         """Mask and state without the region of interest: what it cut off is back, as it was, and listed by number."""
         state = self._film.state
         if not state.cut:
             return self._film.labels, state if state.region is None else replace(state, region=None), {}
-        refused = {held.number for held in (*state.deleted, *self._film.state.rejected)}
-        cut = [held for held in state.cut if held.number not in refused]
+        refused = {one.number for one in (*state.deleted, *self._film.state.rejected)}
+        cut = [one for one in state.cut if one.number not in refused]
         labels, back = edits.restored(self._film.labels, self._film.live.rows, cut, self._film.next_label)
-        return labels, state.uncut({n: held for n, held in back.items() if n not in self._film.live.rows}), back
+        return (
+            labels,
+            state.uncut({n: one for n, one in back.items() if n not in self._film.live.rows}),
+            back,
+        )
 
     def _limit(self, inside: Mask, measured: Measurement | None) -> Event:
         labels, state, back = self._uncut
         boxes = {number: row.bbox for number, row in self._film.live.rows.items()}
-        boxes |= {number: joined(held.finding.bbox, boxes.get(number)) for number, held in back.items()}
-        cut = tuple(state.known_of(held) for held in edits.cut_off(labels, boxes, inside))
+        boxes |= {number: joined(one.finding.bbox, boxes.get(number)) for number, one in back.items()}
+        cut = tuple(state.known_of(one) for one in edits.cut_off(labels, boxes, inside))
         left = _within(labels, inside).array
-        gone = [held for held in cut if not (left[edits.within(boxes[held.number])] == held.number).any()]
+        gone = [one for one in cut if not (left[edits.within(boxes[one.number])] == one.number).any()]
         excluded = in_order((*state.excluded, *gone)) if gone else state.excluded
         state = replace(state, region=inside, excluded=excluded, cut=cut)
         return self._changes.do("region", [(everywhere(self._film.labels), left)], state, measured=measured)
@@ -217,8 +221,8 @@ class Finding:
     def _later(self, work: Callable[[], Proposal], name: str, joins: bool = False) -> Later[Proposal]:
         def anew(result: Proposal) -> Later[Proposal]:
             """Nothing is searched again: the findings are those of the result."""
-            asked, recipe = self._asked, self._recipe_of(result)
-            return self._later(lambda: _proposal(result.findings.under(recipe.segment), asked, recipe), name, joins)
+            snapshot, recipe = self._snapshot, self._recipe_of(result)
+            return self._later(lambda: _proposal(result.findings.under(recipe.segment), snapshot, recipe), name, joins)
 
         return Later.of(self._changes, work, lambda result, fresh: self._take(result, fresh, name, joins), anew)
 
@@ -226,7 +230,7 @@ class Finding:
         self._changes.check_open()
         self._findings, recipe = result.findings, self._recipe_of(result)
         if fresh:
-            return self._lay(result.segmentation, result.laid, name, recipe, joins=joins)
+            return self._merge_in(result.segmentation, result.merged, name, recipe, joins=joins)
         return self._sift(recipe.segment, name, joins)
 
     @property
@@ -235,17 +239,17 @@ class Finding:
         return bool(self._film.state.by_hand or self._film.state.deleted or self._film.state.rejected)
 
     @property
-    def _asked(self) -> Asked:
+    def _snapshot(self) -> Snapshot:
         """What a thread that works out a new mask must know."""
         touched = self._is_touched
         labels = self._film.labels.copy() if touched else self._film.labels[:0]
         rows = dict(self._film.live.rows) if touched else {}
         numbers = edits.Numbers(dict(self._film.known_numbers), self._film.next_label)
-        return Asked(self._film.state, labels, rows, self._film.state.rejected, numbers)
+        return Snapshot(self._film.state, labels, rows, self._film.state.rejected, numbers)
 
     def _recipe_of(self, result: Proposal) -> Recipe:
         """The present settings, but those that a proposal was made for to try."""
-        return self._film.recipe if result.recipe is result.asked.state.recipe else result.recipe
+        return self._film.recipe if result.recipe is result.snapshot.state.recipe else result.recipe
 
     def _sift(self, settings: SegmentSettings, name: str, joins: bool = False) -> Event:
         """Other settings for findings that are there already; the networks do not run."""
@@ -256,12 +260,12 @@ class Finding:
             return self._changes.do(name, state=replace(self._film.state, recipe=recipe), joins=joins)
         self._findings = self._findings.under(settings)
         found = self._findings.segmentation(settings, self._film.state.searched)
-        return self._lay(found, None, name, recipe, joins=joins)
+        return self._merge_in(found, None, name, recipe, joins=joins)
 
-    def _lay(
+    def _merge_in(
         self,
         found: Segmentation,
-        laid: Laid | None,
+        merged: Merged | None,
         name: str,
         recipe: Recipe | None = None,
         *,
@@ -270,18 +274,18 @@ class Finding:
         """What was found into the mask; `laid` is what this makes of it, where a thread worked it out."""
         self._film.check_shape(found.labels.array, "segmentation")
         recipe, dropped = recipe or self._film.recipe, self._dropped(found)
-        laid = laid or _laid(found, self._asked, recipe)
+        merged = merged or _merged(found, self._snapshot, recipe)
         alone = is_automatic(self._film.image, found, recipe)
         state = replace(
             self._film.state,
             recipe=recipe,
             excluded=in_order((*dropped, *self._film.state.rejected)),
             warnings=found.warnings,
-            authorship=self._searched_by(laid, dropped, Author.NETWORKS if alone else Author.PROGRAM),
+            authorship=self._searched_by(merged, dropped, Author.NETWORKS if alone else Author.PROGRAM),
             was_searched=True,
         )
-        parts = [(everywhere(self._film.labels), laid.mask)]
-        event = self._changes.do(name, parts, state, measured=laid.measurement, joins=joins)
+        parts = [(everywhere(self._film.labels), merged.mask)]
+        event = self._changes.do(name, parts, state, measured=merged.measurement, joins=joins)
         self._remember_numbers()
         return event
 
@@ -291,41 +295,41 @@ class Finding:
             if number not in self._film.state.by_hand:
                 self._film.known_numbers[edits.fingerprint(self._film.labels, number, edits.window_of(row))] = number
 
-    def _searched_by(self, laid: Laid, dropped: Iterable[Held], program: Author) -> Authorship:
+    def _searched_by(self, merged: Merged, dropped: Iterable[Uncounted], program: Author) -> Authorship:
         """Who drew the outlines after a search: what a person made is still theirs, who has looked the film over."""
         before, mine = self._film.state.authorship, self._film.state.by_hand
-        numbers = [row.label for row in laid.measurement.deposits]
+        numbers = [row.label for row in merged.measurement.deposits]
         authors = {n: before.of(n) if n in mine else program for n in numbers}
         film = before.film if before.film is Author.PERSON else program
-        passed = passed_over(held.finding for held in dropped) if program is Author.NETWORKS else 0.0
-        return Authorship(film, authors, laid.doubts, passed)
+        passed = passed_over(one.finding for one in dropped) if program is Author.NETWORKS else 0.0
+        return Authorship(film, authors, merged.doubts, passed)
 
-    def _dropped(self, found: Segmentation) -> tuple[Held, ...]:
+    def _dropped(self, found: Segmentation) -> tuple[Uncounted, ...]:
         """What was found and is not counted, with its pixels; not what a person made a deposit of."""
         seen, mine = self._findings, self._film.state.by_hand
         fresh = (one for one in found.excluded if self._film.labels[one.row, one.column] not in mine)
-        return tuple(Held(one, seen.pixels_of(one) if seen else None) for one in fresh)
+        return tuple(Uncounted(one, seen.pixels_of(one) if seen else None) for one in fresh)
 
 
-def _proposal(findings: Findings | Proposed, asked: Asked, recipe: Recipe) -> Proposal:
-    found = findings.segmentation(recipe.segment, asked.state.searched)
-    return Proposal(findings, found, _laid(found, asked, recipe), asked, recipe)
+def _proposal(findings: Findings | Proposed, snapshot: Snapshot, recipe: Recipe) -> Proposal:
+    found = findings.segmentation(recipe.segment, snapshot.state.searched)
+    return Proposal(findings, found, _merged(found, snapshot, recipe), snapshot, recipe)
 
 
-def _laid(found: Segmentation, asked: Asked, recipe: Recipe) -> Laid:
-    mask, state = _beside(found, asked), asked.state
+def _merged(found: Segmentation, snapshot: Snapshot, recipe: Recipe) -> Merged:
+    mask, state = _beside(found, snapshot), snapshot.state
     measured = measure(state.image, Labels(mask), settings=recipe.measure)
     mine = state.by_hand
     fresh = [row for row in measured.deposits if row.label not in mine]
     doubts = outline_doubts(state.image, replace(found, labels=Labels(mask)), fresh, recipe)
-    return Laid(mask, measured, {n: doubt for n, doubt in state.doubts.items() if n in mine} | doubts)
+    return Merged(mask, measured, {n: doubt for n, doubt in state.doubts.items() if n in mine} | doubts)
 
 
-def _beside(found: Segmentation, asked: Asked) -> Array:
+def _beside(found: Segmentation, snapshot: Snapshot) -> Array:
     """The mask that a segmentation makes beside what a person did."""
-    state = asked.state
-    refused = (*state.deleted, *asked.rejected)
-    mine = edits.Mine(asked.labels, asked.rows, state.by_hand, refused, asked.numbers)
+    state = snapshot.state
+    refused = (*state.deleted, *snapshot.rejected)
+    mine = edits.Mine(snapshot.labels, snapshot.rows, state.by_hand, refused, snapshot.numbers)
     return edits.reconciled(mine, found.labels.array)
 
 

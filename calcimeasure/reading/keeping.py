@@ -10,12 +10,12 @@ import numpy as np
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.reading.changes import Changes, Event, everywhere
-from calcimeasure.reading.codec import Codec, did_from_json
+from calcimeasure.reading.codec import Codec, record_from_json
 from calcimeasure.reading.custody import Begin, Custody, Journal, SavedWork, Standing, Unfinished, Work
 from calcimeasure.reading.history import History, Step
 from calcimeasure.reading.later import Later
 from calcimeasure.reading.lines import UNBELIEVABLE
-from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source, initials_of, now, unsaved_in
+from calcimeasure.reading.record import SAVE, Base, Signature, Source, StepRecord, initials_of, now, unsaved_in
 from calcimeasure.reading.replay import Replay
 
 
@@ -24,7 +24,7 @@ class Receipt:
     """What was saved: the mask as the next saving may replace it, and the line of the log."""
 
     base: Base
-    did: Did
+    record: StepRecord
 
 
 class Keeping:
@@ -64,13 +64,13 @@ class Keeping:
         """Unsaved work that nobody has decided about; until then nothing can be edited."""
         return self._offered
 
-    def step(self, step: Step, how: str, did: Did) -> str:
+    def step(self, step: Step, how: str, record: StepRecord) -> str:
         """Write down a step before the next begins; gives why that failed, or nothing."""
-        return self._journal.step(step, how, did) if self._journal else self._unkept
+        return self._journal.step(step, how, record) if self._journal else self._unkept
 
-    def note(self, did: Did) -> str:
+    def note(self, record: StepRecord) -> str:
         """Write down something that is no step; gives why that failed, or nothing."""
-        return self._journal.note(did, self._changes.signature, self._base) if self._journal else self._unkept
+        return self._journal.note(record, self._changes.signature, self._base) if self._journal else self._unkept
 
     @property
     def is_saved(self) -> bool:
@@ -104,23 +104,23 @@ class Keeping:
         """
         if not self.is_saved or self._journal:
             raise EditRefused("this film was edited already: close it and open it again to restore the earlier work")
-        told = Replay(np.zeros_like(self._film.labels), self._film.blank, History(self._changes.history.bound))
-        told.run(waiting)
-        self._journal = self._gone_on(waiting, told)
+        replay = Replay(np.zeros_like(self._film.labels), self._film.blank, History(self._changes.history.bound))
+        replay.run(waiting)
+        self._journal = self._gone_on(waiting, replay)
         self._offer(None)
-        self.unread, self._changes.history = told.unread, told.history
-        self._changes.log, self._changes.signature, self._base = told.did, told.signature, told.base
-        self._film.stand(told.labels, told.state)
+        self.unread, self._changes.history = replay.unread, replay.history
+        self._changes.log, self._changes.signature, self._base = replay.log, replay.signature, replay.base
+        self._film.stand(replay.labels, replay.state)
         self._changes.count += 1
         if self.unread:
             self._begin_anew()
         self._changes.tell(Event("restore", "restore", everywhere(self._film.labels), frozenset(self._film.live.rows)))
         return unsaved_in(self._changes.log)
 
-    def _gone_on(self, waiting: Unfinished, told: Replay) -> Journal | None:
+    def _gone_on(self, waiting: Unfinished, replay: Replay) -> Journal | None:
         """The journal itself, where it is whole."""
-        if not told.unread:
-            return self.custody.go_on(self._begin, waiting, told.codec, lambda: self._standing)
+        if not replay.unread:
+            return self.custody.go_on(self._begin, waiting, replay.codec, lambda: self._standing)
         self.aside = self.custody.lay_aside(waiting)
         return None
 
@@ -208,13 +208,13 @@ class Keeping:
         self._changes.check_decided()
         if self._changes.initials is None:
             raise EditRefused("give your initials first: they are written into every saved record")
-        did = self._changes.entry(SAVE)
-        here = replace(self._standing, labels=self._film.labels.copy(), did=(*self._changes.log, did))
+        record = self._changes.entry(SAVE)
+        here = replace(self._standing, labels=self._film.labels.copy(), log=(*self._changes.log, record))
         work = Work(self.source, here, self._changes.initials, self.status)
         there, signature = custody or self.custody, self._changes.signature
         return Later.of(
             self._changes,
-            lambda: Receipt(Base(there.save(work, overwrite=overwrite), signature), did),
+            lambda: Receipt(Base(there.save(work, overwrite=overwrite), signature), record),
             self._saved,
             lambda _: self.saving(custody, overwrite=overwrite),
         )
@@ -223,9 +223,9 @@ class Keeping:
         """Take note that saving succeeded; what was edited meanwhile is not saved."""
         self._base = receipt.base
         # A journal that ends in "save" holds nothing unsaved.
-        did = receipt.did if nothing_since else replace(receipt.did, name="save of earlier steps")
+        record = receipt.record if nothing_since else replace(receipt.record, name="save of earlier steps")
         self._saved_at = self._changes.count + 1 if nothing_since else -1
-        return self._changes.note(did)
+        return self._changes.note(record)
 
     def resume(self, custody: Custody | None = None) -> bool:
         """Go on with what is saved of this film; false when nothing is.
@@ -251,10 +251,10 @@ class Keeping:
         try:
             state = Codec(self._film.stated).state_from_json(saved.facts["state"], self._film.blank)
             state = replace(state, authorship=saved.labels.authorship)
-            did = [did_from_json(told) for told in saved.facts["steps"]]
+            log = [record_from_json(one) for one in saved.facts["steps"]]
         except UNBELIEVABLE as error:
             raise MaskError(f"the record beside {saved.name} is damaged: load it as a mask instead") from error
-        self._changes.log, self._changes.signature = did, saved.base.signature if saved.is_untouched else None
+        self._changes.log, self._changes.signature = log, saved.base.signature if saved.is_untouched else None
         self._base = saved.base
         self._film.stand(saved.labels.array, state)
         self._changes.tell(Event("open", "restore", everywhere(self._film.labels), frozenset(self._film.live.rows)))

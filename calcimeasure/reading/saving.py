@@ -30,7 +30,7 @@ from calcimeasure.io.given.inputs import RESULTS_MARK, name_before
 from calcimeasure.io.results import columns, tables
 from calcimeasure.io.results.folder import JOURNAL
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, write_labels
-from calcimeasure.reading.codec import Codec, did_to_json
+from calcimeasure.reading.codec import Codec, record_to_json
 from calcimeasure.reading.custody import Standing, Work
 from calcimeasure.reading.lines import LARGEST, UNBELIEVABLE, is_plausible
 from calcimeasure.reading.record import Signature, Source, now
@@ -151,7 +151,7 @@ def save(work: Work, folder: Path, *, overwrite: bool) -> str:
     if not work.is_open:
         write_labels(mask, analysis.segmentation.labels, analysis.image.spacing)
         sha256 = sha256_of(mask)
-    facts = _told(work, analysis, sha256)
+    facts = _record_of(work, analysis, sha256)
     write_whole(_record_file(folder, work.source.name), json.dumps(facts, indent=1) + "\n")
     if work.is_open:
         mask.unlink(missing_ok=True)
@@ -172,7 +172,7 @@ def write_tables(folder: Path) -> None:
     write_whole(folder / "columns.json", columns.dictionary())
 
 
-def _told(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
+def _record_of(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
     here, source, recipe = work.standing, work.source, analysis.recipe
     return {
         "kind": KIND,
@@ -191,7 +191,7 @@ def _told(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
         "weights_sha256": recipe.weights_sha256,
         "spacing": asdict(analysis.image.spacing) if analysis.image.spacing else None,
         "warnings": list(dict.fromkeys((*analysis.warnings, *here.state.warnings))),
-        "steps": [did_to_json(did) for did in here.did],
+        "steps": [record_to_json(record) for record in here.log],
         "row": _row(work, analysis),
         "deposits": [tables.deposit_row(source.image, row) for row in analysis.measurement.deposits],
         "excluded": [tables.excluded_row(source.image, finding) for finding in analysis.segmentation.excluded],
@@ -244,7 +244,10 @@ def _goes_on_from(here: Standing, mask: Path, there: Saved | None) -> bool:
         return True
     if there is None or not there.is_untouched:
         return False
-    log, mine = there.facts.get("steps"), [did_to_json(did) | {"numbers": list(did.numbers)} for did in here.did]
+    log, mine = (
+        there.facts.get("steps"),
+        [record_to_json(record) | {"numbers": list(record.numbers)} for record in here.log],
+    )
     return isinstance(log, list) and 1 < len(log) <= len(mine) + 1 and log[:-1] == mine[: len(log) - 1]
 
 

@@ -45,10 +45,10 @@ def rescaled(stated: Image, now: Image, spacing: Spacing | None, plane: ObjectPl
     if spacing.origin is SpacingOrigin.USER:
         return _by_user(stated, spacing)
     own = stated.spacing
-    told = () if own is None else (_REPLACED.format(spacing=spacing, own=own),)
+    warnings = () if own is None else (_REPLACED.format(spacing=spacing, own=own),)
     stale = scale_words(own)
     silent = replace(stated, warnings=tuple(word for word in stated.warnings if word not in stale))
-    return silent.with_spacing(spacing, plane).with_warning(*told)
+    return silent.with_spacing(spacing, plane).with_warning(*warnings)
 
 
 def _by_user(stated: Image, spacing: Spacing) -> Image:

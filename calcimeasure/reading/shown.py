@@ -16,7 +16,7 @@ from calcimeasure.reading import edits
 from calcimeasure.reading.live import Live
 from calcimeasure.reading.patch import Array, Patch
 from calcimeasure.reading.record import Signature
-from calcimeasure.reading.state import Held, State, outlines
+from calcimeasure.reading.state import State, Uncounted, outlines
 from calcimeasure.recipe import Analysis, Recipe, analyse_mask, unseen_on
 from calcimeasure.steps.measure.area import total
 from calcimeasure.steps.measure.error import is_unread, summed
@@ -123,7 +123,7 @@ class Shown:
         return self._state.negative
 
     @property
-    def excluded(self) -> tuple[Held, ...]:
+    def excluded(self) -> tuple[Uncounted, ...]:
         """What is listed as not counted; `Held.finding` has the reason, the place and the score."""
         return self._state.excluded
 
@@ -140,7 +140,7 @@ class Shown:
     @property
     def next_label(self) -> int:
         """A number that no deposit has."""
-        return max((*self.live.rows, *self._state.numbers_held, *self.known_numbers.values()), default=0) + 1
+        return max((*self.live.rows, *self._state.numbers_uncounted, *self.known_numbers.values()), default=0) + 1
 
     def at(self, row: float, column: float) -> int:
         """Number of the deposit at a place; 0 for background and outside the film."""

@@ -227,7 +227,7 @@ class _Turns:
 def _start(job: Job, then: Callable[[Any], Any], failed: Callable[[BaseException], Any]) -> None:
     """Run a job in a thread; `then` or `failed` hears of it in this one."""
     worker = create_worker(_outcome, job, _start_thread=False, _ignore_errors=True)
-    worker.returned.connect(lambda told: then(told.result) if told.refusal is None else failed(told.refusal))
+    worker.returned.connect(lambda found: then(found.result) if found.refusal is None else failed(found.refusal))
     worker.errored.connect(failed)
     worker.finished.connect(_Turns.end)
     _Turns.begin()

@@ -55,7 +55,7 @@ class CalibratePanel(QWidget):
 
     def draw_line(self) -> None:
         """Draw a line along something of known length."""
-        self.told.setText("Drag along it on the picture, from one end to the other.")
+        self.scale_text.setText("Drag along it on the picture, from one end to the other.")
         self._draw("line", "line of known length", self._line_drawn)
 
     def find_scale(self) -> None:
@@ -66,7 +66,7 @@ class CalibratePanel(QWidget):
 
             image = session.image
             self.workspace.background.run(
-                "looking for a marker or ruler", lambda: find_scale(image), self._found, self.told.setText
+                "looking for a marker or ruler", lambda: find_scale(image), self._found, self.scale_text.setText
             )
 
     def use_offered(self) -> None:
@@ -122,10 +122,12 @@ class CalibratePanel(QWidget):
         """Use a sure scale at once; an unsure one waits for a yes; a refused one says why."""
         self.offered = None
         if scale.spacing is None:
-            self.told.setText(f"<b>Nothing to use.</b> {_without_options(scale.reason)}")
+            self.scale_text.setText(f"<b>Nothing to use.</b> {_without_options(scale.reason)}")
         elif scale.unsure:
             self.offered = scale
-            self.told.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_without_options(scale.reason)}")
+            self.scale_text.setText(
+                f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_without_options(scale.reason)}"
+            )
         else:
             self._use(scale)
         self._enable()
@@ -134,7 +136,7 @@ class CalibratePanel(QWidget):
         self.offered = None
         self._rescale(scale)
         tilt = "" if scale.tilt_degrees is None else f" The marker is tilted by {scale.tilt_degrees:.0f}°."
-        self.told.setText(f"Scale in use: {scale_in_words(scale.spacing)}.{tilt}")
+        self.scale_text.setText(f"Scale in use: {scale_in_words(scale.spacing)}.{tilt}")
         self._enable()
 
     def _wedge_drawn(self, corners: _layers.Corners) -> None:
@@ -189,9 +191,9 @@ class CalibratePanel(QWidget):
 
     def _densities_made(self, session: Session, measured: Measurement) -> None:
         if session is self._session:
-            told = [f"{row.label}: {_density(row)}" for row in measured.deposits[:_MOST_TOLD]]
+            lines = [f"{row.label}: {_density(row)}" for row in measured.deposits[:_MOST_TOLD]]
             more = [f"and {len(measured.deposits) - _MOST_TOLD} more"] if len(measured.deposits) > _MOST_TOLD else []
-            self.densities.setText("<b>Mean thickness, mm of aluminium</b><br>" + "<br>".join((*told, *more)))
+            self.densities.setText("<b>Mean thickness, mm of aluminium</b><br>" + "<br>".join((*lines, *more)))
 
     # --- showing ----------------------------------------------------------------------------------------
 
@@ -204,7 +206,7 @@ class CalibratePanel(QWidget):
 
     def _turned(self) -> None:
         self.offered = None
-        self.told.setText("")
+        self.scale_text.setText("")
         self._forget_wedge()
         known = self._session.recipe.wedge.steps_mm if self._session is not None else ()
         if known:
@@ -280,8 +282,8 @@ class CalibratePanel(QWidget):
         return divided(_title("From a line of known length"), line_of(self.length, self.buttons["line"]))
 
     def _picture(self) -> QWidget:
-        self.told = QLabel(wordWrap=True, objectName="told")
-        return divided(_title("From the picture"), line_of(self.buttons["find"], self.buttons["use"]), self.told)
+        self.scale_text = QLabel(wordWrap=True, objectName="scale_text")
+        return divided(_title("From the picture"), line_of(self.buttons["find"], self.buttons["use"]), self.scale_text)
 
     def _typing(self) -> QWidget:
         self.typed = QDoubleSpinBox(minimum=0.0001, maximum=10.0, decimals=4, singleStep=0.01, suffix=" mm/px")

@@ -53,7 +53,7 @@ class DepositLists(QWidget):
         if renew:
             self.table.renew()
         excluded = session.excluded if session else ()
-        self.excluded.show_things((held, held) for held in excluded)
+        self.excluded.show_things((one, one) for one in excluded)
         self.tabs.setTabText(0, f"Deposits ({len(rows)})")
         self.tabs.setTabText(1, f"Not counted ({len(excluded)})")
 
@@ -79,12 +79,21 @@ class DepositLists(QWidget):
 
 
 _FINDINGS = (
-    Column("Why", lambda held: reason_in_words(held.finding.reason), lambda held: reason_in_words(held.finding.reason)),
-    Column("Size", lambda held: f"{held.finding.area_px:,} px", lambda held: float(held.finding.area_px), narrow=True),
+    Column(
+        "Why",
+        lambda one: reason_in_words(one.finding.reason),
+        lambda one: reason_in_words(one.finding.reason),
+    ),
+    Column(
+        "Size",
+        lambda one: f"{one.finding.area_px:,} px",
+        lambda one: float(one.finding.area_px),
+        narrow=True,
+    ),
     Column(
         "Sure",
-        lambda held: "–" if held.finding.score is None else f"{100 * held.finding.score:.0f} %",
-        lambda held: float(held.finding.score or 0.0),
+        lambda one: "–" if one.finding.score is None else f"{100 * one.finding.score:.0f} %",
+        lambda one: float(one.finding.score or 0.0),
         "The method's own confidence that it is calcium",
         narrow=True,
     ),

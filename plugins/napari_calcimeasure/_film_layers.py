@@ -39,7 +39,7 @@ _MODES = {"erase": "erase", "fill": "fill", "polygon": "outline"}
 
 
 class FilmLayers:
-    """One picture on the desk, with its session and its layers.
+    """One open picture, with its session and its layers.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class FilmLayers:
         self.chosen = 0
         self.trouble = ""
         self._ours = False
-        self._held: str | None = None
+        self._tool_before: str | None = None
         empty = np.zeros(self.session.image.shape, np.int32)
         # Not shown before it is on the viewer: napari would draw it three times.
         look: dict[str, Any] = {"opacity": 1.0, "colormap": _bright(), "visible": False}
@@ -184,23 +184,23 @@ class FilmLayers:
                 self.outlines.selected_label = self.session.next_label
 
     def end_hold(self) -> None:
-        """The key that moves the picture while it is held went up, or the focus is elsewhere: the tool is back."""
-        held, self._held = self._held, None
-        if held is not None:
-            self.outlines.mode = held
+        """The key that moves the picture while it is tool went up, or the focus is elsewhere: the tool is back."""
+        tool, self._tool_before = self._tool_before, None
+        if tool is not None:
+            self.outlines.mode = tool
 
     def _hold(self, layer: Any) -> Iterator[None]:
         """Napari's hook: what comes after the yield is done when the key goes up."""
         if str(self.outlines.mode) != "pan_zoom":
             mode = str(self.outlines.mode)
             self.outlines.mode = "pan_zoom"
-            self._held = mode
+            self._tool_before = mode
         yield
         self.end_hold()
 
     def _chose(self, event: Any = None) -> None:
         """Another tool was chosen meanwhile: that is the one to keep."""
-        self._held = None
+        self._tool_before = None
 
     def undo(self, *_: Any) -> None:
         """Take the newest step back."""

@@ -23,7 +23,7 @@ from calcimeasure.model.image import Kind, Mask
 from calcimeasure.reading.corrections import Loaded
 from calcimeasure.reading.custody import Unfinished
 from calcimeasure.reading.session import Event, Session
-from calcimeasure.reading.state import Held
+from calcimeasure.reading.state import Uncounted
 from calcimeasure.report.words import scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
@@ -140,8 +140,8 @@ class MeasurePanel(QWidget):
 
     def bring_back(self) -> None:
         """Count the chosen finding after all."""
-        for held in self.excluded.selected() or self._only_excluded():
-            self._do(partial(_bring_back, held))
+        for uncounted in self.excluded.selected() or self._only_excluded():
+            self._do(partial(_bring_back, uncounted))
 
     def choose(self, numbers: Collection[int], *, look: bool = False) -> None:
         """Choose deposits in the table and on the picture; with `look` the picture moves there."""
@@ -210,7 +210,7 @@ class MeasurePanel(QWidget):
     def _chosen(self, session: Session) -> list[int]:
         return [number for number in self.table.selected() if number in session.rows]
 
-    def _only_excluded(self) -> list[Held]:
+    def _only_excluded(self) -> list[Uncounted]:
         found = self._session.excluded if self._session else ()
         return list(found) if len(found) == 1 else []
 
@@ -484,7 +484,7 @@ class MeasurePanel(QWidget):
         self.excluded.chosen.connect(self._finding_chosen)
         return self.lists
 
-    def _finding_chosen(self, chosen: list[Held]) -> None:
+    def _finding_chosen(self, chosen: list[Uncounted]) -> None:
         if chosen:
             self._look_at(chosen[0].finding.bbox)
 
@@ -511,5 +511,5 @@ def _share(region: Mask) -> str:
     return f"{100 * region.mean():.2g} %"
 
 
-def _bring_back(held: Held, session: Session) -> Event:
-    return session.edit.bring_back(held)
+def _bring_back(uncounted: Uncounted, session: Session) -> Event:
+    return session.edit.bring_back(uncounted)

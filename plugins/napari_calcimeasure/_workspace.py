@@ -310,13 +310,13 @@ class Workspace(QObject):
                 done = partial(answer, later, on_purpose)
                 self.background.run("saving", lambda: _or_there(later), done, may_stop=False)
 
-        def answer(later: Later[Receipt], on_purpose: bool, told: Outcome) -> None:
-            if told.refusal is None:
-                written(later, told.result)
-            elif not on_purpose and overwrite(str(told.refusal)):
+        def answer(later: Later[Receipt], on_purpose: bool, outcome: Outcome) -> None:
+            if outcome.refusal is None:
+                written(later, outcome.result)
+            elif not on_purpose and overwrite(str(outcome.refusal)):
                 work(True)
             else:
-                self.tell(told.refusal)
+                self.tell(outcome.refusal)
 
         work(False)
 

@@ -158,7 +158,7 @@ def truth() -> np.ndarray:
     return read_labels(HAND.parent / "truth" / "hand_dx.labels.tif", (1125, 800)).array[400:800, 250:650]
 
 
-def _told() -> list[str]:
+def _record_of() -> list[str]:
     return [record.message for record in notification_manager.records]
 
 
@@ -441,7 +441,7 @@ def test_a_picture_without_marker_says_why_there_is_no_scale(window: Window, fil
     window.front(window.calibrate)
     window.press(window.calibrate, "find")
     until(lambda: window.workspace.background.seconds is None)
-    assert len(window.calibrate.told.text()) > 20
+    assert len(window.calibrate.scale_text.text()) > 20
 
 
 def test_a_signed_mask_is_locked_until_it_is_reopened(window: Window, film: Path) -> None:
@@ -516,7 +516,7 @@ def test_what_is_refused_is_said_in_plain_words(window: Window, film: Path) -> N
     window.session.edit.deny("AB")
     window.session.keeping.sign("AB")
     window.workspace.film.undo()
-    assert any("signed by AB" in words for words in _told())
+    assert any("signed by AB" in words for words in _record_of())
 
 
 def test_cancelled_work_changes_nothing(window: Window, film: Path) -> None:

@@ -10,7 +10,7 @@ from custody_suite import CustodySuite
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.model.labels import Labels
-from calcimeasure.reading.codec import Codec, did_to_json
+from calcimeasure.reading.codec import Codec, record_to_json
 from calcimeasure.reading.custody import SavedWork
 from calcimeasure.reading.folder_custody import FolderCustody
 from calcimeasure.reading.journal import snapshot_line, step_line
@@ -96,7 +96,7 @@ class _MemoryJournal:
     def note(self, did, signature, base):
         signed = [signature.initials, signature.when] if signature else None
         told = [base.mask_sha256, base.signature and [base.signature.initials, base.signature.when]] if base else None
-        self.book.written.append({"kind": "note", "did": did_to_json(did), "signature": signed, "base": told})
+        self.book.written.append({"kind": "note", "did": record_to_json(did), "signature": signed, "base": told})
         return ""
 
     def mend(self):
@@ -141,7 +141,7 @@ class _Memory:
         labels = Labels.empty(here.labels.shape) if work.is_open else Labels(here.labels, (), here.state.authorship)
         sha256 = "" if work.is_open else hashlib.sha256(np.ascontiguousarray(labels.array)).hexdigest()
         state = Codec(here.blank.image).state_to_json(here.blank, here.state)
-        facts = {"state": state, "steps": [did_to_json(did) | {"numbers": list(did.numbers)} for did in here.did]}
+        facts = {"state": state, "steps": [record_to_json(did) | {"numbers": list(did.numbers)} for did in here.log]}
         saved = SavedWork(name, labels, facts, Base(sha256, here.signature), True)
         self.saved[name] = saved, work.source.sha256
         return sha256
@@ -163,7 +163,7 @@ class _Memory:
         if sha256 in self.books and self.books[sha256].is_open:
             raise OutputError("this film is being edited in another window: close it there")
         self.books[sha256] = book = _Book(begin.recipe.as_dict(), begin.recipe.hash)
-        if here().did:
+        if here().log:
             book.written.append(snapshot_line(codec, here()))
         return _MemoryJournal(self, sha256, codec)
 

@@ -12,7 +12,7 @@ from calcimeasure.model.authorship import Author, Authorship
 from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
 from calcimeasure.reading.session import Session
-from calcimeasure.reading.state import Held, State
+from calcimeasure.reading.state import State, Uncounted
 from calcimeasure.recipe import analyse, unseen_on
 from calcimeasure.steps.measure.area import measure
 from calcimeasure.steps.measure.error import is_unread, with_boundary_error
@@ -544,7 +544,7 @@ def test_an_accepted_or_painted_outline_has_a_readers_error_bar_until_undo(found
 
 def test_a_finding_that_is_brought_back_is_passed_over_no_more():
     def passed(area, reason, score):
-        return Held(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
+        return Uncounted(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
 
     doubtful, other, mark = passed(30, Reason.FAINT, 0.25), passed(40, Reason.BONE, 0.25), passed(90, Reason.TEXT, 0.9)
     state = State(film(), Recipe(), excluded=(doubtful, other, mark), authorship=Authorship(passed_over_px=25.0))

@@ -209,7 +209,7 @@ def test_a_kill_between_mask_and_record_leaves_whole_files(path, tmp_path, monke
     session.keeping.save(FolderCustody(tmp_path / "saved"))
     mask = mask_file(tmp_path / "saved", session.source.name)
     session.edit.delete([88])
-    monkeypatch.setattr("calcimeasure.reading.saving._told", lambda *_: 1 / 0)
+    monkeypatch.setattr("calcimeasure.reading.saving._record_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         session.keeping.save(FolderCustody(tmp_path / "saved"))
     again = _open(path)
