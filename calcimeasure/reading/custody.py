@@ -136,6 +136,9 @@ class Journal(Protocol):
     def note(self, record: StepRecord, signature: Signature | None, base: Base | None) -> str:
         """Write down something that is no step: saving, signing, reopening."""
 
+    def replaces(self, waiting: Unfinished) -> bool:
+        """Whether it lies where that work lay, which is laid aside by that."""
+
     def mend(self) -> str:
         """Write all anew where something could not be written; gives why that does not work either, or nothing."""
 

@@ -29,7 +29,7 @@ import numpy as np
 from calcimeasure import __version__
 from calcimeasure.errors import OutputError
 from calcimeasure.reading.codec import Codec, patch_to_json, record_to_json, signature_to_json
-from calcimeasure.reading.custody import Begin, Standing
+from calcimeasure.reading.custody import Begin, Standing, Unfinished
 from calcimeasure.reading.history import Step
 from calcimeasure.reading.lines import LARGEST, append, entries, line_of, opened_to_append
 from calcimeasure.reading.patch import changed
@@ -123,6 +123,10 @@ class FileJournal:
         """Write down something that is no step: saving, signing, reopening."""
         return self._write(_note_line(record, signature, base))
 
+    def replaces(self, waiting: Unfinished) -> bool:
+        """Whether it lies where that work lay, which is laid aside by that."""
+        return isinstance(waiting, Pending) and waiting.path == self.path
+
     def mend(self) -> str:
         """Write all anew where something could not be written; gives why that does not work either, or nothing."""
         if not self.trouble and not self._is_in_place:
@@ -170,7 +174,6 @@ class FileJournal:
         """All of it anew, in a draft that takes the journal's place once it is on the disk; gives what went wrong."""
         lines, codec = _start_lines(self.begin, self.here())
         try:
-            self._make_way()
             self._replace(lines)
         except OSError as error:
             self.trouble = _trouble(error)
@@ -179,13 +182,18 @@ class FileJournal:
         self._limit = min(max(self._limit, 2 * self._size), LARGEST)
         return ""
 
-    def _make_way(self) -> None:
-        """A journal of others that came to lie here meanwhile keeps its work."""
-        if self._file is None or not self._is_here:
-            self.aside = _lay_aside(self.path) or self.aside
+    def _make_way(self) -> Path | None:
+        """A journal of others that came to lie here meanwhile keeps its work, once ours is written and no sooner."""
+        return None if self._file is not None and self._is_here else _lay_aside(self.path)
+
+    def _check_free(self) -> None:
+        """Before a draft takes the place of another window's."""
+        if not self._is_here and _is_claimed(self.path):
+            raise OSError(errno.EBUSY, _IN_USE)
 
     def _replace(self, lines: Sequence[bytes]) -> None:
         draft = self.path.with_name(f"{self.path.name}.part")
+        self._check_free()
         try:
             self._put_in_place(draft, _written(draft, lines))
             self._size = sum(map(len, lines))
@@ -197,11 +205,15 @@ class FileJournal:
     def _put_in_place(self, draft: Path, file: IO[bytes]) -> None:
         if self._file is not None and os.name == "nt":  # Windows renames nothing onto an open file
             _closed(self._file)
+        other = None
         try:
+            other = self._make_way()
             draft.replace(self.path)
         except OSError:
             _closed(file)
+            _put_back(self.path, other)
             raise
+        self.aside = other or self.aside
         with self._lock:
             before, self._file = self._file, file
         if before is not None:
@@ -299,9 +311,12 @@ def laid_aside(waiting: Pending) -> Path | None:
         When that cannot be done.
     """
     try:
-        return _lay_aside(waiting.path)
+        other = _lay_aside(waiting.path)
+        if other is not None:
+            waiting.path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(_trouble(error)) from error
+    return other
 
 
 def pending(begin: Begin) -> Pending | None:
@@ -439,7 +454,10 @@ def _is_of(header: Mapping[str, Any], begin: Begin) -> bool:
 
 
 def _lay_aside(path: Path) -> Path | None:
-    """A journal in the way keeps its unsaved work under the next free number; `None` when it holds none."""
+    """A journal in the way keeps its unsaved work under the next free number; `None` when it holds none.
+
+    Where the file system lets it, it has its old name, too, until that is taken: it is never under neither.
+    """
     if not os.path.lexists(path):
         return None
     if _is_claimed(path):
@@ -447,7 +465,23 @@ def _lay_aside(path: Path) -> Path | None:
     if not _holds_work(path):
         return None
     number = next(n for n in range(1, 10_000) if not os.path.lexists(path.with_name(f"{path.name}.{n}")))
-    return path.rename(path.with_name(f"{path.name}.{number}"))
+    other = path.with_name(f"{path.name}.{number}")
+    try:
+        os.link(path, other, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        path.rename(other)
+    return other
+
+
+def _put_back(path: Path, other: Path | None) -> None:
+    """A journal that was laid aside for one that could not take its place is offered again."""
+    if other is None:
+        return
+    with suppress(OSError):
+        if os.path.lexists(path):  # under both names: renaming one to the other would leave both
+            other.unlink()
+        else:
+            other.rename(path)
 
 
 def _holds_work(path: Path) -> bool:

@@ -106,28 +106,27 @@ class Keeping:
             raise EditRefused("this film was edited already: close it and open it again to restore the earlier work")
         replay = Replay(np.zeros_like(self._film.labels), self._film.blank, History(self._changes.history.bound))
         replay.run(waiting)
-        self._journal = self._gone_on(waiting, replay)
+        if not replay.unread:
+            self._journal = self.custody.go_on(self._begin, waiting, replay.codec, lambda: self._standing)
         self._offer(None)
         self.unread, self._changes.history = replay.unread, replay.history
         self._changes.log, self._changes.signature, self._base = replay.log, replay.signature, replay.base
         self._film.stand(replay.labels, replay.state)
         self._changes.count += 1
         if self.unread:
-            self._begin_anew()
+            self._begin_anew(waiting)
         self._changes.tell(Event("restore", "restore", everywhere(self._film.labels), frozenset(self._film.live.rows)))
         return unsaved_in(self._changes.log)
 
-    def _gone_on(self, waiting: Unfinished, replay: Replay) -> Journal | None:
-        """The journal itself, where it is whole."""
-        if not replay.unread:
-            return self.custody.go_on(self._begin, waiting, replay.codec, lambda: self._standing)
-        self.aside = self.custody.lay_aside(waiting)
-        return None
+    def _begin_anew(self, damaged: Unfinished | None = None) -> None:
+        """A journal in place of one that could not be read whole, or of none; why there is none is in `trouble`.
 
-    def _begin_anew(self) -> None:
-        """A journal in place of one that could not be read whole; why there is none is in `trouble`."""
+        The damaged one is laid aside only once the new one is on the disk: until then it is all there is.
+        """
         with suppress(OutputError):
             self.keep_journal()
+            if damaged is not None and self._journal is not None and not self._journal.replaces(damaged):
+                self.aside = self.custody.lay_aside(damaged)
 
     def keep_journal(self) -> None:
         """Write every step to disk from now on; unsaved work that was not restored is laid `aside`, not lost.
@@ -250,7 +249,7 @@ class Keeping:
         """The saved mask, and all that was known beside it."""
         try:
             state = Codec(self._film.stated).state_from_json(saved.facts["state"], self._film.blank)
-            state = replace(state, authorship=saved.labels.authorship)
+            state = replace(state, authorship=saved.labels.authorship) if saved.base.mask_sha256 else state
             log = [record_from_json(one) for one in saved.facts["steps"]]
         except UNBELIEVABLE as error:
             raise MaskError(f"the record beside {saved.name} is damaged: load it as a mask instead") from error

@@ -26,7 +26,7 @@ from typing import Any
 from calcimeasure import __version__
 from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.io.files import sha256_of, write_whole
-from calcimeasure.io.given.inputs import RESULTS_MARK, name_before
+from calcimeasure.io.given.inputs import RESULTS_MARK, hashed_name, name_before
 from calcimeasure.io.results import columns, tables
 from calcimeasure.io.results.folder import JOURNAL
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, write_labels
@@ -91,13 +91,22 @@ def mask_file(folder: Path, name: str) -> Path:
 
 
 def name_in(folder: Path, source: Source) -> str:
-    """NAME under which a film is saved in a folder: its own, or the one that it had there by the rule of before."""
+    """NAME under which a film is saved in a folder: its own, or the one that it had there by the rule of before.
+
+    Where its own is what another film has by the rule of before, it is told apart by a hash.
+    """
     before = name_before(source.image)
-    if saved_in(folder, source.name) is None and (there := saved_in(folder, before)) is not None:
-        facts = there.facts
-        if facts.get("image") == source.image or (source.sha256 and facts.get("image_sha256") == source.sha256):
-            return before
-    return source.name
+    mine, old = saved_in(folder, source.name), saved_in(folder, before)
+    if mine is None and old is not None and _is_of(old, source):
+        return before
+    taken = mine is not None and source.name == before and not _is_of(mine, source)
+    return hashed_name(source.image) if taken and source.image else source.name
+
+
+def _is_of(saved: Saved, source: Source) -> bool:
+    """Whether it was saved of this film, by its name or its bytes."""
+    facts = saved.facts
+    return bool(facts.get("image") == source.image or (source.sha256 and facts.get("image_sha256") == source.sha256))
 
 
 def saved_in(folder: Path, name: str) -> Saved | None:

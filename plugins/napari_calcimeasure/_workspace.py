@@ -164,10 +164,11 @@ class Workspace(QObject):
 
     def _tell_unread(self, session: Session) -> None:
         keeping = session.keeping
-        if keeping.unread and keeping.aside:
+        if keeping.unread:
+            kept = f"kept as {keeping.aside.name}" if keeping.aside else "left where it is"
             show_warning(
                 f"{lines_in_words(keeping.unread)} of the journal could not be read: look whether an outline is "
-                f"missing; the whole journal is kept as {keeping.aside.name}"
+                f"missing; the whole journal is {kept}"
             )
 
     def _tell_trouble(self, film: FilmLayers, trouble: str) -> None:

@@ -1,6 +1,7 @@
 """The panels in a real window, driven as a person drives them: by clicks, strokes and keys."""
 
 import csv
+import gc
 import os
 import shutil
 import subprocess
@@ -112,6 +113,7 @@ class Window:
         self.viewer.layers.clear()
         self.measure.pages.worklist, self.workspace.naming, self.clicks = None, {}, 0
         self.measure.saving.initials.setText("")
+        gc.collect()  # here: what Qt made must not be taken apart by a thread
         settle()
         self.front(self.measure)
         self.measure._turned()

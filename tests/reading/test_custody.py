@@ -99,6 +99,9 @@ class _MemoryJournal:
         self.book.written.append({"kind": "note", "did": record_to_json(did), "signature": signed, "base": told})
         return ""
 
+    def replaces(self, waiting):
+        return waiting.sha256 == self.sha256
+
     def mend(self):
         return ""
 
@@ -162,6 +165,9 @@ class _Memory:
         sha256, codec = begin.source.sha256, Codec(begin.image)
         if sha256 in self.books and self.books[sha256].is_open:
             raise OutputError("this film is being edited in another window: close it there")
+        before = self.books.pop(sha256, None)
+        if before is not None and self.unsaved(before):
+            self.books[f"{sha256}.{len(self.books)}"] = before
         self.books[sha256] = book = _Book(begin.recipe.as_dict(), begin.recipe.hash)
         if here().log:
             book.written.append(snapshot_line(codec, here()))

@@ -279,6 +279,30 @@ def test_a_disk_that_was_full_for_a_moment_leaves_no_hole(path):
     session.keeping.close()
 
 
+@pytest.mark.parametrize("fails", ["write", "fsync", "replace"])
+def test_a_torn_journal_restored_on_a_full_disk_is_offered_until_a_new_one_is_there(path, monkeypatch, fails):
+    _, place, content = _journalled(path)
+    place.write_bytes(content[:-20])  # killed within a line
+    disk, session = _Disk(monkeypatch, errno.ENOSPC, fails), _open(path)
+    disk.is_bad = True
+    session.keeping.restore(session.keeping.offered_work())
+    assert sorted(session.rows) == [1, 2, 3, 4, 5]
+    assert session.keeping.keep_up() == session.keeping.trouble != ""
+    session.keeping.close()
+    assert place.read_bytes() == content[:-20]
+    assert list(place.parent.glob("*journal.*")) == []
+    disk.is_bad, again = False, _open(path)
+    again.keeping.restore(again.keeping.offered_work())
+    assert sorted(again.rows) == [1, 2, 3, 4, 5]
+    assert again.keeping.trouble == ""
+    assert again.keeping.aside.read_bytes() == content[:-20]
+    again.keeping.close()
+    third = _open(path)
+    third.keeping.restore(third.keeping.offered_work())
+    assert (sorted(third.rows), third.keeping.unread) == ([1, 2, 3, 4, 5], 0)
+    third.keeping.close()
+
+
 def _journalled(path, strokes=6):
     """A session killed after so many strokes apart from each other, and the bytes of its journal."""
     session = _open(path)

@@ -1,6 +1,7 @@
 """What is said of a film: negatives by a person, regions, numbers and ticks, and what the sliders give back."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from session_scenes import film, film_file, stroke
 
 from calcimeasure.errors import EditRefused
 from calcimeasure.io.results.masks import read_labels
+from calcimeasure.model.authorship import Author
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.labels import Labels
 from calcimeasure.reading.folder_custody import FolderCustody
@@ -37,7 +39,7 @@ def _rows(folder):
 
 def test_an_empty_mask_says_nothing_until_a_person_says_it(path):
     films = Worklist.of(path.parent)
-    session = Session(_open(path).image, source=films.items[0].source)
+    session = _open(path)
     assert not session.is_measured
     session.keeping.set_initials("AB")
     session.calibration.set_spacing(0.25)
@@ -65,6 +67,20 @@ def test_an_empty_mask_says_nothing_until_a_person_says_it(path):
     third.keeping.sign("CD")
     third.keeping.save(FolderCustody(films.saved))
     assert films.renewed().counts["signed"] == 1
+
+
+def test_a_search_that_found_nothing_is_still_the_networks_word_when_it_is_reopened(path, tmp_path):
+    session = _open(path)
+    session.finding.found(Segmentation(Labels.empty(session.labels.shape)))
+    by_networks = replace(session.state.authorship, film=Author.NETWORKS, passed_over_px=25.0)
+    session.changes.do("segment", state=replace(session.state, authorship=by_networks))
+    session.keeping.set_initials("AB")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
+    again = _open(path)
+    assert again.keeping.resume(FolderCustody(tmp_path / "saved"))
+    assert again.is_measured
+    assert again.measurement == session.measurement
+    assert again.state.authorship == session.state.authorship
 
 
 def test_denying_refuses_what_is_outlined_and_painting_takes_it_back(path):

@@ -10,6 +10,7 @@ import pytest
 from session_scenes import film_file, random_edit, stroke
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
+from calcimeasure.io.given.inputs import hashed_name
 from calcimeasure.io.results import tables
 from calcimeasure.io.results.masks import read_labels
 from calcimeasure.reading.folder_custody import FolderCustody
@@ -264,24 +265,25 @@ def test_the_worklist_tells_how_far_each_film_got(tmp_path):
 
 
 def test_a_signed_film_stays_signed_when_another_of_its_stem_comes(tmp_path):
-    path = film_file(tmp_path / "films" / "hand.png")
-    (tmp_path / "films" / "1.2.840.1").write_bytes(path.read_bytes())
+    path = film_file(tmp_path / "films" / "hand.tif")
+    (tmp_path / "films" / "1.2.840.1").write_bytes(film_file(tmp_path / "y.png").read_bytes())
     saved = tmp_path / "films" / "calcimeasure-corrected"
-    for name, older in (("hand.png", "hand"), ("1.2.840.1", "1.2.840")):
+    for name, older in (("hand.tif", "hand"), ("1.2.840.1", "1.2.840")):
         session = _open(path.with_name(name))
         stroke(session, (60, 50), 5, 1)
         session.keeping.set_initials("AB")
         session.keeping.sign("AB")
         session.keeping.save(FolderCustody(saved))
         _as_named_before(saved / "masks", name, older)
-    film_file(tmp_path / "films" / "hand.tif", 3)
+    other = film_file(tmp_path / "films" / "hand.png", 3)  # whose own NAME is what the other is saved under
     (tmp_path / "films" / "1.2.840.2").write_bytes(film_file(tmp_path / "x.png", 5).read_bytes())
     status = {item.image: (item.name, item.status) for item in Worklist.of(tmp_path / "films").items}
+    beside = hashed_name("hand.png")
     assert status == {
         "1.2.840.1": ("1.2.840", "signed"),
         "1.2.840.2": ("1.2.840.2", "open"),
-        "hand.png": ("hand", "signed"),
-        "hand.tif": ("hand.tif", "open"),
+        "hand.png": (beside, "open"),
+        "hand.tif": ("hand", "signed"),
     }
     session = _open(path)
     assert session.keeping.resume(FolderCustody(saved))
