@@ -244,18 +244,18 @@ def test_no_key_leaves_a_tool_behind_that_nobody_chose(window: Window, film: Pat
 
 def test_the_panel_says_what_is_known(window: Window, film: Path) -> None:
     window.open(film)
-    panel, film = window.measure, window.workspace.film
+    panel, layers = window.measure, window.workspace.film
     assert "not measured yet" in panel.lists.total.text()
     window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     region = np.zeros(window.session.labels.shape, bool)
     region[:40] = True
     window.session.finding.set_region(region)
     assert "10 %" in panel.head.text()
-    assert film.region_outline.layer in window.viewer.layers
-    assert window.viewer.layers.selection.active is film.outlines
+    assert layers.region_outline.layer in window.viewer.layers
+    assert window.viewer.layers.selection.active is layers.outlines
     window.press(panel, "whole")
     assert list(window.session.rows) == [1]
-    assert film.region_outline is None
+    assert layers.region_outline is None
     assert "region" not in panel.head.text()
     assert [layer.name for layer in window.viewer.layers if "region" in layer.name] == []
     assert not panel.buttons["whole"].isEnabled()
