@@ -34,6 +34,8 @@ from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.labels import Labels
 from calcimeasure.reading import lines
 from calcimeasure.reading.codec import Codec
+from calcimeasure.reading.folder_custody import FolderCustody
+from calcimeasure.reading.saving import mask_file, name_in
 from calcimeasure.reading.session import Session
 from calcimeasure.reading.worklist import Worklist
 
@@ -68,7 +70,7 @@ def main() -> None:
 
 def shown(session: Session) -> dict[str, Any]:
     """All that the panel shows of a film, and what lies behind it."""
-    state = Codec(session.stated).state_to_json(session._blank, session.state)
+    state = Codec(session.stated).state_to_json(session.blank, session.state)
     for name in ("excluded", "deleted", "cut"):
         for held in state.get(name, ()):
             if isinstance(held, dict):
@@ -82,8 +84,8 @@ def shown(session: Session) -> dict[str, Any]:
         "area": total.area_px.value,
         "count": total.count,
         "signed": session.signature.initials if session.signature else None,
-        "status": session.status,
-        "saved": session.is_saved,
+        "status": session.keeping.status,
+        "saved": session.keeping.is_saved,
     }
 
 
@@ -122,12 +124,12 @@ class Reader:
         self.at = at
         self.tell(begin="open")
         session = self.session = Session.open(item.path)
-        session.resume(self.films.saved)
-        if waiting := session.offered_work():
-            session.restore(waiting)
+        session.keeping.resume(FolderCustody(self.films.saved))
+        if waiting := session.keeping.offered_work():
+            session.keeping.restore(waiting)
         else:
-            session.keep_journal()
-        session.set_initials("AB")
+            session.keeping.keep_journal()
+        session.keeping.set_initials("AB")
         self.told("open")
 
     def tell(self, **told: Any) -> None:
@@ -135,8 +137,8 @@ class Reader:
 
     def told(self, act: str) -> None:
         session = self.session
-        did = [(one.name, one.how, one.when, one.pixels) for one in session.did]
-        self.tell(act=act, shown=shown(session), safe=not session.trouble, did=did)
+        did = [(one.name, one.how, one.when, one.pixels) for one in session.changes.log]
+        self.tell(act=act, shown=shown(session), safe=not session.keeping.trouble, did=did)
 
     def act(self, act: str) -> None:
         self.tell(begin=act)
@@ -150,12 +152,12 @@ class Reader:
         self.failing = 6
 
     def turn(self) -> None:
-        self.session.close()
+        self.session.keeping.close()
         self.open(self.random.randrange(FILMS))
 
     def discard(self) -> None:
         if self.random.random() < 0.3:
-            self.session.close(discard=True)
+            self.session.keeping.close(discard=True)
             self.open(self.at)
 
     def paint(self, number: int | None = None) -> None:
@@ -165,52 +167,52 @@ class Reader:
         columns = slice(max(column - radius, 0), min(column + radius, SHAPE[1]))
         where = rows, columns
         window = np.full_like(self.session.labels[where], self.rng.integers(1, 15) if number is None else number)
-        self.session.edited(where, window, "erase" if number == 0 else "paint")
+        self.session.edit.edited(where, window, "erase" if number == 0 else "paint")
 
     def erase(self) -> None:
         self.paint(0)
 
     def merge(self) -> None:
-        self.session.merge(self._some(2))
+        self.session.edit.merge(self._some(2))
 
     def back(self) -> None:
         if self.session.excluded:
-            self.session.bring_back(self.random.choice(self.session.excluded))
+            self.session.edit.bring_back(self.random.choice(self.session.excluded))
 
     def region(self) -> None:
         inside = np.zeros(SHAPE, bool)
         inside[int(self.rng.integers(60)) : int(self.rng.integers(70, 140)), int(self.rng.integers(90)) :] = True
-        self.session.set_region(inside)
+        self.session.finding.set_region(inside)
 
     def whole(self) -> None:
-        self.session.set_region(None)
+        self.session.finding.set_region(None)
 
     def scale(self) -> None:
-        self.session.set_spacing(self.random.choice([0.1, 0.15, 0.3, None]))
+        self.session.calibration.set_spacing(self.random.choice([0.1, 0.15, 0.3, None]))
 
     def threshold(self) -> None:
-        self.session.set_threshold(self.random.choice([0.2, 0.4, 0.6]), joins=self.random.random() < 0.5)
+        self.session.finding.set_threshold(self.random.choice([0.2, 0.4, 0.6]), joins=self.random.random() < 0.5)
 
     def find(self) -> None:
         array = np.zeros(SHAPE, np.int32)
         for number in range(1, int(self.rng.integers(1, 6))):
             row, column = (int(self.rng.integers(size - 10)) for size in SHAPE)
             array[row : row + 9, column : column + 9] = number
-        self.session.found(Segmentation(Labels(array)))
+        self.session.finding.found(Segmentation(Labels(array)))
 
     def deny(self) -> None:
         if self.random.random() < 0.3:
-            self.session.deny("AB")
+            self.session.edit.deny("AB")
 
     def save(self) -> None:
-        self.session.save(self.films.saved)
+        self.session.keeping.save(FolderCustody(self.films.saved))
 
     def sign(self) -> None:
         if self.random.random() < 0.4:
-            self.session.sign("AB")
+            self.session.keeping.sign("AB")
 
     def reopen(self) -> None:
-        self.session.reopen("again", "AB")
+        self.session.keeping.reopen("again", "AB")
 
     def _simple(self, act: str) -> None:
         if act in ("undo", "redo"):
@@ -319,24 +321,29 @@ def _ending(folder: Path, watched: list[Watched]) -> list[str]:
     films, faults = Worklist.of(folder / "films"), []
     for at, item in enumerate(films.items):
         session = Session.open(item.path)
-        session.resume(films.saved)
-        if waiting := session.offered_work():
-            session.restore(waiting)
-        here = {"film": at, "shown": shown(session), "did": [(d.name, d.how, d.when, d.pixels) for d in session.did]}
+        session.keeping.resume(FolderCustody(films.saved))
+        if waiting := session.keeping.offered_work():
+            session.keeping.restore(waiting)
+        here = {
+            "film": at,
+            "shown": shown(session),
+            "did": [(d.name, d.how, d.when, d.pixels) for d in session.changes.log],
+        }
         here["did"] = json.loads(json.dumps(here["did"]))
         faults += _lost(watched[at], here)
-        session.set_initials("AB")
+        session.keeping.set_initials("AB")
         try:
-            saved = session.save(films.saved)
+            session.keeping.save(FolderCustody(films.saved))
+            saved = mask_file(films.saved, name_in(films.saved, session.source))
         except CalcimeasureError as refused:
             faults.append(f"film{at}: cannot be saved: {refused}")
             continue
-        if session.status != "open":
+        if session.keeping.status != "open":
             image = session.image
             again = measure(image, read_labels(saved, image.shape))
             if again.area_px.value != session.measurement.area_px.value:
                 faults.append(f"film{at}: shown {session.measurement.area_px}, measured again {again.area_px}")
-        session.close()
+        session.keeping.close()
     return faults
 
 

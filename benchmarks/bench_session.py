@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,10 @@ def main(shared: Path | None = None) -> None:
         film = Path(folder) / "film.bin"
         film.write_bytes(b"bench")
         session = Session(image, source=Source.of(film))
-        laid = timed(lambda: session.set_labels(labels))
-        session.keep_journal()
+        laid = timed(lambda: session.edit.set_labels(labels))
+        session.keeping.keep_journal()
         seconds, processor, peak = strokes(session)
-        session.close()
+        session.keeping.close()
     whole = [timed(lambda: measure(image, Labels(session.labels))) for _ in range(3)]
     plugin = [timed(lambda: regionprops_table(session.labels, image.pixels, properties=COLUMNS)) for _ in range(2)]
     p50, p95, worst = np.percentile(seconds, (50, 95, 100)) * 1000
@@ -80,20 +81,25 @@ def strokes(session: Session) -> tuple[list[float], list[float], int]:
     seconds, processor, peak = [], [], 0
     for turn in range(STROKES):
         where, values = stroke(session, rng)
-        steps, before = len(session.did), time.process_time()
-        seconds.append(timed(lambda where=where, values=values: (session.edited(where, values), session.measurement)))
+        steps, before = len(session.changes.log), time.process_time()
+        seconds.append(timed(partial(_one_stroke, session, where, values)))
         processor.append(time.process_time() - before)
-        if turn % 5 == 0 and len(session.did) > steps:
+        if turn % 5 == 0 and len(session.changes.log) > steps:
             seconds.append(timed(lambda: (session.undo(), session.measurement)))
     tracemalloc.start()
     for _ in range(20):
         where, values = stroke(session, rng)
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
-        session.edited(where, values)
+        session.edit.edited(where, values)
         peak = max(peak, tracemalloc.get_traced_memory()[1] - before)
     tracemalloc.stop()
     return seconds, processor, peak
+
+
+def _one_stroke(session: Session, where: Any, values: Any) -> Any:
+    session.edit.edited(where, values)
+    return session.measurement
 
 
 def stroke(session: Session, rng: np.random.Generator) -> tuple[Any, Any]:

@@ -191,14 +191,14 @@ class Reader:
     def gaps(self) -> dict[str, Gap]:
         self.viewer = opened_window()
         _, self.panel = self.viewer.window.add_plugin_dock_widget("calcimeasure", "Measure calcinosis")
-        self.desk, self.heart = self.panel.desk, Heartbeat()
+        self.workspace, self.heart = self.panel.workspace, Heartbeat()
         live(1.0)
         for name, do, done in self._doings():
             self.gap[name] = self.heart.during(do, done)
             if name == "open":
-                self.panel.initials.setText("AB")
-        for sheet in list(self.desk.sheets):
-            self.desk.put_away(sheet)
+                self.panel.saving.initials.setText("AB")
+        for film in list(self.workspace.films):
+            self.workspace.put_away(film)
         self.viewer.close()
         return self.gap
 
@@ -208,8 +208,8 @@ class Reader:
             ("open", self._open, lambda: self.session is not None),
             ("find, while it searches", panel.segment, self._idle),
             ("find arrives", self._find, lambda: len(self.session.rows) > DEPOSITS / 2),
-            ("threshold slider", lambda: panel.threshold.setValue(60), self._idle),
-            ("size slider", lambda: panel.smallest.setValue(4), self._idle),
+            ("threshold slider", lambda: panel.sliders.threshold.setValue(60), self._idle),
+            ("size slider", lambda: panel.sliders.smallest.setValue(4), self._idle),
             ("paint a stroke", self._paint, self._idle),
             ("undo", panel.undo, self._idle),
             ("redo", panel.redo, self._idle),
@@ -225,44 +225,41 @@ class Reader:
             ("merge", lambda: (panel.choose([1, 2]), panel.merge()), self._idle),
             ("delete", lambda: (panel.choose([1]), panel.delete()), self._idle),
             ("zoom", self._zoom, self._idle),
-            ("save", panel.save, lambda: self.session.is_saved),
+            ("save", panel.save, lambda: self.session.keeping.is_saved),
             ("next film", self._next, lambda: self.session is not None and self.session.source.image == "b.dcm"),
         ]
 
     @property
     def session(self) -> Any:
-        return self.desk.session
+        return self.workspace.session
 
     def _idle(self) -> bool:
-        return self.desk.seconds is None and not self.desk.is_working
+        return self.workspace.background.seconds is None and not self.workspace.background.is_working
 
     def _open(self) -> None:
         self.viewer.open(str(self.film.parent), plugin="calcimeasure")
 
     def _find(self) -> None:
-        session = self.session
-        self.desk.in_background(
-            "looking", partial(_proposal, self.found, session._asked, session.recipe), session.found
-        )
+        finding, recipe = self.session.finding, self.session.recipe
+        work = partial(_proposal, self.found, finding._snapshot, recipe)
+        self.workspace.background.take("looking", finding._later(work, "segment"))
 
     def _paint(self) -> None:
         self.panel.brush()
-        self.desk.sheet.outlines.paint((1500, 2000), self.session.next_label)
+        self.workspace.film.outlines.paint((1500, 2000), self.session.next_label)
 
     def _rescale(self, mm: float) -> None:
-        session = self.session
-        self.desk.aside("scale", session.scaling(mm), session.scaled)
+        self.workspace.background.take_aside("scale", self.session.calibration.scaling(mm))
 
     def _is_at(self, mm: float) -> bool:
         return self.session.image.spacing.row_mm == mm
 
     def _load(self) -> None:
-        session = self.session
-        self.desk.in_background("loading the mask", session.loading(self.mask_file), session.loaded)
+        self.workspace.background.take("loading the mask", self.session.edit.loading(self.mask_file))
 
     def _region(self) -> None:
         self.panel.draw_region()
-        self.desk.pencil._layer.add_polygons(corners())
+        self.workspace.marking._layer.add_polygons(corners())
 
     def _choose(self) -> None:
         self.panel.table.selectRow(300)
@@ -271,7 +268,7 @@ class Reader:
         self.viewer.scene.camera.zoom *= 4
 
     def _next(self) -> None:
-        self.panel.turn_page(True)
+        self.panel.pages.turn(True)
 
 
 class Scored:
@@ -301,7 +298,7 @@ class Scored:
 
 
 def _proposal(*asked: Any) -> Any:
-    from calcimeasure.reading.session import _proposal
+    from calcimeasure.reading.finding import _proposal
 
     return _proposal(*asked)
 

@@ -35,15 +35,15 @@ def taken():
     viewer.window.resize(1280, 720)
     _, panel = viewer.window.add_plugin_dock_widget("calcimeasure", "Measure calcinosis")
     panel.open_sample()
-    _until(lambda: panel.desk.session is not None)
+    _until(lambda: panel.workspace.session is not None)
     panel.segment()
-    _until(lambda: panel.desk.seconds is None)
-    panel.initials.setText("AB")
-    panel.desk.session.accept(sorted(panel.desk.session.rows)[:2])
-    panel.choose(sorted(panel.desk.session.rows)[2:3])
-    panel.desk.settle()
+    _until(lambda: panel.workspace.seconds is None)
+    panel.saving.initials.setText("AB")
+    panel.workspace.session.accept(sorted(panel.workspace.session.rows)[:2])
+    panel.choose(sorted(panel.workspace.session.rows)[2:3])
+    panel.workspace.settle()
     _until(lambda: False, 1.0)
-    panel.desk.session.close()  # a picture is taken, nobody's work is lost
+    panel.workspace.session.close()  # a picture is taken, nobody's work is lost
     return viewer.screenshot(canvas_only=False, flash=False)
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from statistics import median
 
 import calcimeasure
+from calcimeasure.reading.session import Session
 
 PACKAGE = Path(calcimeasure.__file__).parent
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if "training" not in path.parts]
+PLUGIN = sorted((PACKAGE.parent / "plugins" / "napari_calcimeasure").glob("*.py"))
 
 #: Each outside library that reads strangers' bytes or draws for people has one door: a file, or a folder.
 DOORS = {
@@ -105,3 +107,20 @@ def test_nothing_unpickles() -> None:
 
 def test_file_names_are_nouns_of_the_clinic() -> None:
     assert not {"utils", "helpers", "common", "base", "core", "manager"} & {path.stem for path in FILES}
+
+
+def test_no_class_has_more_than_thirty_things_to_do() -> None:
+    for path in [*FILES, *PLUGIN]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                public = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name[0] != "_"]
+                assert len(public) <= 30, f"{path.name}: {node.name}"
+
+
+def test_rooms_of_the_reader_hold_no_large_module() -> None:
+    for path in [*(PACKAGE / "reading").glob("*.py"), *PLUGIN]:
+        assert len(path.read_text().splitlines()) <= 600, path.name
+
+
+def test_a_session_with_all_that_it_inherits_is_small_enough_to_know() -> None:
+    assert len([name for name in dir(Session) if name[0] != "_"]) <= 30

@@ -107,7 +107,7 @@ def by_panel(films: list[tuple[Path, Path]]) -> Comparison:
     """What the Compare panel shows once both masks are loaded."""
     sessions = [Session(read_image(film, spacing=MM)) for film, _ in films]
     for session, (_, mask) in zip(sessions, films, strict=True):
-        session.load_mask(mask)
+        session.edit.load_mask(mask)
     first, second = ((session.image, session.outlines) for session in sessions)
     return compared(first, second, Recipe())[0]
 

@@ -19,14 +19,14 @@ from calcimeasure.model.image import Image, Mask, Spacing, SpacingOrigin
 from calcimeasure.model.plane import ObjectPlane, PlaneError
 from calcimeasure.model.warning import remarks_from_json
 from calcimeasure.reading.patch import Patch
-from calcimeasure.reading.record import Did, Signature
-from calcimeasure.reading.state import Held, State
+from calcimeasure.reading.record import Signature, StepRecord
+from calcimeasure.reading.state import State, Uncounted
 from calcimeasure.recipe import Recipe
 
 Json = dict[str, Any]
 
 #: Pixels of excluded findings that a journal may hold together, as a multiple of the film's; real ones stay under 1.
-_MOST_HELD = 20
+_MOST_UNCOUNTED = 20
 #: Runs that one change of a mask may have: 200 MB of memory, and a thousand times what a person draws.
 _MOST_RUNS = 1 << 22
 _LISTS = ("excluded", "deleted", "cut")
@@ -43,7 +43,7 @@ class Codec:
     image: Image
     has_gaps: bool = False
     missing: int = 0
-    _held: dict[int, Held] = field(default_factory=dict)
+    _uncounted: dict[int, Uncounted] = field(default_factory=dict)
     _number: dict[int, int] = field(default_factory=dict)
     _pixels: int = 0
 
@@ -51,117 +51,117 @@ class Codec:
 
     def state_to_json(self, before: State, after: State) -> Json:
         """What differs between two states; together with the first it gives the second."""
-        told: Json = {}
+        data: Json = {}
         if after.image is not before.image:
-            told["scale"] = _scale_to_json(after.image)
+            data["scale"] = _scale_to_json(after.image)
         if after.recipe is not before.recipe:
-            told["recipe"] = after.recipe.as_dict()
+            data["recipe"] = after.recipe.as_dict()
         if after.region is not before.region:
-            told["region"] = None if after.region is None else _pack(np.packbits(after.region))
+            data["region"] = None if after.region is None else _pack(np.packbits(after.region))
         for name in _LISTS:
             if getattr(after, name) is not getattr(before, name):
-                told[name] = [self._held_to_json(one) for one in getattr(after, name)]
+                data[name] = [self._uncounted_to_json(one) for one in getattr(after, name)]
         for name in ("by_hand", "accepted"):
-            told |= _set_to_json(name, getattr(before, name), getattr(after, name))
+            data |= _set_to_json(name, getattr(before, name), getattr(after, name))
         if after.doubts is not before.doubts:
-            told["doubts"] = _doubts_to_json(before.doubts, after.doubts)
+            data["doubts"] = _doubts_to_json(before.doubts, after.doubts)
         if after.passed_over_px != before.passed_over_px:
-            told["passed_over_px"] = after.passed_over_px
+            data["passed_over_px"] = after.passed_over_px
         if after.authorship is not before.authorship:
-            told["authors"] = _authors_to_json(before.authorship, after.authorship)
+            data["authors"] = _authors_to_json(before.authorship, after.authorship)
         if after.negative != before.negative:
-            told["negative"] = signature_to_json(after.negative)
+            data["negative"] = signature_to_json(after.negative)
         if after.was_searched != before.was_searched:
-            told["was_searched"] = after.was_searched
+            data["was_searched"] = after.was_searched
         if after.wedge != before.wedge:
-            told["wedge"] = after.wedge and list(after.wedge)
+            data["wedge"] = after.wedge and list(after.wedge)
         if after.warnings != before.warnings:
-            told["warnings"] = [one.as_json() for one in after.warnings]
-        return told
+            data["warnings"] = [one.as_json() for one in after.warnings]
+        return data
 
-    def _held_to_json(self, held: Held) -> int | Json:
+    def _uncounted_to_json(self, uncounted: Uncounted) -> int | Json:
         """Its number when it was written before, else all of it."""
-        if id(held) in self._number:
-            return self._number[id(held)]
-        mask = None if held.mask is None else _pack(np.packbits(held.mask))
-        was = {name: getattr(held, name) for name in ("number", "accepted", "by_hand", "doubt")}
+        if id(uncounted) in self._number:
+            return self._number[id(uncounted)]
+        mask = None if uncounted.mask is None else _pack(np.packbits(uncounted.mask))
+        was = {name: getattr(uncounted, name) for name in ("number", "accepted", "by_hand", "doubt")}
         # Not `asdict`: it copies deeply, which a region that drops hundreds of deposits would feel.
-        finding = {one.name: getattr(held.finding, one.name) for one in fields(held.finding)}
-        return finding | was | {"mask": mask, "id": self._know(held, max(self._held, default=-1) + 1)}
+        finding = {one.name: getattr(uncounted.finding, one.name) for one in fields(uncounted.finding)}
+        return finding | was | {"mask": mask, "id": self._know(uncounted, max(self._uncounted, default=-1) + 1)}
 
-    def _know(self, held: Held, number: int) -> int:
-        self._number[id(held)] = number
-        self._held[number] = held
+    def _know(self, uncounted: Uncounted, number: int) -> int:
+        self._number[id(uncounted)] = number
+        self._uncounted[number] = uncounted
         return number
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def state_from_json(self, told: Mapping[str, Any], before: State) -> State:
+    def state_from_json(self, data: Mapping[str, Any], before: State) -> State:
         """The state that differs from the first as told."""
-        if not isinstance(told, Mapping):
+        if not isinstance(data, Mapping):
             raise TypeError("a state is a table")
         changes: dict[str, Any] = {}
-        if "scale" in told:
-            changes["image"] = _rescaled(self.image, told["scale"])
-        if "recipe" in told:
-            changes["recipe"] = Recipe.from_dict(told["recipe"])
-        if "region" in told:
-            changes["region"] = None if told["region"] is None else _mask(told["region"], self.image.shape)
+        if "scale" in data:
+            changes["image"] = _rescaled(self.image, data["scale"])
+        if "recipe" in data:
+            changes["recipe"] = Recipe.from_dict(data["recipe"])
+        if "region" in data:
+            changes["region"] = None if data["region"] is None else _mask(data["region"], self.image.shape)
         for name in _LISTS:
-            if name in told:
-                changes[name] = tuple(one for one in map(self._held_from_json, told[name]) if one is not None)
+            if name in data:
+                changes[name] = tuple(one for one in map(self._uncounted_from_json, data[name]) if one is not None)
         for name in ("by_hand", "accepted"):
-            if name in told:
-                changes[name] = _set_from_json(told[name], getattr(before, name))
-        if not told.keys().isdisjoint(("authors", "doubts", "passed_over_px")):
-            changes["authorship"] = _authorship_from_json(told, before.authorship)
-        if "negative" in told:
-            changes["negative"] = signature_from_json(told["negative"])
-        if "was_searched" in told:
-            changes["was_searched"] = told["was_searched"] is True
-        if "wedge" in told:
-            changes["wedge"] = told["wedge"] and self._box(told["wedge"])
-        if "warnings" in told:
-            changes["warnings"] = remarks_from_json(told["warnings"])
+            if name in data:
+                changes[name] = _set_from_json(data[name], getattr(before, name))
+        if not data.keys().isdisjoint(("authors", "doubts", "passed_over_px")):
+            changes["authorship"] = _authorship_from_json(data, before.authorship)
+        if "negative" in data:
+            changes["negative"] = signature_from_json(data["negative"])
+        if "was_searched" in data:
+            changes["was_searched"] = data["was_searched"] is True
+        if "wedge" in data:
+            changes["wedge"] = data["wedge"] and self._box(data["wedge"])
+        if "warnings" in data:
+            changes["warnings"] = remarks_from_json(data["warnings"])
         return replace(before, **changes) if changes else before
 
-    def _held_from_json(self, told: int | Json) -> Held | None:
-        if isinstance(told, int):
-            return self._known(told)
-        held = self._new_held(told)
-        if "id" in told or not self.has_gaps:  # what the first format wrote behind a gap has no number to be known by
-            self._know(held, int(told.get("id", len(self._held))))
-        return held
+    def _uncounted_from_json(self, data: int | Json) -> Uncounted | None:
+        if isinstance(data, int):
+            return self._known(data)
+        uncounted = self._new_uncounted(data)
+        if "id" in data or not self.has_gaps:  # what the first format wrote behind a gap has no number to be known by
+            self._know(uncounted, int(data.get("id", len(self._uncounted))))
+        return uncounted
 
-    def _known(self, number: int) -> Held | None:
-        if number not in self._held:
+    def _known(self, number: int) -> Uncounted | None:
+        if number not in self._uncounted:
             if not self.has_gaps:
                 raise ValueError("no such finding")
             self.missing += 1
-        return self._held.get(number)
+        return self._uncounted.get(number)
 
-    def _new_held(self, told: Json) -> Held:
-        row0, column0, row1, column1 = self._box(told["bbox"])
+    def _new_uncounted(self, data: Json) -> Uncounted:
+        row0, column0, row1, column1 = self._box(data["bbox"])
         rows, columns = self.image.shape
         shape = (row1 - row0, column1 - column0)
         self._pixels += shape[0] * shape[1]
-        if self._pixels > _MOST_HELD * rows * columns:
+        if self._pixels > _MOST_UNCOUNTED * rows * columns:
             raise ValueError("more findings than a film can have")
-        mask = None if told["mask"] is None else _mask(told["mask"], shape)
-        row, column = int(told["row"]), int(told["column"])
+        mask = None if data["mask"] is None else _mask(data["mask"], shape)
+        row, column = int(data["row"]), int(data["column"])
         if not (row0 <= row < row1 and column0 <= column < column1):
             raise ValueError("a finding lies outside its box")
         box = (row0, column0, row1, column1)
-        score = None if told["score"] is None else float(told["score"])
-        finding = Excluded(Reason(told["reason"]), row, column, box, int(told["area_px"]), score)
-        doubt = _doubt(told["doubt"]) if told.get("doubt") else None
-        was = (int(told.get("number", 0)), told.get("accepted") is True, told.get("by_hand") is True)
+        score = None if data["score"] is None else float(data["score"])
+        finding = Excluded(Reason(data["reason"]), row, column, box, int(data["area_px"]), score)
+        doubt = _doubt(data["doubt"]) if data.get("doubt") else None
+        was = (int(data.get("number", 0)), data.get("accepted") is True, data.get("by_hand") is True)
         if not 0 <= was[0] < 2**31:
             raise ValueError("no deposit has such a number")
-        return Held(finding, mask, *was, doubt)
+        return Uncounted(finding, mask, *was, doubt)
 
-    def _box(self, told: Sequence[Any]) -> tuple[int, int, int, int]:
-        row0, column0, row1, column1 = (int(edge) for edge in told)
+    def _box(self, data: Sequence[Any]) -> tuple[int, int, int, int]:
+        row0, column0, row1, column1 = (int(edge) for edge in data)
         rows, columns = self.image.shape
         if not (0 <= row0 < row1 <= rows and 0 <= column0 < column1 <= columns):
             raise ValueError("a box lies outside the film")
@@ -179,26 +179,26 @@ def patch_to_json(patch: Patch) -> Json:
     }
 
 
-def patch_from_json(told: Mapping[str, Any], pixels: int) -> Patch:
+def patch_from_json(data: Mapping[str, Any], pixels: int) -> Patch:
     """A change of a mask of so many pixels; whether it fits the mask is for `Patch.fits` to say."""
-    runs = int(told["runs"])
+    runs = int(data["runs"])
     if not 0 <= runs <= min(pixels, _MOST_RUNS):
         raise ValueError("more runs than pixels, or than anybody draws")
-    start, length = (_unpack(told[name], "<i8", runs) for name in ("start", "length"))
-    old, new = (_unpack(told[name], "<i4", runs).astype(np.int32) for name in ("old", "new"))
+    start, length = (_unpack(data[name], "<i8", runs) for name in ("start", "length"))
+    old, new = (_unpack(data[name], "<i4", runs).astype(np.int32) for name in ("old", "new"))
     return Patch(np.cumsum(start).astype(np.int64), length.astype(np.int64), old, new)
 
 
-def did_to_json(did: Did) -> Json:
+def record_to_json(record: StepRecord) -> Json:
     """A line of what was done."""
-    return asdict(did)
+    return asdict(record)
 
 
-def did_from_json(told: Mapping[str, Any]) -> Did:
+def record_from_json(data: Mapping[str, Any]) -> StepRecord:
     """A line of what was done."""
-    texts = {name: str(told[name])[:1000] for name in ("when", "name", "how", "why")}
-    who = None if told["who"] is None else str(told["who"])[:6]
-    return Did(**texts, who=who, numbers=tuple(int(n) for n in told["numbers"][:50]), pixels=int(told["pixels"]))
+    texts = {name: str(data[name])[:1000] for name in ("when", "name", "how", "why")}
+    who = None if data["who"] is None else str(data["who"])[:6]
+    return StepRecord(**texts, who=who, numbers=tuple(int(n) for n in data["numbers"][:50]), pixels=int(data["pixels"]))
 
 
 def signature_to_json(signature: Signature | None) -> list[str] | None:
@@ -206,9 +206,9 @@ def signature_to_json(signature: Signature | None) -> list[str] | None:
     return [signature.initials, signature.when] if signature else None
 
 
-def signature_from_json(told: Any) -> Signature | None:
+def signature_from_json(data: Any) -> Signature | None:
     """Who signed, and when."""
-    return Signature(str(told[0])[:6], str(told[1])[:40]) if told else None
+    return Signature(str(data[0])[:6], str(data[1])[:40]) if data else None
 
 
 def _scale_to_json(image: Image) -> Json:
@@ -216,10 +216,10 @@ def _scale_to_json(image: Image) -> Json:
     return {"spacing": spacing, "plane": plane, "warnings": [one.as_json() for one in image.warnings]}
 
 
-def _rescaled(image: Image, told: Mapping[str, Any]) -> Image:
-    spacing = told["spacing"] and _spacing(told["spacing"])
-    plane = told["plane"] and _plane(told["plane"])
-    return replace(image, spacing=spacing, plane=plane, warnings=remarks_from_json(told["warnings"]))
+def _rescaled(image: Image, data: Mapping[str, Any]) -> Image:
+    spacing = data["spacing"] and _spacing(data["spacing"])
+    plane = data["plane"] and _plane(data["plane"])
+    return replace(image, spacing=spacing, plane=plane, warnings=remarks_from_json(data["warnings"]))
 
 
 def _spacing(said: Mapping[str, Any]) -> Spacing:
@@ -251,8 +251,8 @@ def _set_to_json(name: str, before: frozenset[int], after: frozenset[int]) -> Js
     return {name: {"add": sorted(after - before), "drop": sorted(before - after)}}
 
 
-def _set_from_json(told: Mapping[str, Any], before: frozenset[int]) -> frozenset[int]:
-    add, drop = ({int(number) for number in told[name]} for name in ("add", "drop"))
+def _set_from_json(data: Mapping[str, Any], before: frozenset[int]) -> frozenset[int]:
+    add, drop = ({int(number) for number in data[name]} for name in ("add", "drop"))
     return (before | add) - drop
 
 
@@ -262,12 +262,12 @@ def _authors_to_json(before: Authorship, after: Authorship) -> Json:
     return {"whole": after.film.value, "set": fresh, "drop": sorted(before.deposits.keys() - after.deposits.keys())}
 
 
-def _authorship_from_json(told: Mapping[str, Any], before: Authorship) -> Authorship:
-    doubts = _doubts_from_json(told["doubts"], before.doubts) if "doubts" in told else before.doubts
-    passed = _passed_over(told["passed_over_px"]) if "passed_over_px" in told else before.passed_over_px
-    if "authors" not in told:
+def _authorship_from_json(data: Mapping[str, Any], before: Authorship) -> Authorship:
+    doubts = _doubts_from_json(data["doubts"], before.doubts) if "doubts" in data else before.doubts
+    passed = _passed_over(data["passed_over_px"]) if "passed_over_px" in data else before.passed_over_px
+    if "authors" not in data:
         return authorship_of_old_file(doubts, passed)
-    authors = told["authors"]
+    authors = data["authors"]
     fresh = {int(n): Author(who) for n, who in authors["set"].items()}
     drop = {int(n) for n in authors["drop"]}
     deposits = {n: who for n, who in {**before.deposits, **fresh}.items() if n not in drop}
@@ -280,21 +280,21 @@ def _doubts_to_json(before: Mapping[int, Doubt], after: Mapping[int, Doubt]) -> 
     return {"set": fresh, "drop": sorted(before.keys() - after.keys())}
 
 
-def _doubts_from_json(told: Mapping[str, Any], before: Mapping[int, Doubt]) -> dict[int, Doubt]:
-    fresh = {int(n): _doubt(doubt) for n, doubt in told["set"].items()}
-    drop = {int(n) for n in told["drop"]}
+def _doubts_from_json(data: Mapping[str, Any], before: Mapping[int, Doubt]) -> dict[int, Doubt]:
+    fresh = {int(n): _doubt(doubt) for n, doubt in data["set"].items()}
+    drop = {int(n) for n in data["drop"]}
     return {n: doubt for n, doubt in {**before, **fresh}.items() if n not in drop}
 
 
-def _doubt(told: Sequence[Any]) -> Doubt:
-    doubt = Doubt(*map(float, told))
+def _doubt(data: Sequence[Any]) -> Doubt:
+    doubt = Doubt(*map(float, data))
     if not doubt.possible:
         raise ValueError("no outline is so doubtful")
     return doubt
 
 
-def _passed_over(told: Any) -> float:
-    px = float(told)
+def _passed_over(data: Any) -> float:
+    px = float(data)
     if not 0 <= px <= MOST_PASSED_OVER_PX:
         raise ValueError("no film lacks so much")
     return px

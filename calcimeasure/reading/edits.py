@@ -13,7 +13,7 @@ from calcimeasure.errors import EditRefused
 from calcimeasure.model.deposit import Deposit, Reason
 from calcimeasure.model.image import Mask
 from calcimeasure.reading.patch import Array, Box, Where
-from calcimeasure.reading.state import Held
+from calcimeasure.reading.state import Uncounted
 
 Part = tuple[Where, Array]
 Rows = Mapping[int, Deposit]
@@ -40,11 +40,11 @@ def within(box: Box) -> Where:
     return slice(row0, row1), slice(column0, column1)
 
 
-def pixels_of(labels: Array, row: Deposit, reason: Reason) -> Held:
+def pixels_of(labels: Array, row: Deposit, reason: Reason) -> Uncounted:
     """A deposit as something that is not counted, with its pixels."""
     row0, column0 = row.bbox[:2]
-    held = Held.of(np.asarray(labels[window_of(row)] == row.label), row0, column0, reason)
-    return replace(held, number=row.label)
+    one = Uncounted.of(np.asarray(labels[window_of(row)] == row.label), row0, column0, reason)
+    return replace(one, number=row.label)
 
 
 def pieces(labels: Array, row: Deposit, first_free: int) -> list[Part]:
@@ -83,43 +83,45 @@ def cut(labels: Array, row: Deposit, line: Sequence[tuple[float, float]], first_
     return [(where, _numbered(labels[where], _joined_where_uncut(parts, whole), row.label, first_free))]
 
 
-def cut_off(labels: Array, boxes: Mapping[int, Box], inside: Mask) -> Iterator[Held]:
+def cut_off(labels: Array, boxes: Mapping[int, Box], inside: Mask) -> Iterator[Uncounted]:
     """What a region cuts off: each deposit's pixels outside it, under its number."""
     for number, box in boxes.items():
         where = within(box)
         lost = (labels[where] == number) & ~inside[where]
         if lost.any():
-            yield replace(Held.of(lost, *box[:2], Reason.OUTSIDE_REGION), number=number)
+            yield replace(Uncounted.of(lost, *box[:2], Reason.OUTSIDE_REGION), number=number)
 
 
-def restored(labels: Array, rows: Rows, cut: Sequence[Held], first_free: int) -> tuple[Array, dict[int, Held]]:
+def restored(
+    labels: Array, rows: Rows, cut: Sequence[Uncounted], first_free: int
+) -> tuple[Array, dict[int, Uncounted]]:
     """The mask with what a region cut off laid back where nothing is counted now, and each part by its number.
 
     A part keeps its number unless a deposit that it does not touch has it by now.
     """
-    whole, numbers = labels.copy(), dict[int, Held]()
-    for held in cut:
-        here = whole[held.where]
-        free = (here == 0) if held.mask is None else held.mask & (here == 0)
-        number = held.number
-        if number in rows and not _touches(labels, held):
+    whole, numbers = labels.copy(), dict[int, Uncounted]()
+    for one in cut:
+        here = whole[one.where]
+        free = (here == 0) if one.mask is None else one.mask & (here == 0)
+        number = one.number
+        if number in rows and not _touches(labels, one):
             number, first_free = first_free, first_free + 1
         if free.any():
             here[free] = number
-            numbers[number] = held
+            numbers[number] = one
     return whole, numbers
 
 
-def _touches(labels: Array, held: Held) -> bool:
+def _touches(labels: Array, one: Uncounted) -> bool:
     """Whether what has its number lies at its edge."""
-    row0, column0, row1, column1 = held.finding.bbox
-    near = labels[max(row0 - 1, 0) : row1 + 1, max(column0 - 1, 0) : column1 + 1] == held.number
-    mask = np.ones((row1 - row0, column1 - column0), bool) if held.mask is None else held.mask
+    row0, column0, row1, column1 = one.finding.bbox
+    near = labels[max(row0 - 1, 0) : row1 + 1, max(column0 - 1, 0) : column1 + 1] == one.number
+    mask = np.ones((row1 - row0, column1 - column0), bool) if one.mask is None else one.mask
     padded = np.pad(mask, ((min(row0, 1), 1), (min(column0, 1), 1)))[: near.shape[0], : near.shape[1]]
     return bool((ndi.binary_dilation(padded, np.ones((3, 3), bool)) & near).any())
 
 
-def laid(labels: Array, held: Held, number: int, region: Mask | None) -> list[Part]:
+def brought_back(labels: Array, one: Uncounted, number: int, region: Mask | None) -> list[Part]:
     """Its pixels as a new deposit, where nothing else is counted already.
 
     Raises
@@ -127,15 +129,15 @@ def laid(labels: Array, held: Held, number: int, region: Mask | None) -> list[Pa
     EditRefused
         When its pixels are not known, or none is free.
     """
-    if held.mask is None:
+    if one.mask is None:
         raise EditRefused("the outline of this finding was not kept: paint it, or point at it with a box")
-    here = labels[held.where]
-    free = held.mask & (here == 0)
+    here = labels[one.where]
+    free = one.mask & (here == 0)
     if region is not None:
-        free &= region[held.where]
+        free &= region[one.where]
     if not free.any():
         raise EditRefused("all of it is counted already, or lies outside the region of interest")
-    return [(held.where, np.where(free, np.int32(number), here))]
+    return [(one.where, np.where(free, np.int32(number), here))]
 
 
 Print = tuple[int, int, bytes]
@@ -156,7 +158,7 @@ class Mine:
     labels: Array
     rows: Rows
     kept: Collection[int]
-    refused: Sequence[Held]
+    refused: Sequence[Uncounted]
     numbers: Numbers
 
 
@@ -181,8 +183,8 @@ def reconciled(mine: Mine, found: Array) -> Array:
         here = mine.labels[where] == number
         result[where][here] = number
         barred.update(np.unique(found[where][here]).tolist())
-    for held in mine.refused:
-        barred.update(np.unique(found[held.where][held.mask] if held.mask is not None else found[held.where]).tolist())
+    for one in mine.refused:
+        barred.update(np.unique(found[one.where][one.mask] if one.mask is not None else found[one.where]).tolist())
     windows = {n: at for n, at in enumerate(ndi.find_objects(found), 1) if at is not None and n not in barred}
     same = _same(mine.labels, mine.rows, found, set(mine.kept))
     given = _given(found, windows, same, mine.numbers, {*mine.kept, *same.values()})

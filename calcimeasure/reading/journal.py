@@ -28,14 +28,12 @@ import numpy as np
 
 from calcimeasure import __version__
 from calcimeasure.errors import OutputError
-from calcimeasure.model.image import Image
-from calcimeasure.reading.codec import Codec, did_to_json, patch_to_json, signature_to_json
+from calcimeasure.reading.codec import Codec, patch_to_json, record_to_json, signature_to_json
+from calcimeasure.reading.custody import Begin, Standing, Unfinished
 from calcimeasure.reading.history import Step
 from calcimeasure.reading.lines import LARGEST, append, entries, line_of, opened_to_append
-from calcimeasure.reading.patch import Array, changed
-from calcimeasure.reading.record import SAVE, Base, Did, Signature, Source
-from calcimeasure.reading.state import State
-from calcimeasure.recipe import Recipe
+from calcimeasure.reading.patch import changed
+from calcimeasure.reading.record import SAVE, Base, Signature, Source, StepRecord
 
 try:
     import fcntl
@@ -88,42 +86,8 @@ class Pending:
         self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """What a journal's first lines say: the film, and where its session stood."""
-
-    source: Source
-    image: Image
-    recipe: Recipe
-
-    @property
-    def header(self) -> dict[str, Any]:
-        """The first line."""
-        return {
-            "kind": KIND,
-            "format": FORMAT,
-            "version": __version__,
-            "sha256": self.source.sha256,
-            "shape": list(self.image.shape),
-            "recipe_hash": self.recipe.hash,
-            "recipe": self.recipe.as_dict(),
-        }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    """A session as it is: what a journal line needs to start from nothing."""
-
-    labels: Array
-    blank: State
-    state: State
-    did: Sequence[Did]
-    signature: Signature | None
-    base: Base | None = None
-
-
 @dataclass(slots=True)
-class Journal:
+class FileJournal:
     """An open journal; one window writes it at a time. `begun` and `resumed` make one.
 
     Parameters
@@ -151,13 +115,17 @@ class Journal:
     _timer: threading.Timer | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def step(self, step: Step, how: str, did: Did) -> str:
+    def step(self, step: Step, how: str, record: StepRecord) -> str:
         """Write a step; gives what went wrong in a sentence, or nothing."""
-        return self._write(step_line(self.codec, step, how, did))
+        return self._write(step_line(self.codec, step, how, record))
 
-    def note(self, did: Did, signature: Signature | None, base: Base | None) -> str:
+    def note(self, record: StepRecord, signature: Signature | None, base: Base | None) -> str:
         """Write down something that is no step: saving, signing, reopening."""
-        return self._write(_note_line(did, signature, base))
+        return self._write(_note_line(record, signature, base))
+
+    def replaces(self, waiting: Unfinished) -> bool:
+        """Whether it lies where that work lay, which is laid aside by that."""
+        return isinstance(waiting, Pending) and waiting.path == self.path
 
     def mend(self) -> str:
         """Write all anew where something could not be written; gives why that does not work either, or nothing."""
@@ -294,7 +262,7 @@ def journal_file(source: Source) -> Path:
     return _at_home(source.sha256)
 
 
-def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
+def begun(begin: Begin, here: Callable[[], Standing]) -> FileJournal:
     """A new journal of a film; one that lies there already is laid aside under another name, `Journal.aside`.
 
     Raises
@@ -303,7 +271,7 @@ def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
         When the film is being edited in another window, or nothing can be written.
     """
     path = journal_file(begin.source)
-    journal = Journal(path, begin, Codec(begin.image), here)
+    journal = FileJournal(path, begin, Codec(begin.image), here)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -313,7 +281,7 @@ def begun(begin: Begin, here: Callable[[], Standing]) -> Journal:
     return journal
 
 
-def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Standing]) -> Journal:
+def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Standing]) -> FileJournal:
     """A restored journal, written on at its end.
 
     Raises
@@ -331,7 +299,7 @@ def resumed(begin: Begin, waiting: Pending, codec: Codec, here: Callable[[], Sta
             size += 1
     except OSError as error:
         raise OutputError(_trouble(error)) from error
-    return Journal(waiting.path, begin, codec, here, "", None, file, size, max(COMPACT_BYTES, 2 * size))
+    return FileJournal(waiting.path, begin, codec, here, "", None, file, size, max(COMPACT_BYTES, 2 * size))
 
 
 def laid_aside(waiting: Pending) -> Path | None:
@@ -365,14 +333,14 @@ def pending(begin: Begin) -> Pending | None:
     return max((found for place in places if (found := _pending_in(place, begin))), key=_when, default=None)
 
 
-def step_line(codec: Codec, step: Step, how: str, did: Did) -> dict[str, Any]:
+def step_line(codec: Codec, step: Step, how: str, record: StepRecord) -> dict[str, Any]:
     """A step as a line."""
-    told = {"kind": "step", "how": how, "name": step.name, "did": did_to_json(did)}
+    data = {"kind": "step", "how": how, "name": step.name, "did": record_to_json(record)}
     if step.patch.pixels:
-        told["patch"] = patch_to_json(step.patch)
+        data["patch"] = patch_to_json(step.patch)
     if state := codec.state_to_json(step.before, step.after):
-        told["state"] = state
-    return told
+        data["state"] = state
+    return data
 
 
 def snapshot_line(codec: Codec, here: Standing) -> dict[str, Any]:
@@ -383,7 +351,7 @@ def snapshot_line(codec: Codec, here: Standing) -> dict[str, Any]:
         "kind": "snapshot",
         "patch": patch_to_json(patch),
         "state": codec.state_to_json(here.blank, here.state),
-        "log": [did_to_json(did) for did in here.did],
+        "log": [record_to_json(record) for record in here.log],
         "signature": signature_to_json(here.signature),
         "base": base_to_json(here.base),
     }
@@ -394,20 +362,33 @@ def base_to_json(base: Base | None) -> list[Any] | None:
     return [base.mask_sha256, signature_to_json(base.signature)] if base else None
 
 
-def _note_line(did: Did, signature: Signature | None, base: Base | None) -> dict[str, Any]:
+def _note_line(record: StepRecord, signature: Signature | None, base: Base | None) -> dict[str, Any]:
     signed = signature_to_json(signature)
-    return {"kind": "note", "did": did_to_json(did), "signature": signed, "base": base_to_json(base)}
+    return {"kind": "note", "did": record_to_json(record), "signature": signed, "base": base_to_json(base)}
+
+
+def _header(begin: Begin) -> dict[str, Any]:
+    """The first line: the film, and how its session was opened."""
+    return {
+        "kind": KIND,
+        "format": FORMAT,
+        "version": __version__,
+        "sha256": begin.source.sha256,
+        "shape": list(begin.image.shape),
+        "recipe_hash": begin.recipe.hash,
+        "recipe": begin.recipe.as_dict(),
+    }
 
 
 def _start_lines(begin: Begin, here: Standing) -> tuple[list[bytes], Codec]:
     """The film and where its session stands, each twice: one damaged byte must not cost all that rests on them."""
     codec = Codec(begin.image)
-    told = [begin.header, *([snapshot_line(codec, here)] if here.did else [])]
-    return [line_of(entry) for entry in told] * 2, codec
+    data = [_header(begin), *([snapshot_line(codec, here)] if here.log else [])]
+    return [line_of(entry) for entry in data] * 2, codec
 
 
 @dataclass(slots=True)
-class _Told:
+class _Summary:
     """What a journal says of itself: its film, how much of it is not saved, and how much cannot be read."""
 
     header: dict[str, Any] | None = None
@@ -418,11 +399,11 @@ class _Told:
     last_log: Any = None
 
     @classmethod
-    def by(cls, path: Path) -> _Told:
-        told = cls()
+    def by(cls, path: Path) -> _Summary:
+        data = cls()
         for line in entries(path):
-            told._hear(line)
-        return told
+            data._hear(line)
+        return data
 
     @property
     def holds_work(self) -> bool:
@@ -442,25 +423,25 @@ class _Told:
         log = line.get("log")
         if isinstance(log, list):  # a snapshot begins anew
             self.steps = 0
-        for did in log if isinstance(log, list) else [line.get("did")]:
-            if isinstance(did, dict):
-                saved = did.get("name") == SAVE
+        for record in log if isinstance(log, list) else [line.get("did")]:
+            if isinstance(record, dict):
+                saved = record.get("name") == SAVE
                 self.steps = 0 if saved else self.steps + (line.get("how") != "join")
                 self.unread_since = 0 if saved else self.unread_since
-                self.when = str(did.get("when", ""))
+                self.when = str(record.get("when", ""))
 
 
 def _pending_in(path: Path, begin: Begin) -> Pending | None:
     try:
         if not path.is_file() or _is_claimed(path):
             return None
-        told = _Told.by(path)
+        data = _Summary.by(path)
     except OSError:
         return None
-    if told.header is None or not told.steps or not _is_of(told.header, begin):
+    if data.header is None or not data.steps or not _is_of(data.header, begin):
         return None
-    other = told.header.get("recipe_hash") != begin.recipe.hash
-    return Pending(path, told.steps, told.when, told.unread, other, told.header.get("recipe") or {})
+    other = data.header.get("recipe_hash") != begin.recipe.hash
+    return Pending(path, data.steps, data.when, data.unread, other, data.header.get("recipe") or {})
 
 
 def _when(waiting: Pending) -> str:
@@ -468,7 +449,7 @@ def _when(waiting: Pending) -> str:
 
 
 def _is_of(header: Mapping[str, Any], begin: Begin) -> bool:
-    facts = begin.header
+    facts = _header(begin)
     return header.get("format") in READS and all(header.get(name) == facts[name] for name in ("sha256", "shape"))
 
 
@@ -506,7 +487,7 @@ def _put_back(path: Path, other: Path | None) -> None:
 def _holds_work(path: Path) -> bool:
     if not path.is_file() or path.is_symlink():
         return True
-    return path.stat().st_size > 0 and _Told.by(path).holds_work
+    return path.stat().st_size > 0 and _Summary.by(path).holds_work
 
 
 def _written(path: Path, lines: Sequence[bytes]) -> IO[bytes]:

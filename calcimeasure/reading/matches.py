@@ -59,10 +59,10 @@ def keep(pair: Comparison, films: Films) -> None:
     if not (baseline.sha256 and followup.sha256):
         return
     path = matches_file(followup)
-    told = _of_followup(path, followup)
-    if told is None and path.exists():
+    data = _of_followup(path, followup)
+    if data is None and path.exists():
         _lay_aside(path)
-    every = {**(told or {}), baseline.sha256: [_to_json(link, pair) for link in pair.overrides]}
+    every = {**(data or {}), baseline.sha256: [_to_json(link, pair) for link in pair.overrides]}
     _write(path, followup, {sha: links for sha, links in every.items() if links})
 
 
@@ -71,8 +71,8 @@ def kept(films: Films, labels: tuple[Labels, Labels]) -> Kept:
     baseline, followup = films
     if not (baseline.sha256 and followup.sha256):
         return Kept()
-    told = (_of_followup(matches_file(followup), followup) or {}).get(baseline.sha256, [])
-    found = [_from_json(one, labels) for one in told]
+    data = (_of_followup(matches_file(followup), followup) or {}).get(baseline.sha256, [])
+    found = [_from_json(one, labels) for one in data]
     good: list[Link] = []
     for link in found:
         if link is not None and not any(_share(link, other) for other in good):
@@ -91,9 +91,9 @@ def _of_followup(path: Path, followup: Source) -> dict[str, Any] | None:
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
             return None
-        told = json.loads(path.read_bytes())
-        ours = told["kind"] == _KIND and told["format"] == _FORMAT and told["followup"] == followup.sha256
-        pairs = {str(sha): list(links) for sha, links in told["pairs"].items()}
+        data = json.loads(path.read_bytes())
+        ours = data["kind"] == _KIND and data["format"] == _FORMAT and data["followup"] == followup.sha256
+        pairs = {str(sha): list(links) for sha, links in data["pairs"].items()}
     except (OSError, *_UNBELIEVABLE):
         return None
     return pairs if ours else None
@@ -123,12 +123,12 @@ def _inside(array: npt.NDArray[np.int32], number: int) -> list[int]:
     return [int(row), int(column)]
 
 
-def _from_json(told: Mapping[str, Any], labels: tuple[Labels, Labels]) -> Link | None:
+def _from_json(data: Mapping[str, Any], labels: tuple[Labels, Labels]) -> Link | None:
     """The link in the numbers of these outlines; `None` where a deposit is gone, or it is none."""
     try:
-        sides = [_numbers(told[name], one) for name, one in zip(("baseline", "followup"), labels, strict=True)]
+        sides = [_numbers(data[name], one) for name, one in zip(("baseline", "followup"), labels, strict=True)]
         whole = all(0 not in side for side in sides) and any(sides)
-        return Link(sides[0], sides[1], by=str(told["by"])[:_LONGEST_NAME]) if whole else None
+        return Link(sides[0], sides[1], by=str(data["by"])[:_LONGEST_NAME]) if whole else None
     except (IndexError, *_UNBELIEVABLE):
         return None
 

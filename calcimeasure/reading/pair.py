@@ -69,7 +69,7 @@ def export(pair: Comparison, folder: Path, names: tuple[str, str], *, overwrite:
     for there in (page, folder / _OVERRIDES):
         if there.exists() and not overwrite:
             raise OutputError(f"{there.name} is there already in {folder.name}: choose another folder")
-    interval, study = _told(pair, names)
+    interval, study = _as_study(pair, names)
     picture = folder / "pairs" / "pair.png"
     write_whole(picture, _picture(pair))
     _write_made_from(pair, folder)
@@ -85,12 +85,14 @@ def _write_made_from(pair: Comparison, folder: Path) -> None:
         write_overrides(folder / _OVERRIDES, pair.overrides)
 
 
-def _told(pair: Comparison, names: tuple[str, str]) -> tuple[Interval, Study]:
+def _as_study(pair: Comparison, names: tuple[str, str]) -> tuple[Interval, Study]:
     films = [Film("patient", visit, None, _plain(name)) for visit, name in zip(_VISITS, names, strict=True)]
     visits = [Visit(film.visit, None, (film,)) for film in films]
-    laid = pair.alignment
-    overlap = None if laid.refused else laid.overlap
-    found = FilmPair(films[0].image, films[1].image, "", pair.change, pair.links, "pair", overlap, laid.residual_mm)
+    alignment = pair.alignment
+    overlap = None if alignment.refused else alignment.overlap
+    found = FilmPair(
+        films[0].image, films[1].image, "", pair.change, pair.links, "pair", overlap, alignment.residual_mm
+    )
     interval = Interval("patient", visits[0], visits[1], pair.change, (found,))
     return interval, Study((Subject("patient", tuple(visits)),))
 

@@ -74,7 +74,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Did:
+class StepRecord:
     """One line of what was done.
 
     Parameters
@@ -102,9 +102,9 @@ class Did:
     why: str = ""
 
 
-def unsaved_in(did: Sequence[Did]) -> int:
+def unsaved_in(record: Sequence[StepRecord]) -> int:
     """How many lines of what was done came after the newest saving."""
-    return next((at for at, one in enumerate(reversed(did)) if one.name == SAVE), len(did))
+    return next((at for at, one in enumerate(reversed(record)) if one.name == SAVE), len(record))
 
 
 def initials_of(text: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from calcimeasure.errors import CalcimeasureError, EditRefused
-from calcimeasure.reading.codec import Codec, did_from_json, patch_from_json, signature_from_json
+from calcimeasure.reading.codec import Codec, patch_from_json, record_from_json, signature_from_json
+from calcimeasure.reading.custody import Unfinished
 from calcimeasure.reading.history import History, Step
-from calcimeasure.reading.journal import Pending
 from calcimeasure.reading.lines import UNBELIEVABLE
 from calcimeasure.reading.patch import Array, Patch, changed
-from calcimeasure.reading.record import Base, Did, Signature
+from calcimeasure.reading.record import Base, Signature, StepRecord
 from calcimeasure.reading.state import State
 from calcimeasure.recipe import Recipe
 
@@ -42,13 +42,13 @@ class Replay:
         self.labels, self.history = labels, history
         self._blank = self.state = blank
         self.codec = Codec(blank.image)
-        self.did: list[Did] = []
+        self.log: list[StepRecord] = []
         self.signature: Signature | None = None
         self.base: Base | None = None
         self.unread = 0
         self._work = 0
 
-    def run(self, waiting: Pending) -> None:
+    def run(self, waiting: Unfinished) -> None:
         """Do every line that can be believed.
 
         Raises
@@ -63,7 +63,7 @@ class Replay:
         except (OSError, CalcimeasureError, *UNBELIEVABLE) as error:
             raise EditRefused("the journal of the earlier work is damaged: nothing can be restored") from error
         self.unread += self.codec.missing
-        if not self.did:
+        if not self.log:
             raise EditRefused("the journal of the earlier work is empty: nothing can be restored")
 
     @property
@@ -83,16 +83,16 @@ class Replay:
             self.history.clear()
 
     def _step(self, line: Mapping[str, Any]) -> None:
-        told = line.get("state", {})
-        self._afford(sum(len(getattr(self.state, name)) for name in ("by_hand", "accepted", "doubts") if name in told))
-        self._afford(self.labels.size if "region" in told else 0)
-        did, patch, how = did_from_json(line["did"]), self._patch(line), line["how"]
-        after = self.codec.state_from_json(told, self.state)
+        data = line.get("state", {})
+        self._afford(sum(len(getattr(self.state, name)) for name in ("by_hand", "accepted", "doubts") if name in data))
+        self._afford(self.labels.size if "region" in data else 0)
+        record, patch, how = record_from_json(line["did"]), self._patch(line), line["how"]
+        after = self.codec.state_from_json(data, self.state)
         step = Step(str(line["name"])[:100], patch, self.state, after)
         patch.apply(self.labels)
         joined = self._remember(step, how)
         self.state = after
-        self.did[len(self.did) - joined :] = [did]
+        self.log[len(self.log) - joined :] = [record]
 
     def _afford(self, values: int) -> None:
         """A short line of a stranger can ask for the work of hours."""
@@ -102,7 +102,7 @@ class Replay:
 
     def _remember(self, step: Step, how: str) -> bool:
         """The history as it was: undo moves back in it, redo forward; gives whether the step went into the last."""
-        joins = how == "join" and bool(self.did) and self.did[-1].name == step.name
+        joins = how == "join" and bool(self.log) and self.log[-1].name == step.name
         if self.has_gaps:
             return joins
         if how == "undo":
@@ -120,17 +120,18 @@ class Replay:
         """All anew: what was lost before it is in it."""
         codec = Codec(self._blank.image)
         self._afford(self.labels.size)
-        patch, did = patch_from_json(line["patch"], self.labels.size), [did_from_json(told) for told in line["log"]]
+        patch = patch_from_json(line["patch"], self.labels.size)
+        log = [record_from_json(one) for one in line["log"]]
         state, signature, base = codec.state_from_json(line["state"], self._blank), _signature(line), _base(line)
         patch = patch.rebased(np.zeros_like(self.labels))
         self.labels[:] = 0
         patch.apply(self.labels)
-        self.codec, self.state, self.did, self.signature, self.base = codec, state, did, signature, base
+        self.codec, self.state, self.log, self.signature, self.base = codec, state, log, signature, base
         self.history.clear()
 
     def _note(self, line: Mapping[str, Any]) -> None:
-        did, signature, base = did_from_json(line["did"]), _signature(line), _base(line)
-        self.did.append(did)
+        record, signature, base = record_from_json(line["did"]), _signature(line), _base(line)
+        self.log.append(record)
         self.signature, self.base = signature, base
 
     def _patch(self, line: Mapping[str, Any]) -> Patch:
@@ -147,8 +148,8 @@ class Replay:
         return patch
 
 
-def _with_recipe(state: State, told: Mapping[str, Any]) -> State:
-    recipe = Recipe.from_dict(told)
+def _with_recipe(state: State, data: Mapping[str, Any]) -> State:
+    recipe = Recipe.from_dict(data)
     return state if recipe == state.recipe else replace(state, recipe=recipe)
 
 
@@ -158,5 +159,5 @@ def _signature(line: Mapping[str, Any]) -> Signature | None:
 
 def _base(line: Mapping[str, Any]) -> Base | None:
     """The saved mask that the work goes on from; the first format did not tell."""
-    told = line.get("base")
-    return Base(str(told[0])[:64], signature_from_json(told[1])) if told else None
+    data = line.get("base")
+    return Base(str(data[0])[:64], signature_from_json(data[1])) if data else None

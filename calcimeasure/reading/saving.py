@@ -30,15 +30,12 @@ from calcimeasure.io.given.inputs import RESULTS_MARK, hashed_name, name_before
 from calcimeasure.io.results import columns, tables
 from calcimeasure.io.results.folder import JOURNAL
 from calcimeasure.io.results.masks import PROVENANCE, SUFFIX, write_labels
-from calcimeasure.model.labels import Labels
 from calcimeasure.model.warning import once
-from calcimeasure.reading.codec import Codec, did_to_json
-from calcimeasure.reading.journal import Standing
+from calcimeasure.reading.codec import Codec, record_to_json
+from calcimeasure.reading.custody import Standing, Work
 from calcimeasure.reading.lines import LARGEST, UNBELIEVABLE, is_plausible
-from calcimeasure.reading.patch import Array
 from calcimeasure.reading.record import Signature, Source, now
-from calcimeasure.reading.state import State
-from calcimeasure.recipe import Analysis, analyse_mask
+from calcimeasure.recipe import Analysis
 from calcimeasure.report.words import sentences
 
 KIND, FORMAT = "calcimeasure correction", 1
@@ -48,34 +45,6 @@ _OF_THE_FILM = (
     *("side", "view", "warnings", "warning_codes"),
     *("recipe", "polarity", "frame"),
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Work:
-    """All that is saved of a session."""
-
-    source: Source
-    standing: Standing
-    initials: str
-    status: str
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing is outlined and nobody said that there is nothing."""
-        return self.status == "open"
-
-    @property
-    def analysis(self) -> Analysis:
-        """What ``calcimeasure measure --masks`` makes of the mask, with what is not counted beside it."""
-        state = self.standing.state
-        found = analyse_mask(state.image, outlines(self.standing.labels, state), state.recipe)
-        dropped = tuple(held.finding for held in state.excluded)
-        return replace(found, segmentation=replace(found.segmentation, excluded=dropped))
-
-
-def outlines(labels: Array, state: State) -> Labels:
-    """The mask with who drew its outlines."""
-    return Labels(labels, ("corrected",), state.authorship)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +107,8 @@ def name_in(folder: Path, source: Source) -> str:
 
 def _is_of(saved: Saved, source: Source) -> bool:
     """Whether it was saved of this film, by its name or its bytes."""
-    told = saved.facts
-    return bool(told.get("image") == source.image or (source.sha256 and told.get("image_sha256") == source.sha256))
+    facts = saved.facts
+    return bool(facts.get("image") == source.image or (source.sha256 and facts.get("image_sha256") == source.sha256))
 
 
 def saved_in(folder: Path, name: str) -> Saved | None:
@@ -193,7 +162,7 @@ def save(work: Work, folder: Path, *, overwrite: bool) -> str:
     if not work.is_open:
         write_labels(mask, analysis.segmentation.labels, analysis.image.spacing)
         sha256 = sha256_of(mask)
-    facts = _told(work, analysis, sha256)
+    facts = _record_of(work, analysis, sha256)
     write_whole(_record_file(folder, work.source.name), json.dumps(facts, indent=1) + "\n")
     if work.is_open:
         mask.unlink(missing_ok=True)
@@ -214,7 +183,7 @@ def write_tables(folder: Path) -> None:
     write_whole(folder / "columns.json", columns.dictionary())
 
 
-def _told(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
+def _record_of(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
     here, source, recipe = work.standing, work.source, analysis.recipe
     told = once(analysis.warnings, here.state.warnings)
     return {
@@ -235,7 +204,7 @@ def _told(work: Work, analysis: Analysis, mask_sha256: str) -> dict[str, Any]:
         "spacing": asdict(analysis.image.spacing) if analysis.image.spacing else None,
         "warnings": list(sentences(told)),
         "warning_codes": [one.code.value for one in told],
-        "steps": [did_to_json(did) for did in here.did],
+        "steps": [record_to_json(record) for record in here.log],
         "row": _row(work, analysis),
         "deposits": [tables.deposit_row(source.image, row) for row in analysis.measurement.deposits],
         "excluded": [tables.excluded_row(source.image, finding) for finding in analysis.segmentation.excluded],
@@ -288,7 +257,10 @@ def _goes_on_from(here: Standing, mask: Path, there: Saved | None) -> bool:
         return True
     if there is None or not there.is_untouched:
         return False
-    log, mine = there.facts.get("steps"), [did_to_json(did) | {"numbers": list(did.numbers)} for did in here.did]
+    log, mine = (
+        there.facts.get("steps"),
+        [record_to_json(record) | {"numbers": list(record.numbers)} for record in here.log],
+    )
     return isinstance(log, list) and 1 < len(log) <= len(mine) + 1 and log[:-1] == mine[: len(log) - 1]
 
 

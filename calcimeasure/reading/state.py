@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +10,16 @@ import numpy as np
 from calcimeasure.model.authorship import UNSAID, Author, Authorship, Doubt
 from calcimeasure.model.deposit import Excluded, Reason
 from calcimeasure.model.image import Image, Mask
+from calcimeasure.model.labels import Labels
 from calcimeasure.model.warning import Remark
+from calcimeasure.reading.patch import Array
 from calcimeasure.reading.record import Signature
 from calcimeasure.recipe import Recipe
 from calcimeasure.steps.measure.error import passed_over
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Held:
+class Uncounted:
     """Something that is not counted, with its pixels where they are known, so that it can be brought back.
 
     Parameters
@@ -42,7 +44,7 @@ class Held:
     doubt: Doubt | None = None
 
     @classmethod
-    def of(cls, mask: Mask, row: int, column: int, reason: Reason) -> Held:
+    def of(cls, mask: Mask, row: int, column: int, reason: Reason) -> Uncounted:
         """What lies in a mask whose upper left pixel is at (row, column)."""
         rows, columns = np.nonzero(mask)
         box = (row, column, row + mask.shape[0], column + mask.shape[1])
@@ -105,14 +107,14 @@ class State:
     image: Image
     recipe: Recipe
     region: Mask | None = None
-    excluded: tuple[Held, ...] = ()
-    deleted: tuple[Held, ...] = ()
+    excluded: tuple[Uncounted, ...] = ()
+    deleted: tuple[Uncounted, ...] = ()
     by_hand: frozenset[int] = frozenset()
     accepted: frozenset[int] = frozenset()
     warnings: tuple[Remark, ...] = ()
     wedge: tuple[int, int, int, int] | None = None
     authorship: Authorship = UNSAID
-    cut: tuple[Held, ...] = ()
+    cut: tuple[Uncounted, ...] = ()
     negative: Signature | None = None
     was_searched: bool = False
 
@@ -144,9 +146,14 @@ class State:
         return inside
 
     @property
-    def numbers_held(self) -> frozenset[int]:
+    def numbers_uncounted(self) -> frozenset[int]:
         """Numbers of what is not counted and may come back under them."""
-        return frozenset(held.number for held in (*self.excluded, *self.deleted, *self.cut))
+        return frozenset(uncounted.number for uncounted in (*self.excluded, *self.deleted, *self.cut))
+
+    @property
+    def rejected(self) -> tuple[Uncounted, ...]:
+        """What a person refused, and may bring back."""
+        return tuple(uncounted for uncounted in self.excluded if uncounted.finding.reason is Reason.REJECTED)
 
     def only(self, numbers: Set[int]) -> State:
         """The state without what it says of deposits that are not there; where there is one, nobody denies calcium."""
@@ -156,46 +163,46 @@ class State:
         by_hand, accepted = self.by_hand.intersection(numbers), self.accepted.intersection(numbers)
         return replace(self, by_hand=by_hand, accepted=accepted, negative=negative)
 
-    def known_of(self, held: Held) -> Held:
+    def known_of(self, uncounted: Uncounted) -> Uncounted:
         """A deposit that is no longer counted, with what is known of it beside its pixels."""
-        n = held.number
-        return replace(held, accepted=n in self.accepted, by_hand=n in self.by_hand, doubt=self.doubts.get(n))
+        n = uncounted.number
+        return replace(uncounted, accepted=n in self.accepted, by_hand=n in self.by_hand, doubt=self.doubts.get(n))
 
-    def uncut(self, back: Mapping[int, Held]) -> State:
+    def uncut(self, back: Mapping[int, Uncounted]) -> State:
         """The state without the region of interest, with these deposits counted again, as what they were."""
-        cut = {id(held) for held in self.cut}
+        cut = {id(uncounted) for uncounted in self.cut}
         return replace(
             self,
             region=None,
             cut=(),
-            excluded=tuple(held for held in self.excluded if id(held) not in cut),
-            accepted=self.accepted.union(n for n, held in back.items() if held.accepted),
-            by_hand=self.by_hand.union(n for n, held in back.items() if held.by_hand),
+            excluded=tuple(uncounted for uncounted in self.excluded if id(uncounted) not in cut),
+            accepted=self.accepted.union(n for n, uncounted in back.items() if uncounted.accepted),
+            by_hand=self.by_hand.union(n for n, uncounted in back.items() if uncounted.by_hand),
             authorship=self._authors_with(back),
         )
 
-    def _authors_with(self, back: Mapping[int, Held]) -> Authorship:
+    def _authors_with(self, back: Mapping[int, Uncounted]) -> Authorship:
         """Who drew the outlines, with these deposits counted again."""
-        authors = {n: held.author for n, held in back.items()} | dict(self.authorship.deposits)
-        doubts = {**self.doubts, **{n: held.doubt for n, held in back.items() if held.doubt}}
+        authors = {n: uncounted.author for n, uncounted in back.items()} | dict(self.authorship.deposits)
+        doubts = {**self.doubts, **{n: uncounted.doubt for n, uncounted in back.items() if uncounted.doubt}}
         return replace(self.authorship, deposits=authors, doubts=doubts)
 
-    def without(self, held: Held, number: int = 0) -> State:
+    def without(self, uncounted: Uncounted, number: int = 0) -> State:
         """The state once a finding is counted after all; what a person had accepted is so again."""
-        state = self._without(held)
-        return replace(state, accepted=state.accepted | {number}) if held.accepted else state
+        state = self._without(uncounted)
+        return replace(state, accepted=state.accepted | {number}) if uncounted.accepted else state
 
-    def _without(self, held: Held) -> State:
-        rest = tuple(one for one in self.excluded if one is not held)
-        if not passed_over([held.finding]):
+    def _without(self, uncounted: Uncounted) -> State:
+        rest = tuple(one for one in self.excluded if one is not uncounted)
+        if not passed_over([uncounted.finding]):
             return replace(self, excluded=rest)
         passed = passed_over(one.finding for one in rest)
         return replace(self, excluded=rest, authorship=replace(self.authorship, passed_over_px=passed))
 
     def bytes_beyond(self, other: State) -> int:
         """Memory that this state holds and the other does not."""
-        held = {id(one) for one in (*other.excluded, *other.deleted, *other.cut)} if self._lists(other) else set()
-        lists = sum(one.nbytes for one in self._lists(other) if id(one) not in held)
+        uncounted = {id(one) for one in (*other.excluded, *other.deleted, *other.cut)} if self._lists(other) else set()
+        lists = sum(one.nbytes for one in self._lists(other) if id(one) not in uncounted)
         sets = sum(
             64 * len(mine)
             for mine, its in ((self.by_hand, other.by_hand), (self.accepted, other.accepted))
@@ -207,9 +214,19 @@ class State:
         doubts = 128 * len(mine.doubts) if mine.doubts is not its.doubts else 0
         return lists + sets + region + named + doubts
 
-    def _lists(self, other: State) -> tuple[Held, ...]:
+    def _lists(self, other: State) -> tuple[Uncounted, ...]:
         """The lists that differ from the other's."""
         excluded = self.excluded if self.excluded is not other.excluded else ()
         deleted = self.deleted if self.deleted is not other.deleted else ()
         cut = self.cut if self.cut is not other.cut else ()
         return (*excluded, *deleted, *cut)
+
+
+def in_order(uncounted: Iterable[Uncounted]) -> tuple[Uncounted, ...]:
+    """What is not counted, in the order of its places on the film."""
+    return tuple(sorted(uncounted, key=lambda one: (one.finding.row, one.finding.column)))
+
+
+def outlines(labels: Array, state: State) -> Labels:
+    """The mask with who drew its outlines."""
+    return Labels(labels, ("corrected",), state.authorship)

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calcimeasure.io.given.inputs import Input, find_inputs
+from calcimeasure.reading.folder_custody import SAVED
 from calcimeasure.reading.record import Source
 from calcimeasure.reading.saving import name_in, saved_in
-
-#: Where corrected masks go when nothing else is chosen: a folder of this name in the folder of the films.
-SAVED = "calcimeasure-corrected"
 
 
 @dataclass(frozen=True, slots=True)

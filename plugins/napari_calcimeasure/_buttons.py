@@ -64,15 +64,15 @@ class Buttons:
 
 def divided(*parts: QWidget) -> QWidget:
     """Widgets below each other."""
-    return _laid(QVBoxLayout, parts)
+    return _in_layout(QVBoxLayout, parts)
 
 
 def line_of(*parts: QWidget) -> QWidget:
     """Widgets beside each other."""
-    return _laid(QHBoxLayout, parts)
+    return _in_layout(QHBoxLayout, parts)
 
 
-def _laid(kind: type[QVBoxLayout | QHBoxLayout], parts: Sequence[QWidget]) -> QWidget:
+def _in_layout(kind: type[QVBoxLayout | QHBoxLayout], parts: Sequence[QWidget]) -> QWidget:
     box = QWidget()
     layout = kind(box)
     layout.setContentsMargins(0, 0, 0, 0)

@@ -15,8 +15,8 @@ from calcimeasure.reading.session import Event, Session
 from calcimeasure.report.words import area, in_one, in_words, scale_in_words
 from napari_calcimeasure import _layers
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
-from napari_calcimeasure._desk import Desk, desk_of, settings
-from napari_calcimeasure._pencil import box_of
+from napari_calcimeasure._marking import box_of
+from napari_calcimeasure._workspace import Workspace, settings, workspace_of
 
 Box = tuple[int, int, int, int]
 
@@ -38,23 +38,23 @@ class CalibratePanel(QWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.desk: Desk = desk_of(napari_viewer)
+        self.workspace: Workspace = workspace_of(napari_viewer)
         self.offered: Scale | None = None
         self.wedge: WedgeCalibration | None = None
         self._dense = QTimer(self, singleShot=True, interval=_DENSE_MS)
         self._dense.timeout.connect(self._show_densities)
         self._build()
-        self.desk.changed.connect(self._changed)
-        self.desk.turned.connect(self._turned)
-        self.desk.busy.connect(self._busy)
-        self.desk.start()
+        self.workspace.changed.connect(self._changed)
+        self.workspace.turned.connect(self._turned)
+        self.workspace.background.busy.connect(self._busy)
+        self.workspace.start()
         self._turned()
 
     # --- what a person does -----------------------------------------------------------------------------
 
     def draw_line(self) -> None:
         """Draw a line along something of known length."""
-        self.told.setText("Drag along it on the picture, from one end to the other.")
+        self.scale_text.setText("Drag along it on the picture, from one end to the other.")
         self._draw("line", "line of known length", self._line_drawn)
 
     def find_scale(self) -> None:
@@ -64,8 +64,8 @@ class CalibratePanel(QWidget):
             from calcimeasure.steps.scale import find_scale
 
             image = session.image
-            self.desk.in_background(
-                "looking for a marker or ruler", lambda: find_scale(image), self._found, self.told.setText
+            self.workspace.background.run(
+                "looking for a marker or ruler", lambda: find_scale(image), self._found, self.scale_text.setText
             )
 
     def use_offered(self) -> None:
@@ -94,25 +94,26 @@ class CalibratePanel(QWidget):
 
     @property
     def _session(self) -> Session | None:
-        return self.desk.session
+        return self.workspace.session
 
     def _rescale(self, scale: Scale | float | None) -> None:
         """Another scale; all deposits are measured anew in a thread."""
         session = self._session
-        job = self.desk.attempt(lambda: session.scaling(scale)) if session is not None else None
-        if job is not None and session is not None:
-            self.desk.aside("scale", job, session.scaled)
+        if session is not None:
+            later = self.workspace.attempt(lambda: session.calibration.scaling(scale))
+            if later is not None:
+                self.workspace.background.take_aside("scale", later)
 
     def _draw(self, kind: str, name: str, taken: Any) -> None:
         if (session := self._session) is not None:
-            self.desk.pencil.draw(kind, name, session.image.spacing, taken)
+            self.workspace.marking.draw(kind, name, session.image.spacing, taken)
 
     def _line_drawn(self, corners: _layers.Corners) -> None:
         from calcimeasure.steps.scale import scale_from_points
 
         first, second = ((float(row), float(column)) for row, column in (corners[0], corners[-1]))
         aspect = self._session.image.aspect if self._session is not None else 1.0
-        scale = self.desk.attempt(lambda: scale_from_points(first, second, self.length.value(), aspect=aspect))
+        scale = self.workspace.attempt(lambda: scale_from_points(first, second, self.length.value(), aspect=aspect))
         if scale is not None:
             self._found(scale)
 
@@ -120,10 +121,10 @@ class CalibratePanel(QWidget):
         """Use a sure scale at once; an unsure one waits for a yes; a refused one says why."""
         self.offered = None
         if scale.spacing is None:
-            self.told.setText(f"<b>Nothing to use.</b> {_sentence(scale)}")
+            self.scale_text.setText(f"<b>Nothing to use.</b> {_sentence(scale)}")
         elif scale.unsure:
             self.offered = scale
-            self.told.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_sentence(scale)}")
+            self.scale_text.setText(f"<b>Please look.</b> {scale_in_words(scale.spacing)}. {_sentence(scale)}")
         else:
             self._use(scale)
         self._enable()
@@ -132,7 +133,7 @@ class CalibratePanel(QWidget):
         self.offered = None
         self._rescale(scale)
         tilt = "" if scale.tilt_degrees is None else f" The marker is tilted by {scale.tilt_degrees:.0f}°."
-        self.told.setText(f"Scale in use: {scale_in_words(scale.spacing)}.{tilt}")
+        self.scale_text.setText(f"Scale in use: {scale_in_words(scale.spacing)}.{tilt}")
         self._enable()
 
     def _wedge_drawn(self, corners: _layers.Corners) -> None:
@@ -150,7 +151,7 @@ class CalibratePanel(QWidget):
         from calcimeasure.steps.measure.wedge import calibrate_wedge
 
         image = session.image
-        self.desk.in_background(
+        self.workspace.background.run(
             "reading the wedge",
             lambda: calibrate_wedge(image, box, steps),
             lambda found: self._wedge_read(session, found, steps, box),
@@ -164,7 +165,7 @@ class CalibratePanel(QWidget):
         return [float(word) for word in words] if all(_is_number(word) for word in words) else []
 
     def _wedge_read(self, session: Session, found: WedgeCalibration, steps: list[float], box: Box | None) -> None:
-        if self.desk.attempt(lambda: session.set_wedge(steps, box, found.region)) is None:
+        if self.workspace.attempt(lambda: session.calibration.set_wedge(steps, box, found.region)) is None:
             return
         self.wedge = found
         steps_mm = ", ".join(f"{step.mm:g}" for step in found.steps)
@@ -181,13 +182,15 @@ class CalibratePanel(QWidget):
         if session is None or self.wedge is None or not session.rows:
             self.densities.setText("")
             return
-        self.desk.aside("density", session.analysing(), lambda found: self._densities_made(session, found.measurement))
+        self.workspace.background.aside(
+            "density", session.analysing(), lambda found: self._densities_made(session, found.measurement)
+        )
 
     def _densities_made(self, session: Session, measured: Measurement) -> None:
         if session is self._session:
-            told = [f"{row.label}: {_density(row)}" for row in measured.deposits[:_MOST_TOLD]]
+            lines = [f"{row.label}: {_density(row)}" for row in measured.deposits[:_MOST_TOLD]]
             more = [f"and {len(measured.deposits) - _MOST_TOLD} more"] if len(measured.deposits) > _MOST_TOLD else []
-            self.densities.setText("<b>Mean thickness, mm of aluminium</b><br>" + "<br>".join((*told, *more)))
+            self.densities.setText("<b>Mean thickness, mm of aluminium</b><br>" + "<br>".join((*lines, *more)))
 
     # --- showing ----------------------------------------------------------------------------------------
 
@@ -200,7 +203,7 @@ class CalibratePanel(QWidget):
 
     def _turned(self) -> None:
         self.offered = None
-        self.told.setText("")
+        self.scale_text.setText("")
         self._forget_wedge()
         known = self._session.recipe.wedge.steps_mm if self._session is not None else ()
         if known:
@@ -226,13 +229,13 @@ class CalibratePanel(QWidget):
 
     def _enable(self) -> None:
         session = self._session
-        free = session is not None and not session.is_signed and self.desk.seconds is None
+        free = session is not None and not session.is_signed and self.workspace.background.seconds is None
         self.buttons.enable(dict.fromkeys(self.buttons.names, free) | {"use": free and self.offered is not None})
 
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
         self.progress.setToolTip(words)
-        self.stop.setVisible(self.desk.may_stop)
+        self.stop.setVisible(self.workspace.background.may_stop)
         self._enable()
 
     # --- building ---------------------------------------------------------------------------------------
@@ -266,7 +269,7 @@ class CalibratePanel(QWidget):
         self.number.setFont(font)
         self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
         self.stop = QPushButton("Cancel", visible=False)
-        self.stop.clicked.connect(self.desk.cancel)
+        self.stop.clicked.connect(self.workspace.background.cancel)
         return divided(QLabel("<b>Scale now</b>"), self.now, self.number, line_of(self.progress, self.stop))
 
     def _line(self) -> QWidget:
@@ -276,8 +279,8 @@ class CalibratePanel(QWidget):
         return divided(_title("From a line of known length"), line_of(self.length, self.buttons["line"]))
 
     def _picture(self) -> QWidget:
-        self.told = QLabel(wordWrap=True, objectName="told")
-        return divided(_title("From the picture"), line_of(self.buttons["find"], self.buttons["use"]), self.told)
+        self.scale_text = QLabel(wordWrap=True, objectName="scale_text")
+        return divided(_title("From the picture"), line_of(self.buttons["find"], self.buttons["use"]), self.scale_text)
 
     def _typing(self) -> QWidget:
         self.typed = QDoubleSpinBox(minimum=0.0001, maximum=10.0, decimals=4, singleStep=0.01, suffix=" mm/px")

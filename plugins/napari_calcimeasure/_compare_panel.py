@@ -24,22 +24,27 @@ from calcimeasure.follow_up import Comparison
 from calcimeasure.model.labels import Labels
 from calcimeasure.model.quantity import Quantity
 from calcimeasure.model.study import DepositChange
+from calcimeasure.reading.finding import Proposal
+from calcimeasure.reading.later import Later
 from calcimeasure.reading.matches import Films, Kept, keep
 from calcimeasure.reading.pair import compared, export
 from calcimeasure.reading.record import Source
-from calcimeasure.reading.session import Proposal, Session
+from calcimeasure.reading.session import Session
 from calcimeasure.recipe import Recipe
 from calcimeasure.report.marks import FATES
 from calcimeasure.report.words import in_one, in_words, sentences, value_in_words, verdict_in_words
 from napari_calcimeasure._buttons import Buttons, Doing, divided, line_of
-from napari_calcimeasure._desk import Desk, desk_of
+from napari_calcimeasure._film_layers import FilmLayers
 from napari_calcimeasure._pair_layers import PairLayers
-from napari_calcimeasure._sheet import Sheet
 from napari_calcimeasure._table import Column, ThingsTable
+from napari_calcimeasure._workspace import Workspace, workspace_of
 
 _FLICKER_MS = 600
 _HINT = "Open two films of one limb and choose the earlier one as baseline."
 _WAYS = ("Side by side", "Curtain", "Flicker")
+
+#: The search of each film that was not searched yet.
+Searches = list[Later[Proposal] | None]
 
 
 class ComparePanel(QWidget):
@@ -54,7 +59,7 @@ class ComparePanel(QWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.desk: Desk = desk_of(napari_viewer)
+        self.workspace: Workspace = workspace_of(napari_viewer)
         self.pair: Comparison | None = None
         self._sources: Films = (Source(), Source())
         self.layers: PairLayers | None = None
@@ -65,9 +70,9 @@ class ComparePanel(QWidget):
         self._build()
         napari_viewer.layers.events.inserted.connect(self._list_films)
         napari_viewer.layers.events.removed.connect(self._list_films)
-        self.desk.turned.connect(self._list_films)
-        self.desk.busy.connect(self._busy)
-        self.desk.start()
+        self.workspace.turned.connect(self._list_films)
+        self.workspace.background.busy.connect(self._busy)
+        self.workspace.start()
         self._list_films()
         self._show()
 
@@ -75,19 +80,21 @@ class ComparePanel(QWidget):
 
     def compare(self) -> None:
         """Lay the films on each other and compare; a film without outlines is searched first."""
-        sheets = self._sheets()
-        if sheets is None:
+        films = self._chosen_films()
+        if films is None:
             return
         self.stop()
-        sessions = [sheet.session for sheet in sheets]
+        sessions = [film.session for film in films]
         self._sources = sessions[0].source, sessions[1].source
-        self._names = sheets[0].picture.name, sheets[1].picture.name
-        jobs = [None if session.rows or session.did else session.segmenting() for session in sessions]
+        self._names = films[0].picture.name, films[1].picture.name
+        searches = [
+            None if session.rows or session.changes.log else session.finding.segmenting() for session in sessions
+        ]
         now = [session.outlines for session in sessions]
-        self.desk.in_background(
+        self.workspace.background.run(
             "comparing",
-            lambda: _compared(sessions, jobs, now),
-            lambda found: self._compared(sessions, *found),
+            lambda: _compared(sessions, searches, now),
+            lambda found: self._compared(searches, *found),
             self.verdict.setText,
         )
 
@@ -112,7 +119,9 @@ class ComparePanel(QWidget):
         folder = self.ask_folder()
         if folder and self.pair is not None:
             pair, names = self.pair, self._names
-            self.desk.in_background("writing the report", lambda: export(pair, Path(folder), names), self._exported)
+            self.workspace.background.run(
+                "writing the report", lambda: export(pair, Path(folder), names), self._exported
+            )
 
     def show_way(self, way: str) -> None:
         """Side by side, curtain or flicker."""
@@ -143,19 +152,19 @@ class ComparePanel(QWidget):
 
     # --- how it is done ---------------------------------------------------------------------------------
 
-    def _sheets(self) -> tuple[Sheet, Sheet] | None:
+    def _chosen_films(self) -> tuple[FilmLayers, FilmLayers] | None:
         chosen = [self.baseline.currentData(), self.followup.currentData()]
         if None in chosen or chosen[0] is chosen[1]:
             self.verdict.setText(_HINT)
             return None
-        sheets = [self.desk.take_up(picture) for picture in chosen]
-        return (sheets[0], sheets[1]) if sheets[0] is not None and sheets[1] is not None else None
+        films = [self.workspace.take_up(picture) for picture in chosen]
+        return (films[0], films[1]) if films[0] is not None and films[1] is not None else None
 
-    def _compared(self, sessions: list[Session], proposals: list[Proposal | None], pair: Comparison, old: Kept) -> None:
-        for session, proposal in zip(sessions, proposals, strict=True):
-            if proposal is not None:
-                session.found(proposal)
-        self.desk.settle()
+    def _compared(self, searches: Searches, proposals: list[Proposal | None], pair: Comparison, old: Kept) -> None:
+        for search, proposal in zip(searches, proposals, strict=True):
+            if search is not None and proposal is not None:
+                search.take(proposal)
+        self.workspace.settle()
         self.pair, self.layers = pair, PairLayers(self.viewer, pair)
         self._show()
         self.show_way(self.ways.checkedButton().text())
@@ -175,17 +184,17 @@ class ComparePanel(QWidget):
         pair = self.pair
         if pair is None:
             return
-        fresh = self.desk.attempt(lambda: change(pair))
+        fresh = self.workspace.attempt(lambda: change(pair))
         if fresh is not None and self.layers is not None:
             self.pair = fresh
-            self.desk.attempt(lambda: keep(fresh, self._sources))
+            self.workspace.attempt(lambda: keep(fresh, self._sources))
             self.layers.take(fresh)
             self._show()
             if self.ways.checkedButton().text() == "Curtain":
                 self.layers.curtain(self.share.value() / 100)
 
     def _reader(self) -> str:
-        session = self.desk.session
+        session = self.workspace.session
         return (session.initials if session else None) or "reader"
 
     def _exported(self, page: Path) -> None:
@@ -205,7 +214,7 @@ class ComparePanel(QWidget):
     # --- showing ----------------------------------------------------------------------------------------
 
     def _list_films(self, *_: Any) -> None:
-        pictures = [sheet.picture for sheet in self.desk.sheets]
+        pictures = [film.picture for film in self.workspace.films]
         chosen = [self.baseline.currentData(), self.followup.currentData()]
         if chosen[0] is chosen[1]:
             chosen[1] = None
@@ -233,7 +242,7 @@ class ComparePanel(QWidget):
         self._enable()
 
     def _enable(self) -> None:
-        there = self.pair is not None and self.desk.seconds is None
+        there = self.pair is not None and self.workspace.background.seconds is None
         rows = len(self.table.selected())
         hand = bool(self.pair and self.pair.overrides)
         self.buttons.enable(
@@ -249,7 +258,7 @@ class ComparePanel(QWidget):
     def _busy(self, words: str) -> None:
         self.progress.setVisible(bool(words))
         self.progress.setToolTip(words)
-        self.cancel.setVisible(self.desk.may_stop)
+        self.cancel.setVisible(self.workspace.background.may_stop)
         self._enable()
 
     def _chosen(self, names: list[str]) -> None:
@@ -298,7 +307,7 @@ class ComparePanel(QWidget):
         self.baseline, self.followup = QComboBox(objectName="baseline"), QComboBox(objectName="followup")
         self.progress = QProgressBar(minimum=0, maximum=0, textVisible=False, visible=False)
         self.cancel = QPushButton("Cancel", visible=False)
-        self.cancel.clicked.connect(self.desk.cancel)
+        self.cancel.clicked.connect(self.workspace.background.cancel)
         return divided(
             line_of(QLabel("Baseline"), self.baseline),
             line_of(QLabel("Follow-up"), self.followup),
@@ -326,10 +335,10 @@ class ComparePanel(QWidget):
 
 
 def _compared(
-    sessions: list[Session], jobs: list[Any], now: list[Labels]
+    sessions: list[Session], searches: Searches, now: list[Labels]
 ) -> tuple[list[Proposal | None], Comparison, Kept]:
     """What the thread does: search the films that were not, then compare. Nothing of a session is changed."""
-    proposals = [job() if job is not None else None for job in jobs]
+    proposals = [search() if search is not None else None for search in searches]
     labels = [p.segmentation.labels if p is not None else kept for p, kept in zip(proposals, now, strict=True)]
     first, second = ((session.image, one) for session, one in zip(sessions, labels, strict=True))
     recipe: Recipe = sessions[0].recipe

@@ -154,8 +154,8 @@ def labels_of(layer: Any, shape: tuple[int, int]) -> Labels:
     array = np.asarray(layer.data)
     if array.shape != shape:
         raise MaskError(f"{layer.name} is {array.shape} pixels and the picture {shape}: use the mask made for it")
-    told = layer.metadata.get(AUTHORSHIP)
-    authorship = told if isinstance(told, Authorship) else UNSAID
+    known = layer.metadata.get(AUTHORSHIP)
+    authorship = known if isinstance(known, Authorship) else UNSAID
     return Labels(array, (f"taken from layer {layer.name}",), authorship)
 
 

@@ -90,11 +90,11 @@ class ThingsModel(QAbstractTableModel):
             self.things = list(fresh.values())
             return
         self.layoutAboutToBeChanged.emit()
-        held = self.persistentIndexList()
+        uncounted = self.persistentIndexList()
         place = {key: at for at, key in enumerate(keys)}
-        moved = [self.index(place[self.keys[index.row()]], index.column()) for index in held]
+        moved = [self.index(place[self.keys[index.row()]], index.column()) for index in uncounted]
         self.keys, self.things = keys, list(fresh.values())
-        self.changePersistentIndexList(held, moved)
+        self.changePersistentIndexList(uncounted, moved)
         self.layoutChanged.emit()
 
     def renew(self) -> None:

@@ -1,6 +1,7 @@
 """The panels in a real window, driven as a person drives them: by clicks, strokes and keys."""
 
 import csv
+import gc
 import os
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ pytest.importorskip("qtpy")
 
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
-from napari_calcimeasure import _desk, _sample_data
+from napari_calcimeasure import _sample_data, _workspace
 from pydicom import dcmread
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QCloseEvent, QDropEvent
@@ -58,13 +59,13 @@ class Window:
         _, self.measure = docked("calcimeasure", "Measure calcinosis")
         _, self.calibrate = docked("calcimeasure", "Calibrate the scale", tabify=True)
         _, self.compare = docked("calcimeasure", "Compare two visits", tabify=True)
-        self.desk = self.measure.desk
+        self.workspace = self.measure.workspace
         self.clicks = 0
         self.front(self.measure)
 
     @property
     def session(self):
-        return self.desk.session
+        return self.workspace.session
 
     def front(self, panel) -> None:
         panel.parentWidget().raise_()
@@ -83,7 +84,7 @@ class Window:
 
     def find(self) -> None:
         self.press(self.measure, "segment")
-        until(lambda: self.desk.seconds is None)
+        until(lambda: self.workspace.background.seconds is None)
 
     def stroke(self, *moves: QPoint) -> None:
         canvas = self.viewer.window._qt_viewer.canvas.native
@@ -96,9 +97,9 @@ class Window:
         settle()
 
     def save(self) -> None:
-        self.measure.initials.setText("AB")
+        self.measure.saving.initials.setText("AB")
         self.press(self.measure, "save")
-        until(lambda: self.desk.seconds is None)
+        until(lambda: self.workspace.background.seconds is None)
 
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         QTest.keyClick(self.viewer.window._qt_viewer.canvas.native, key, modifier)
@@ -106,12 +107,13 @@ class Window:
 
     def clear(self) -> None:
         self.compare.stop()
-        self.desk.pencil.put_away()
-        for sheet in list(self.desk.sheets):
-            self.desk.put_away(sheet)
+        self.workspace.marking.put_away()
+        for film in list(self.workspace.films):
+            self.workspace.put_away(film)
         self.viewer.layers.clear()
-        self.measure.worklist, self.desk.naming, self.clicks = None, {}, 0
-        self.measure.initials.setText("")
+        self.measure.pages.worklist, self.workspace.naming, self.clicks = None, {}, 0
+        self.measure.saving.initials.setText("")
+        gc.collect()  # here: what Qt made must not be taken apart by a thread
         settle()
         self.front(self.measure)
         self.measure._turned()
@@ -135,7 +137,7 @@ def window(shared_window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     raised: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: raised.append(error))  # Qt swallows them
-    _desk.settings().clear()
+    _workspace.settings().clear()
     shared_window.clear()
     yield shared_window
     shared_window.clear()
@@ -158,7 +160,7 @@ def truth() -> np.ndarray:
     return read_labels(HAND.parent / "truth" / "hand_dx.labels.tif", (1125, 800)).array[400:800, 250:650]
 
 
-def _told() -> list[str]:
+def _record_of() -> list[str]:
     return [record.message for record in notification_manager.records]
 
 
@@ -170,22 +172,22 @@ def test_from_the_sample_to_a_saved_number_in_six_clicks(window: Window, tmp_pat
     found = window.session.measurement.area_mm2.value
     window.press(panel, "new")
     window.stroke(QPoint(12, 0), QPoint(12, 12))
-    QTest.mouseClick(panel.initials, LEFT)
+    QTest.mouseClick(panel.saving.initials, LEFT)
     window.clicks += 1
-    QTest.keyClicks(panel.initials, "AB")
+    QTest.keyClicks(panel.saving.initials, "AB")
     window.press(panel, "save")
-    until(lambda: window.session.is_saved)
+    until(lambda: window.session.keeping.is_saved)
     assert window.clicks <= 6
     shown = window.session.measurement.area_mm2
     assert shown.value > found
-    assert in_words(shown) in panel.total.text()
-    with (panel.folder / "images.csv").open(newline="") as file:
+    assert in_words(shown) in panel.lists.total.text()
+    with (panel.pages.folder / "images.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert (float(row["area_mm2"]), float(row["area_mm2_sd"])) == pytest.approx((shown.value, shown.sd), rel=1e-6)
-    with (panel.folder / "deposits.csv").open(newline="") as file:
+    with (panel.pages.folder / "deposits.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == len(panel.table.shown())
-    assert window.session.is_saved
-    assert panel.folder.parent == tmp_path
+    assert window.session.keeping.is_saved
+    assert panel.pages.folder.parent == tmp_path
 
 
 def test_keys_undo_and_redo_on_the_picture(window: Window, film: Path) -> None:
@@ -196,15 +198,15 @@ def test_keys_undo_and_redo_on_the_picture(window: Window, film: Path) -> None:
     painted = window.session.labels.copy()
     assert painted.any()
     window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert np.array_equal(window.desk.sheet.outlines.data, empty)
+    assert np.array_equal(window.workspace.film.outlines.data, empty)
     window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-    assert np.array_equal(window.desk.sheet.outlines.data, painted)
+    assert np.array_equal(window.workspace.film.outlines.data, painted)
     assert window.session.history.names == ("paint",)
 
 
 def test_no_key_leaves_a_tool_behind_that_nobody_chose(window: Window, film: Path) -> None:
     window.open(film)
-    outlines, none = window.desk.sheet.outlines, Qt.KeyboardModifier.NoModifier
+    outlines, none = window.workspace.film.outlines, Qt.KeyboardModifier.NoModifier
     canvas, control = window.viewer.window._qt_viewer.canvas.native, Qt.KeyboardModifier.ControlModifier
 
     def after(*keys: tuple[Qt.Key, Qt.KeyboardModifier], tool: str = "erase") -> str:
@@ -242,42 +244,42 @@ def test_no_key_leaves_a_tool_behind_that_nobody_chose(window: Window, film: Pat
 
 def test_the_panel_says_what_is_known(window: Window, film: Path) -> None:
     window.open(film)
-    panel, sheet = window.measure, window.desk.sheet
-    assert "not measured yet" in panel.total.text()
-    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    panel, layers = window.measure, window.workspace.film
+    assert "not measured yet" in panel.lists.total.text()
+    window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     region = np.zeros(window.session.labels.shape, bool)
     region[:40] = True
-    window.session.set_region(region)
+    window.session.finding.set_region(region)
     assert "10 %" in panel.head.text()
-    assert sheet.fence.layer in window.viewer.layers
-    assert window.viewer.layers.selection.active is sheet.outlines
+    assert layers.region_outline.layer in window.viewer.layers
+    assert window.viewer.layers.selection.active is layers.outlines
     window.press(panel, "whole")
     assert list(window.session.rows) == [1]
-    assert sheet.fence is None
+    assert layers.region_outline is None
     assert "region" not in panel.head.text()
     assert [layer.name for layer in window.viewer.layers if "region" in layer.name] == []
     assert not panel.buttons["whole"].isEnabled()
-    panel.initials.setText("AB")
+    panel.saving.initials.setText("AB")
     window.press(panel, "deny")
-    assert panel.total.text() == "No calcium, says AB"
+    assert panel.lists.total.text() == "No calcium, says AB"
     away = film.parent.rename(film.parent.with_name("away"))
-    window.desk.keep_up()
+    window.workspace.keep_up()
     assert panel.kept.isVisible()
     assert "crash" in panel.kept.text()
     away.rename(film.parent)
-    window.desk.keep_up()
+    window.workspace.keep_up()
     assert not panel.kept.isVisible()
 
 
 def test_sliders_show_what_is_in_force_and_a_drag_is_one_step(window: Window, film: Path) -> None:
     window.open(film)
     panel = window.measure
-    window.session.set_min_area_mm2(0.6)  # between two stops
-    slider, first = panel.smallest, panel.smallest.value()
+    window.session.finding.set_min_area_mm2(0.6)  # between two stops
+    slider, first = panel.sliders.smallest, panel.sliders.smallest.value()
     slider.setSliderDown(True)
     for at in (slider.maximum(), 3, slider.maximum()):
         slider.setValue(at)
-        until(lambda: not panel._wanted)
+        until(lambda: not panel.sliders._wanted)
     slider.setSliderDown(False)
     assert window.session.history.names == ("smallest size", "smallest size")
     slider.setValue(first)
@@ -286,7 +288,7 @@ def test_sliders_show_what_is_in_force_and_a_drag_is_one_step(window: Window, fi
     assert slider.value() == slider.maximum()
     window.session.undo()
     window.session.undo()
-    assert panel.smallest_text.text() == "0.5 mm²"
+    assert panel.sliders.smallest_text.text() == "0.5 mm²"
 
 
 QUIT = """
@@ -297,8 +299,8 @@ from qtpy.QtCore import QTimer
 viewer = napari.Viewer(show=True)
 _, panel = viewer.window.add_plugin_dock_widget("calcimeasure", "Measure calcinosis")
 viewer.open(sys.argv[1], plugin="calcimeasure")
-panel.desk.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
-panel.desk.ask = lambda *_: sys.argv[2]
+panel.workspace.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+panel.workspace.ask = lambda *_: sys.argv[2]
 QTimer.singleShot(0, panel.window().close)
 napari.run()
 """
@@ -316,9 +318,9 @@ from pathlib import Path
 import numpy as np
 from calcimeasure.reading.session import Session
 session = Session.open(Path(sys.argv[1]))
-session.keep_journal()
+session.keeping.keep_journal()
 for at in range(10, 60, 10):
-    session.edited((slice(at, at + 5), slice(20, 30)), np.full((5, 10), at, np.int32))
+    session.edit.edited((slice(at, at + 5), slice(20, 30)), np.full((5, 10), at, np.int32))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -330,18 +332,18 @@ def test_work_of_a_killed_process_is_offered_and_restored(window: Window, film: 
     assert window.measure.restoring.isVisible()
     window.press(window.measure, "restore")
     assert sorted(window.session.rows) == [10, 20, 30, 40, 50]
-    assert np.array_equal(window.desk.sheet.outlines.data, window.session.labels)
+    assert np.array_equal(window.workspace.film.outlines.data, window.session.labels)
     assert not window.measure.restoring.isVisible()
 
 
 def test_a_row_shows_its_deposit_and_a_deposit_its_row(window: Window, film: Path, truth: np.ndarray) -> None:
     window.open(film)
-    window.session.set_labels(Labels(truth))
+    window.session.edit.set_labels(Labels(truth))
     panel = window.measure
     view = panel.table
     QTest.mouseClick(view.viewport(), LEFT, pos=view.visualRect(view.model().index(1, 0)).center())
     (number,) = view.selected()
-    assert window.desk.sheet.chosen == number
+    assert window.workspace.film.chosen == number
     row = window.session.rows[number]
     camera = window.viewer.scene.camera.center
     assert np.allclose(camera[-2:], np.array([row.bbox[0] + row.bbox[2], row.bbox[1] + row.bbox[3]]) * 0.1)
@@ -357,23 +359,23 @@ def test_sliders_act_at_once_and_a_finding_comes_back(window: Window, film: Path
     window.find()
     panel = window.measure
     found = len(window.session.rows)
-    panel.smallest.setValue(panel.smallest.maximum())
+    panel.sliders.smallest.setValue(panel.sliders.smallest.maximum())
     until(lambda: len(window.session.rows) < found)
     held = window.session.excluded
-    panel.lists.setCurrentIndex(1)
+    panel.lists.tabs.setCurrentIndex(1)
     panel.excluded.select([held[0]])
     before = len(window.session.rows)
     window.press(panel, "back")
     assert len(window.session.rows) == before + 1
-    panel.lists.setCurrentIndex(0)
-    panel.threshold.setValue(5)
+    panel.lists.tabs.setCurrentIndex(0)
+    panel.sliders.threshold.setValue(5)
     until(lambda: window.session.recipe.segment.threshold == 0.05)
     assert len(panel.table.shown()) == len(window.session.rows)
 
 
 def test_deposits_are_merged_parted_refused_and_accepted(window: Window, film: Path, truth: np.ndarray) -> None:
     window.open(film)
-    window.session.set_labels(Labels(truth))
+    window.session.edit.set_labels(Labels(truth))
     panel, session = window.measure, window.session
     one, other, third = sorted(session.rows, key=lambda n: -session.rows[n].area_px.value)[:3]
     panel.choose([one, other])
@@ -398,18 +400,18 @@ def test_a_prompt_outlines_a_deposit_on_a_photo(window: Window, tmp_path: Path) 
     window.open(Path(shutil.copy(_sample_data.home() / "skin_light.jpg", tmp_path / "skin.jpg")))
     assert window.measure.prompts.isVisible()
     window.press(window.measure, "box")
-    window.desk.pencil._layer.add_rectangles(np.array([[105, 335], [105, 405], [175, 405], [175, 335]]))
+    window.workspace.marking._layer.add_rectangles(np.array([[105, 335], [105, 405], [175, 405], [175, 335]]))
     until(lambda: bool(window.session.rows))
     assert window.session.at(140, 370) == 1
-    assert not window.desk.pencil.is_out
-    assert "px" in window.measure.total.text()
+    assert not window.workspace.marking.is_out
+    assert "px" in window.measure.lists.total.text()
 
 
 def test_a_region_limits_what_is_counted(window: Window, film: Path, truth: np.ndarray) -> None:
     window.open(film)
-    window.session.set_labels(Labels(truth))
+    window.session.edit.set_labels(Labels(truth))
     window.press(window.measure, "region")
-    window.desk.pencil._layer.add_polygons(np.array([[0, 0], [0, 399], [120, 399], [120, 0]]))
+    window.workspace.marking._layer.add_polygons(np.array([[0, 0], [0, 399], [120, 399], [120, 0]]))
     until(lambda: window.session.region is not None)
     assert window.session.rows
     assert not window.session.labels[122:].any()
@@ -421,17 +423,17 @@ def test_a_line_of_known_length_changes_the_numbers_at_once(window: Window) -> N
     window.viewer.add_image(np.tile(np.arange(200, dtype=np.uint16), (200, 1)), name="strange")
     until(lambda: window.session is not None)
     session = window.session
-    session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
-    assert "100 px" in window.measure.total.text()
+    session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    assert "100 px" in window.measure.lists.total.text()
     window.front(window.calibrate)
     window.calibrate.length.setValue(10.0)
     window.press(window.calibrate, "line")
-    window.desk.pencil._layer.add_lines(np.array([[20.0, 20.0], [20.0, 120.0]]))
+    window.workspace.marking._layer.add_lines(np.array([[20.0, 20.0], [20.0, 120.0]]))
     until(lambda: session.image.spacing is not None)
     assert session.measurement.area_mm2.value == pytest.approx(1.0)
-    assert in_words(area(session.measurement)) in window.measure.total.text()
+    assert in_words(area(session.measurement)) in window.measure.lists.total.text()
     assert "line of known length" in window.calibrate.now.text()
-    assert {str(unit) for layer in window.desk.sheet.layers for unit in layer.units} == {"millimeter"}
+    assert {str(unit) for layer in window.workspace.film.layers for unit in layer.units} == {"millimeter"}
     window.press(window.calibrate, "forget")
     until(lambda: session.image.spacing is None)
 
@@ -440,19 +442,19 @@ def test_a_picture_without_marker_says_why_there_is_no_scale(window: Window, fil
     window.open(film)
     window.front(window.calibrate)
     window.press(window.calibrate, "find")
-    until(lambda: window.desk.seconds is None)
-    assert len(window.calibrate.told.text()) > 20
+    until(lambda: window.workspace.background.seconds is None)
+    assert len(window.calibrate.scale_text.text()) > 20
 
 
 def test_a_signed_mask_is_locked_until_it_is_reopened(window: Window, film: Path) -> None:
     window.open(film)
-    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     panel = window.measure
-    panel.initials.setText("AB")
+    panel.saving.initials.setText("AB")
     window.press(panel, "sign")
     assert not panel.buttons["brush"].isEnabled()
     assert "signed AB" in panel.head.text()
-    panel.ask_reason = lambda: ("second look", True)
+    panel.saving.ask_reason = lambda: ("second look", True)
     window.press(panel, "sign")
     assert panel.buttons["brush"].isEnabled()
     assert not window.session.is_signed
@@ -461,20 +463,20 @@ def test_a_signed_mask_is_locked_until_it_is_reopened(window: Window, film: Path
 def test_another_mask_is_not_overwritten_without_a_yes(window: Window, film: Path) -> None:
     window.open(film)
     panel = window.measure
-    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     window.save()
-    (written,) = panel.folder.glob("masks/*.tif")
+    (written,) = panel.pages.folder.glob("masks/*.tif")
     first = written.read_bytes()
     window.clear()
     window.open(film)
     assert list(window.session.rows) == [1]
     written.write_bytes(first + b" ")
     asked = []
-    panel.ask_overwrite = lambda words: asked.append(words) or False
-    window.session.delete([1])
+    panel.saving.ask_overwrite = lambda words: asked.append(words) or False
+    window.session.edit.delete([1])
     window.save()
     assert asked
-    assert not window.session.is_saved
+    assert not window.session.keeping.is_saved
     assert written.read_bytes() == first + b" "
 
 
@@ -482,18 +484,18 @@ def test_a_folder_is_a_worklist(window: Window, film: Path) -> None:
     shutil.copy(film, film.with_name("other.dcm"))
     window.open(film.parent)
     panel = window.measure
-    assert "1 of 2" in panel.page_text.text()
-    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    assert "1 of 2" in panel.pages.text.text()
+    window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     window.save()
     window.press(panel, "next")
     until(lambda: window.session is not None and window.session.source.image == "other.dcm")
-    assert "2 of 2" in panel.page_text.text()
-    assert "1 corrected" in panel.page_text.text()
-    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
-    window.desk.ask = lambda *_: "cancel"
+    assert "2 of 2" in panel.pages.text.text()
+    assert "1 corrected" in panel.pages.text.text()
+    window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    window.workspace.ask = lambda *_: "cancel"
     window.press(panel, "previous")
     assert window.session.source.image == "other.dcm"
-    window.desk.ask = lambda *_: "discard"
+    window.workspace.ask = lambda *_: "discard"
     window.press(panel, "previous")
     until(lambda: window.session is not None and window.session.source.image == "hand.dcm")
     assert list(window.session.rows) == [1]
@@ -502,9 +504,9 @@ def test_a_folder_is_a_worklist(window: Window, film: Path) -> None:
 
 def test_closing_over_unsaved_work_asks(window: Window, film: Path) -> None:
     window.open(film)
-    window.session.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
+    window.session.edit.edited((slice(50, 60), slice(50, 60)), np.ones((10, 10), np.int32))
     asked = []
-    window.desk.ask = lambda _, names: asked.append(names) or "cancel"
+    window.workspace.ask = lambda _, names: asked.append(names) or "cancel"
     main = window.measure.window()
     QApplication.sendEvent(main, QCloseEvent())
     assert asked == ["hand"]
@@ -513,19 +515,19 @@ def test_closing_over_unsaved_work_asks(window: Window, film: Path) -> None:
 
 def test_what_is_refused_is_said_in_plain_words(window: Window, film: Path) -> None:
     window.open(film)
-    window.session.deny("AB")
-    window.session.sign("AB")
-    window.desk.sheet.undo()
-    assert any("signed by AB" in words for words in _told())
+    window.session.edit.deny("AB")
+    window.session.keeping.sign("AB")
+    window.workspace.film.undo()
+    assert any("signed by AB" in words for words in _record_of())
 
 
 def test_cancelled_work_changes_nothing(window: Window, film: Path) -> None:
     window.open(film)
     window.press(window.measure, "segment")
-    until(lambda: window.desk.is_working)
+    until(lambda: window.workspace.background.is_working)
     window.press(window.measure, "cancel")
-    assert window.desk.seconds is None
-    until(lambda: not window.desk.is_working)
+    assert window.workspace.background.seconds is None
+    until(lambda: not window.workspace.background.is_working)
     settle()
     assert not window.session.rows
 
@@ -536,7 +538,7 @@ def test_the_wedge_gives_densities_that_are_saved(window: Window) -> None:
         pytest.skip("needs sample_images/hand_wedge.dcm: make samples draws it")
     window.open(film)
     session, panel = window.session, window.calibrate
-    session.edited((slice(400, 412), slice(330, 342)), np.ones((12, 12), np.int32))
+    session.edit.edited((slice(400, 412), slice(330, 342)), np.ones((12, 12), np.int32))
     window.front(panel)
     panel.steps.setText("0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10")
     window.press(panel, "findwedge")
@@ -557,13 +559,13 @@ def test_the_wedge_gives_densities_that_are_saved(window: Window) -> None:
 def compared(window: Window) -> Window:
     """The sample pair with its true outlines, compared."""
     window.viewer.open_sample("calcimeasure", "pair")
-    until(lambda: len(window.desk.sheets) == 2)
+    until(lambda: len(window.workspace.films) == 2)
     truth = _sample_data.home() / "ivig_study" / "truth"
-    for sheet, (name, _) in zip(window.desk.sheets, _sample_data.PAIR, strict=True):
-        sheet.session.set_labels(read_labels(truth / f"{Path(name).stem}.labels.tif", sheet.session.image.shape))
+    for film, (name, _) in zip(window.workspace.films, _sample_data.PAIR, strict=True):
+        film.session.edit.set_labels(read_labels(truth / f"{Path(name).stem}.labels.tif", film.session.image.shape))
     window.front(window.compare)
     window.press(window.compare, "compare")
-    until(lambda: window.desk.seconds is None)
+    until(lambda: window.workspace.background.seconds is None)
     return window
 
 
@@ -579,21 +581,21 @@ def test_two_visits_are_compared_and_a_match_is_corrected(compared: Window, tmp_
     assert any("✎" in texts[1] for texts in panel.table.shown())
     overrides = panel.pair.overrides
     window.press(panel, "compare")
-    until(lambda: window.desk.seconds is None)
+    until(lambda: window.workspace.background.seconds is None)
     assert panel.pair.overrides == overrides
     panel.automatic()
     assert len(panel.pair.change.deposits) == len(rows)
-    assert not matches_file(window.desk.sheets[1].session.source).exists()
+    assert not matches_file(window.workspace.films[1].session.source).exists()
     for way in panel.ways.buttons():
         way.click()
         settle()
     panel.ask_folder = lambda: str(tmp_path / "report")
     window.press(panel, "export")
-    until(lambda: window.desk.seconds is None)
+    until(lambda: window.workspace.background.seconds is None)
     assert {"report.html", "report.pdf"} <= {path.name for path in (tmp_path / "report").iterdir()}
     window.press(panel, "stop")
     assert not window.viewer.canvas.grid.enabled
-    assert window.desk.sheets[0].picture.visible
+    assert window.workspace.films[0].picture.visible
 
 
 def drag(table: QTableView, name: str, onto: str) -> None:
@@ -615,11 +617,11 @@ def drag(table: QTableView, name: str, onto: str) -> None:
 
 def test_the_picture_shows_outlines_and_numbers(window: Window, film: Path, truth: np.ndarray) -> None:
     window.open(film)
-    window.session.set_labels(Labels(truth))
-    window.desk.settle()
+    window.session.edit.set_labels(Labels(truth))
+    window.workspace.settle()
     settle()
     shown = window.viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
-    for layer in window.desk.sheet.layers[1:]:
+    for layer in window.workspace.film.layers[1:]:
         layer.visible = False
     bare = window.viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
     assert bare.mean() > 10

@@ -12,6 +12,8 @@ from calcimeasure.io.results.masks import read_labels
 from calcimeasure.model.authorship import Author
 from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.labels import Labels
+from calcimeasure.reading.folder_custody import FolderCustody
+from calcimeasure.reading.saving import mask_file
 from calcimeasure.reading.session import Session
 from calcimeasure.reading.worklist import Worklist
 
@@ -39,43 +41,43 @@ def test_an_empty_mask_says_nothing_until_a_person_says_it(path):
     films = Worklist.of(path.parent)
     session = _open(path)
     assert not session.is_measured
-    session.set_initials("AB")
-    session.set_spacing(0.25)
+    session.keeping.set_initials("AB")
+    session.calibration.set_spacing(0.25)
     with pytest.raises(EditRefused, match="No calcium"):
-        session.sign("AB")
-    session.save(films.saved)
+        session.keeping.sign("AB")
+    session.keeping.save(FolderCustody(films.saved))
     (row,) = _rows(films.saved)
     assert (row["status"], row["deposits"], row["area_mm2"]) == ("open", "", "")
     assert row["spacing_row_mm"] == "0.25"
     assert films.renewed().counts == {"open": 1, "corrected": 0, "signed": 0}
     assert not (films.saved / "masks" / "film.labels.tif").exists()
     again = _open(path)
-    assert again.resume(films.saved)
+    assert again.keeping.resume(FolderCustody(films.saved))
     assert again.image.spacing.row_mm == 0.25
-    again.deny("CD")
+    again.edit.deny("CD")
     assert again.is_measured
-    assert again.status == "corrected"
-    again.save(films.saved)
+    assert again.keeping.status == "corrected"
+    again.keeping.save(FolderCustody(films.saved))
     (row,) = _rows(films.saved)
     assert (row["status"], row["deposits"], row["area_px"]) == ("measured", "0", "0")
     assert films.renewed().counts["corrected"] == 1
     third = _open(path)
-    third.resume(films.saved)
+    third.keeping.resume(FolderCustody(films.saved))
     assert third.negative.initials == "CD"
-    third.sign("CD")
-    third.save(films.saved)
+    third.keeping.sign("CD")
+    third.keeping.save(FolderCustody(films.saved))
     assert films.renewed().counts["signed"] == 1
 
 
 def test_a_search_that_found_nothing_is_still_the_networks_word_when_it_is_reopened(path, tmp_path):
     session = _open(path)
-    session.found(Segmentation(Labels.empty(session.labels.shape)))
+    session.finding.found(Segmentation(Labels.empty(session.labels.shape)))
     by_networks = replace(session.state.authorship, film=Author.NETWORKS, passed_over_px=25.0)
-    session._do("segment", state=replace(session.state, authorship=by_networks))
-    session.set_initials("AB")
-    session.save(tmp_path / "saved")
+    session.changes.do("segment", state=replace(session.state, authorship=by_networks))
+    session.keeping.set_initials("AB")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     again = _open(path)
-    assert again.resume(tmp_path / "saved")
+    assert again.keeping.resume(FolderCustody(tmp_path / "saved"))
     assert again.is_measured
     assert again.measurement == session.measurement
     assert again.state.authorship == session.state.authorship
@@ -84,7 +86,7 @@ def test_a_search_that_found_nothing_is_still_the_networks_word_when_it_is_reope
 def test_denying_refuses_what_is_outlined_and_painting_takes_it_back(path):
     session = _open(path)
     _strokes(session, 1, 2)
-    session.deny("AB")
+    session.edit.deny("AB")
     assert session.negative.initials == "AB"
     assert [held.number for held in session.excluded] == [1, 2]
     session.undo()
@@ -93,21 +95,22 @@ def test_denying_refuses_what_is_outlined_and_painting_takes_it_back(path):
     session.redo()
     _strokes(session, 3)
     assert session.negative is None
-    session.delete([3])
-    assert session.status == "open"
+    session.edit.delete([3])
+    assert session.keeping.status == "open"
 
 
 def test_a_saved_mask_that_was_emptied_is_open_and_gone(path, tmp_path):
     session = _open(path)
     _strokes(session, 1)
-    session.set_initials("AB")
-    mask = session.save(tmp_path / "saved")
-    session.delete([1])
-    session.save(tmp_path / "saved")
+    session.keeping.set_initials("AB")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", session.source.name)
+    session.edit.delete([1])
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     assert not mask.exists()
     assert _rows(tmp_path / "saved")[0]["status"] == "open"
     session.undo()
-    session.save(tmp_path / "saved")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     assert (read_labels(mask, session.labels.shape).array == session.labels).all()
 
 
@@ -120,40 +123,40 @@ def _half(session):
 @pytest.mark.parametrize("killed", [False, True])
 def test_the_whole_film_has_again_what_the_region_cut(path, killed):
     session = _open(path)
-    session.keep_journal()
+    session.keeping.keep_journal()
     rows = session.labels.shape[0]
     stroke(session, (20, 30), 6, 1)  # inside
     stroke(session, (rows // 2, 80), 9, 2)  # across
     stroke(session, (rows - 20, 120), 6, 3)  # outside
-    session.accept([2, 3])
+    session.edit.accept([2, 3])
     before, measured = session.labels.copy(), session.measurement
-    session.set_region(_half(session))
+    session.finding.set_region(_half(session))
     assert sorted(session.rows) == [1, 2]
     stroke(session, (40, 100), 4, session.next_label)
     assert 3 not in session.rows  # the number waits for its deposit
     fresh = max(session.rows)
     if killed:
-        session.close()
+        session.keeping.close()
         session = _open(path)
-        session.restore(session.unfinished())
-    session.set_region(~_half(session))
-    session.set_region(None)
+        session.keeping.restore(session.keeping.unfinished())
+    session.finding.set_region(~_half(session))
+    session.finding.set_region(None)
     assert session.region is None
-    session.delete([fresh])
+    session.edit.delete([fresh])
     assert (session.labels == before).all()
     assert session.measurement == measured
     assert {2, 3} <= session.accepted
     assert not any(held.finding.reason is Reason.OUTSIDE_REGION for held in session.excluded)
-    session.close()
+    session.keeping.close()
 
 
 def test_denying_in_a_region_says_nothing_of_what_it_cut_off(path):
     session = _open(path)
     stroke(session, (session.labels.shape[0] - 20, 80), 6, 2)
-    session.set_region(_half(session))
-    session.deny("AB")
+    session.finding.set_region(_half(session))
+    session.edit.deny("AB")
     assert session.negative is not None
-    session.set_region(None)
+    session.finding.set_region(None)
     assert list(session.rows) == [2]
     assert session.negative is None
 
@@ -161,21 +164,21 @@ def test_denying_in_a_region_says_nothing_of_what_it_cut_off(path):
 def test_what_was_refused_inside_a_region_does_not_come_back_outside(path):
     session = _open(path)
     stroke(session, (session.labels.shape[0] // 2, 80), 9, 2)
-    session.set_region(_half(session))
-    session.reject([2])
-    session.set_region(None)
+    session.finding.set_region(_half(session))
+    session.edit.reject([2])
+    session.finding.set_region(None)
     assert not session.labels.any()
 
 
 def test_a_finding_brought_back_keeps_number_and_tick(path):
     session = _open(path)
     _strokes(session, 1, 2, 3)
-    session.accept([3])
+    session.edit.accept([3])
     before = session.labels.copy()
-    session.reject([3])
+    session.edit.reject([3])
     stroke(session, (100, 120), 4, session.next_label)
-    session.delete([max(session.rows)])
-    session.bring_back(session.excluded[0])
+    session.edit.delete([max(session.rows)])
+    session.edit.bring_back(session.excluded[0])
     assert (session.labels == before).all()
     assert session.accepted == {3}
 
@@ -207,41 +210,41 @@ class _Found:
 
 def test_one_drag_is_one_step_and_moving_back_gives_the_same_numbers_back():
     session = Session(film())
-    session._findings = _Found(session.labels.shape)
-    session.set_threshold(0.1)
-    session.accept([2])
+    session.finding._findings = _Found(session.labels.shape)
+    session.finding.set_threshold(0.1)
+    session.edit.accept([2])
     before, rows = session.labels.copy(), dict(session.rows)
     for at, threshold in enumerate((0.4, 0.7, 0.95, 0.7, 0.5, 0.1)):
-        session.set_threshold(threshold, joins=at > 0)
+        session.finding.set_threshold(threshold, joins=at > 0)
         assert 2 in session.rows
     assert (session.labels == before).all()
     assert dict(session.rows) == rows
     assert session.history.names == ("threshold", "accept", "threshold")
-    session.set_threshold(0.8)
-    session.set_threshold(0.95, joins=True)
+    session.finding.set_threshold(0.8)
+    session.finding.set_threshold(0.95, joins=True)
     session.undo()
     assert (session.labels == before).all()
     assert session.recipe.segment.threshold == 0.1
     session.redo()
     assert sorted(session.rows) == [2]
-    session.set_threshold(0.1, joins=True)  # something else came between: a step of its own
+    session.finding.set_threshold(0.1, joins=True)  # something else came between: a step of its own
     assert session.history.names[-2:] == ("threshold", "threshold")
 
 
 def test_a_drag_that_was_killed_is_one_step_again(path):
     session = _open(path)
-    session.keep_journal()
-    session._findings = _Found(session.labels.shape)
+    session.keeping.keep_journal()
+    session.finding._findings = _Found(session.labels.shape)
     for at, threshold in enumerate((0.1, 0.4, 0.7, 0.2)):
-        session.set_threshold(threshold, joins=at > 0)
-    session.close()
+        session.finding.set_threshold(threshold, joins=at > 0)
+    session.keeping.close()
     again = _open(path)
-    waiting = again.unfinished()
-    assert again.restore(waiting) == waiting.steps == 1
+    waiting = again.keeping.unfinished()
+    assert again.keeping.restore(waiting) == waiting.steps == 1
     assert (again.labels == session.labels).all()
     again.undo()
     assert not again.labels.any()
-    again.close()
+    again.keeping.close()
 
 
 def test_the_whole_film_has_what_a_search_left_out_because_of_the_region():
@@ -249,12 +252,12 @@ def test_the_whole_film_has_what_a_search_left_out_because_of_the_region():
     findings = _Found(session.labels.shape)
     region = np.zeros(session.labels.shape, bool)
     region[:, :50] = True
-    session.set_region(region)
-    session._findings = findings
+    session.finding.set_region(region)
+    session.finding._findings = findings
     outside = Excluded(Reason.OUTSIDE_REGION, 50, 60, (50, 60, 60, 70), 100)
     found = findings.segmentation(session.recipe.segment, region)
-    session.found(Segmentation(found.labels, (outside,)))
-    session.set_region(None)
+    session.finding.found(Segmentation(found.labels, (outside,)))
+    session.finding.set_region(None)
     assert session.measurement.count == 2  # of scores from 0.5
     session.undo()
     assert session.region is not None

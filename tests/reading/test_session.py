@@ -13,7 +13,7 @@ from calcimeasure.model.deposit import Excluded
 from calcimeasure.model.scale import Scale
 from calcimeasure.model.warning import Remark
 from calcimeasure.reading.session import Session
-from calcimeasure.reading.state import Held, State
+from calcimeasure.reading.state import State, Uncounted
 from calcimeasure.recipe import analyse, unseen_on
 from calcimeasure.steps.measure.area import measure
 from calcimeasure.steps.measure.error import is_unread, with_boundary_error
@@ -53,7 +53,7 @@ def test_after_any_edits_the_numbers_are_those_of_the_whole_mask(seed, spacing):
 def test_a_deposit_whose_background_is_painted_over_is_measured_again():
     session = _two()
     before = session.rows[1].contrast_mean
-    event = session.edited(np.s_[88:93, 112:116], np.full((5, 4), 7), "paint")
+    event = session.edit.edited(np.s_[88:93, 112:116], np.full((5, 4), 7), "paint")
     assert {1, 2, 7} == event.numbers
     assert session.rows[1].contrast_mean != before
     assert session.measurement == _whole(session)
@@ -62,14 +62,14 @@ def test_a_deposit_whose_background_is_painted_over_is_measured_again():
 def test_far_deposits_are_left_alone():
     session = _two()
     stroke(session, (200, 280), 10, 3)
-    assert session.edited(np.s_[200:203, 280:283], np.zeros((3, 3), int), "erase").numbers == {3}
+    assert session.edit.edited(np.s_[200:203, 280:283], np.zeros((3, 3), int), "erase").numbers == {3}
 
 
 def test_a_film_of_unknown_scale_stays_in_pixels_until_calibrated():
     session = _two(spacing=None)
     assert session.measurement.area_mm2 is None
     assert session.brush_px(2.0) is None
-    session.set_spacing(0.1)
+    session.calibration.set_spacing(0.1)
     assert session.measurement.area_mm2.value == pytest.approx(session.measurement.area_px.value * 0.01)
     assert session.brush_px(2.0) == 20
     session.undo()
@@ -79,7 +79,7 @@ def test_a_film_of_unknown_scale_stays_in_pixels_until_calibrated():
 @pytest.mark.parametrize("mm", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_scale_that_is_none_is_refused(mm):
     with pytest.raises(EditRefused, match="positive"):
-        Session(film()).set_spacing(mm)
+        Session(film()).calibration.set_spacing(mm)
 
 
 def test_a_scale_measured_in_a_thread_gives_the_same_numbers_there_and_back():
@@ -88,8 +88,9 @@ def test_a_scale_measured_in_a_thread_gives_the_same_numbers_there_and_back():
         for number in range(1, 41):
             stroke(one, (20 + 25 * (number % 8), 20 + 55 * (number // 8)), 5 + number % 3, number)
     before = session.measurement
-    session.scaled(session.scaling(0.3)())
-    other.set_spacing(0.3)
+    later = session.calibration.scaling(0.3)
+    later.take(later())
+    other.calibration.set_spacing(0.3)
     assert session.measurement == other.measurement != before
     session.undo()
     assert session.measurement == before
@@ -102,9 +103,12 @@ def test_a_scale_measured_in_a_thread_gives_the_same_numbers_there_and_back():
 def test_a_stroke_while_the_scale_is_measured_is_not_lost():
     session = Session(film())
     stroke(session, (50, 50), 8, 1)
-    result = session.scaling(0.3)()
+    later = session.calibration.scaling(0.3)
+    result = later()
+    assert not later.is_stale
     stroke(session, (150, 150), 8, 2)
-    session.scaled(result)
+    assert later.is_stale
+    later.take(result)
     assert session.measurement == measure(session.image, Labels(session.labels))
     assert session.measurement.count == 2
 
@@ -112,8 +116,8 @@ def test_a_stroke_while_the_scale_is_measured_is_not_lost():
 def test_no_deposits_are_looked_for_where_the_wedge_lies_and_undo_forgets_it(segmented):
     box = next(iter(segmented.rows.values())).bbox
     before = segmented.labels.copy()
-    segmented.set_wedge((1, 2, 3, 4, 5), box, box)
-    segmented.set_threshold(segmented.recipe.segment.threshold - 0.01)
+    segmented.calibration.set_wedge((1, 2, 3, 4, 5), box, box)
+    segmented.finding.set_threshold(segmented.recipe.segment.threshold - 0.01)
     row0, column0, row1, column1 = box
     assert not segmented.labels[row0:row1, column0:column1].any()
     segmented.undo()
@@ -125,7 +129,7 @@ def test_no_deposits_are_looked_for_where_the_wedge_lies_and_undo_forgets_it(seg
 def test_a_refused_scale_says_why_and_changes_nothing():
     session = _two()
     with pytest.raises(MeasurementRefused, match="no marker"):
-        session.set_scale(Scale.refused(Remark.other("no marker in the picture")))
+        session.calibration.set_scale(Scale.refused(Remark.other("no marker in the picture")))
     assert session.image.spacing == SPACING
 
 
@@ -166,13 +170,13 @@ def test_the_history_stays_under_its_bound():
     for _ in range(300):
         random_edit(session, rng)
         assert session.history.nbytes <= 100_000
-    assert session.undo_name is not None
+    assert session.history.undo_name is not None
 
 
 def test_a_step_larger_than_the_bound_is_done_but_not_kept():
     session = Session(film(), history_bytes=2000)
     noise = np.random.default_rng(0).integers(0, 2, (240, 320))
-    session.edited(np.s_[0:240, 0:320], noise)
+    session.edit.edited(np.s_[0:240, 0:320], noise)
     assert session.labels.any()
     assert session.undo() is None
 
@@ -180,18 +184,18 @@ def test_a_step_larger_than_the_bound_is_done_but_not_kept():
 def test_a_whole_film_filled_costs_the_history_nothing_to_speak_of():
     session = Session(film())
     for number in range(1, 31):
-        session.edited(np.s_[0:240, 0:320], np.full((240, 320), number), "fill")
+        session.edit.edited(np.s_[0:240, 0:320], np.full((240, 320), number), "fill")
     assert session.history.nbytes < 100_000
 
 
 def test_steps_are_named_and_a_new_one_ends_redo():
     session = _two()
-    session.merge([1, 2])
-    assert session.undo_name == "merge"
+    session.edit.merge([1, 2])
+    assert session.history.undo_name == "merge"
     session.undo()
-    assert (session.undo_name, session.redo_name) == ("paint", "merge")
-    session.delete([1])
-    assert session.redo_name is None
+    assert (session.history.undo_name, session.history.redo_name) == ("paint", "merge")
+    session.edit.delete([1])
+    assert session.history.redo_name is None
     assert session.redo() is None
 
 
@@ -200,16 +204,16 @@ def test_steps_are_named_and_a_new_one_ends_redo():
 
 def test_merge_then_split_gives_the_two_again():
     session = _two()
-    session.merge([2, 1])
+    session.edit.merge([2, 1])
     assert list(session.rows) == [1]
-    session.split(1)
+    session.edit.split(1)
     assert sorted(row.area_px.value for row in session.rows.values()) == [317.0, 317.0]
 
 
 @pytest.mark.parametrize("line", [[(100, 80), (100, 120)], [(85, 85), (115, 115)], [(80, 101), (120, 99)]])
 def test_a_line_across_parts_a_deposit_and_loses_no_pixel(line):
     session = _two()
-    session.split(1, line)
+    session.edit.split(1, line)
     assert sorted(session.rows) == [1, 2, 3]
     assert session.rows[1].area_px.value + session.rows[3].area_px.value == 317
     assert session.rows[1].area_px.value >= session.rows[3].area_px.value > 100
@@ -218,8 +222,8 @@ def test_a_line_across_parts_a_deposit_and_loses_no_pixel(line):
 
 def test_a_cut_leaves_the_pieces_that_it_does_not_meet_with_the_deposit():
     session = _two()
-    session.merge([1, 2])
-    session.split(1, [(100, 80), (100, 112)])
+    session.edit.merge([1, 2])
+    session.edit.split(1, [(100, 80), (100, 112)])
     assert sorted(session.rows) == [1, 2]
     assert session.labels[100, 130] == 1
 
@@ -227,41 +231,41 @@ def test_a_cut_leaves_the_pieces_that_it_does_not_meet_with_the_deposit():
 @pytest.mark.parametrize("line", [[(10, 10), (10, 50)], [(100, 100), (100, 104)]])
 def test_a_line_that_does_not_part_is_refused(line):
     with pytest.raises(EditRefused, match="right across"):
-        _two().split(1, line)
+        _two().edit.split(1, line)
 
 
 def test_what_is_rejected_can_be_brought_back_to_the_pixel():
     session = _two()
     before = session.labels.copy()
-    session.reject([2])
+    session.edit.reject([2])
     (held,) = session.excluded
     assert held.finding.reason is Reason.REJECTED
-    session.bring_back(held)
+    session.edit.bring_back(held)
     assert ((session.labels > 0) == (before > 0)).all()
     assert session.excluded == ()
     with pytest.raises(EditRefused, match="not among"):
-        session.bring_back(held)
+        session.edit.bring_back(held)
 
 
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda s: s.delete([9]), "no deposit 9"),
-        (lambda s: s.reject([]), "no deposit is chosen"),
-        (lambda s: s.merge([1]), "two deposits"),
-        (lambda s: s.split(1), "in one piece"),
-        (lambda s: s.reopen("why", "AB"), "not signed"),
-        (lambda s: s.set_initials("Alice Bloggs"), "initials"),
-        (lambda s: s.prompted(Labels(s.labels)), "counted already"),
+        (lambda s: s.edit.delete([9]), "no deposit 9"),
+        (lambda s: s.edit.reject([]), "no deposit is chosen"),
+        (lambda s: s.edit.merge([1]), "two deposits"),
+        (lambda s: s.edit.split(1), "in one piece"),
+        (lambda s: s.keeping.reopen("why", "AB"), "not signed"),
+        (lambda s: s.keeping.set_initials("Alice Bloggs"), "initials"),
+        (lambda s: s.finding.prompted(Labels(s.labels)), "counted already"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(act, words):
     session = _two()
-    before, steps = session.labels.copy(), len(session.did)
+    before, steps = session.labels.copy(), len(session.changes.log)
     with pytest.raises(EditRefused, match=words):
         act(session)
     assert (session.labels == before).all()
-    assert len(session.did) == steps
+    assert len(session.changes.log) == steps
 
 
 @pytest.mark.parametrize(
@@ -277,7 +281,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(act, words):
 def test_a_window_that_is_no_part_of_a_mask_is_refused(where, values):
     session = _two()
     with pytest.raises(MaskError):
-        session.edited(where, values)
+        session.edit.edited(where, values)
     assert session.measurement == _whole(session)
 
 
@@ -286,12 +290,12 @@ def test_a_region_limits_what_is_measured_and_drawn_and_undo_brings_all_back():
     before = session.labels.copy()
     region = np.zeros(session.labels.shape, bool)
     region[:, :100] = True
-    session.set_region(region)
+    session.finding.set_region(region)
     assert list(session.rows) == [1]
     assert [held.finding.reason for held in session.excluded] == [Reason.OUTSIDE_REGION]
     seen = []
     session.on_change(seen.append)
-    event = session.edited(np.s_[50:60, 95:105], np.full((10, 10), 5))
+    event = session.edit.edited(np.s_[50:60, 95:105], np.full((10, 10), 5))
     assert event.clipped
     assert seen == [event]
     assert session.rows[5].area_px.value == 50
@@ -299,35 +303,36 @@ def test_a_region_limits_what_is_measured_and_drawn_and_undo_brings_all_back():
     assert (session.labels == before).all()
     assert session.region is None
     with pytest.raises(MaskError, match="region"):
-        session.set_region(region[:-1])
+        session.finding.set_region(region[:-1])
 
 
 def test_a_region_measured_in_a_thread_gives_the_same_as_one_that_is_not():
     inside = np.zeros((240, 320), bool)
     inside[:, :120] = True
     one, other = _two(), _two()
-    one.set_region(inside)
-    other.limited(other.limiting(inside)())
+    one.finding.set_region(inside)
+    later = other.finding.limiting(inside)
+    later.take(later())
     assert np.array_equal(one.labels, other.labels)
     assert one.measurement == other.measurement == _whole(other)
     late = _two()
-    job = late.limiting(inside)
+    job = late.finding.limiting(inside)
     stroke(late, (30, 30), 8, 3)
-    late.limited(job())
+    job.take(job())
     assert 3 in late.rows
     assert late.measurement == _whole(late)
 
 
 def test_a_deposit_of_several_parts_is_one_deposit():
     session = _two()
-    session.merge([1, 2])
+    session.edit.merge([1, 2])
     whole, rows = session.labels.copy(), dict(session.rows)
-    session.reject([1])
+    session.edit.reject([1])
     assert not session.labels.any()
-    session.bring_back(session.excluded[0])
+    session.edit.bring_back(session.excluded[0])
     assert np.array_equal(session.labels, whole)
     assert session.rows == rows
-    session.delete([1])
+    session.edit.delete([1])
     session.undo()
     assert np.array_equal(session.labels, whole)
     assert session.measurement == _whole(session)
@@ -335,25 +340,25 @@ def test_a_deposit_of_several_parts_is_one_deposit():
 
 def test_a_signed_mask_is_locked_until_it_is_reopened_with_a_reason():
     session = _two()
-    session.sign("ab")
+    session.keeping.sign("ab")
     locked = [
         lambda: stroke(session, (50, 50), 3, 5),
         session.undo,
-        lambda: session.delete([1]),
-        lambda: session.set_spacing(0.3),
-        lambda: session.set_threshold(0.3),
-        lambda: session.found(segment(session.image, SegmentSettings(method="classical"))),
-        session.segmenting,
-        lambda: session.sign("CD"),
+        lambda: session.edit.delete([1]),
+        lambda: session.calibration.set_spacing(0.3),
+        lambda: session.finding.set_threshold(0.3),
+        lambda: session.finding.found(segment(session.image, SegmentSettings(method="classical"))),
+        session.finding.segmenting,
+        lambda: session.keeping.sign("CD"),
     ]
     for act in locked:
         with pytest.raises(EditRefused, match="signed by AB"):
             act()
     with pytest.raises(EditRefused, match="why"):
-        session.reopen("  ", "CD")
-    session.reopen("missed a deposit", "cd")
-    session.delete([1])
-    notes = [(did.name, did.who, did.why) for did in session.did if did.name in ("sign", "reopen")]
+        session.keeping.reopen("  ", "CD")
+    session.keeping.reopen("missed a deposit", "cd")
+    session.edit.delete([1])
+    notes = [(did.name, did.who, did.why) for did in session.changes.log if did.name in ("sign", "reopen")]
     assert notes == [("sign", "AB", ""), ("reopen", "CD", "missed a deposit")]
 
 
@@ -389,13 +394,18 @@ def _scene():
     return Image(pixels, Kind.RADIOGRAPH, Meaning.DISPLAY, Spacing.of(0.3, 0.3, SpacingOrigin.USER))
 
 
+def _search(session):
+    later = session.finding.segmenting()
+    return later.take(later())
+
+
 METHODS = ["classical", "learned"]
 
 
 @pytest.fixture(params=METHODS)
 def segmented(request):
     session = Session(_scene(), Recipe(SegmentSettings(method=request.param)))
-    session.found(session.segmenting()())
+    _search(session)
     assert session.measurement.count >= 2
     return session
 
@@ -419,31 +429,31 @@ def test_findings_give_what_segmenting_gives_under_any_settings(method):
 
 def test_the_sliders_act_at_once_and_give_what_segmenting_would(segmented):
     for threshold in (0.95, 0.05, 0.5):
-        segmented.set_threshold(threshold)
+        segmented.finding.set_threshold(threshold)
         fresh = segment(segmented.image, segmented.recipe.segment)
         assert (segmented.labels == fresh.labels.array).all()
         assert tuple(held.finding for held in segmented.excluded) == tuple(
             sorted(fresh.excluded, key=lambda e: (e.row, e.column))
         )
         assert segmented.measurement == _whole(segmented)
-    segmented.set_min_area_px(10**6)
+    segmented.finding.set_min_area_px(10**6)
     assert segmented.measurement.count == 0
     assert segmented.measurement == analyse(segmented.image, segmented.recipe).measurement
     segmented.undo()
     assert segmented.recipe.segment.min_area_px == 12
     assert segmented.measurement == _whole(segmented)
     with pytest.raises(RecipeError):
-        segmented.set_threshold(1.5)
+        segmented.finding.set_threshold(1.5)
 
 
 def test_what_a_person_did_survives_sliders_and_another_segmentation(segmented):
     kept, deleted = list(segmented.rows)[:2]
-    segmented.edited(np.s_[5:9, 5:9], np.full((4, 4), 40))
+    segmented.edit.edited(np.s_[5:9, 5:9], np.full((4, 4), 40))
     window = segmented.rows[kept].bbox
-    segmented.edited(np.s_[window[0] : window[0] + 3, 0:300], np.zeros((3, 300), int), "erase")
+    segmented.edit.edited(np.s_[window[0] : window[0] + 3, 0:300], np.zeros((3, 300), int), "erase")
     mine = segmented.labels == kept
-    segmented.delete([deleted])
-    for act in (lambda: segmented.set_threshold(0.05), lambda: segmented.found(segmented.segmenting()())):
+    segmented.edit.delete([deleted])
+    for act in (lambda: segmented.finding.set_threshold(0.05), lambda: _search(segmented)):
         act()
         assert ((segmented.labels == kept) == mine).all()
         assert (segmented.labels == 40).sum() == 16
@@ -453,29 +463,30 @@ def test_what_a_person_did_survives_sliders_and_another_segmentation(segmented):
 
 def test_a_finding_that_the_sliders_dropped_is_brought_back_with_one_click(segmented):
     before = segmented.labels > 0
-    segmented.set_min_area_px(10**6)
+    segmented.finding.set_min_area_px(10**6)
     for held in [one for one in segmented.excluded if before[one.finding.row, one.finding.column]]:
-        segmented.bring_back(held)
+        segmented.edit.bring_back(held)
     assert ((segmented.labels > 0) == before).all()
 
 
 def test_a_segmentation_that_comes_late_answers_the_present_question():
     session = Session(_scene(), Recipe(SegmentSettings(method="classical")))
-    work = session.segmenting()
-    session.set_min_area_mm2(40.0)
-    session.found(work())
+    work = session.finding.segmenting()
+    session.finding.set_min_area_mm2(40.0)
+    work.take(work())
     assert (session.labels == segment(session.image, session.recipe.segment).labels.array).all()
 
 
 def test_a_late_proposal_is_worked_out_anew_beside_the_strokes_made_meanwhile(segmented):
     stroke(segmented, (20, 20), 5, segmented.next_label)
-    late = segmented.sifting(threshold=0.2)()
-    assert not segmented.is_stale(late)
+    late = segmented.finding.sifting(threshold=0.2)
+    result = late()
+    assert not late.is_stale
     stroke(segmented, (60, 20), 5, segmented.next_label)
-    assert segmented.is_stale(late)
-    again = segmented.again(late)()
-    assert not segmented.is_stale(again)
-    segmented.found(again, "threshold")
+    assert late.is_stale
+    again = late.again(result)
+    again.take(again())
+    assert segmented.history.undo_name == "threshold"
     assert segmented.recipe.segment.threshold == 0.2
     assert segmented.at(20, 20)
     assert segmented.at(60, 20)
@@ -488,11 +499,11 @@ def test_a_photo_is_outlined_where_a_person_points():
     noise = np.random.default_rng(0).normal(0, 2, (200, 200, 3))
     pixels = np.clip(np.where(disc, (225, 215, 200), (190, 130, 110)) + noise, 0, 255).astype(np.uint8)
     session = Session(Image(pixels, Kind.PHOTO, Meaning.PHOTO, Spacing.of(0.2, 0.2, SpacingOrigin.MARKER)))
-    session.prompt(box=(70, 60, 130, 120))
+    session.finding.prompt(box=(70, 60, 130, 120))
     assert session.measurement.area_mm2.value == pytest.approx(np.pi * 16, rel=0.1)
     assert session.measurement == _whole(session)
     assert session.measurement.contrast_mean is None
-    session.found(session.segmenting()())
+    _search(session)
     assert session.rows[1].area_px.value > 1000
 
 
@@ -506,7 +517,7 @@ def _areas(measurement):
 @pytest.fixture
 def found():
     session = Session(_scene(), Recipe())
-    session.found(session.segmenting()())
+    _search(session)
     return session
 
 
@@ -520,21 +531,21 @@ def test_what_was_just_found_has_the_error_bars_of_the_command_line(found):
 def test_an_accepted_or_painted_outline_has_a_readers_error_bar_until_undo(found):
     wide, plain = dict(found.rows), measure(found.image, Labels(found.labels), settings=found.recipe.measure)
     first = plain.deposits[0].label
-    found.accept([first])
+    found.edit.accept([first])
     assert found.rows[first] == plain.deposits[0]
     assert {n: row for n, row in found.rows.items() if n != first} == {n: row for n, row in wide.items() if n != first}
     assert found.measurement == _whole(found)
     found.undo()
     assert found.rows == wide
     row, column = (round(at) for at in plain.deposits[0].centroid)
-    found.edited(np.s_[row : row + 1, column : column + 1], np.zeros((1, 1), int), "erase")
+    found.edit.edited(np.s_[row : row + 1, column : column + 1], np.zeros((1, 1), int), "erase")
     assert first not in found.outlines.doubts
     assert found.measurement == _whole(found)
 
 
 def test_a_finding_that_is_brought_back_is_passed_over_no_more():
     def passed(area, reason, score):
-        return Held(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
+        return Uncounted(Excluded(reason, 0, 0, (0, 0, 1, 1), area, score))
 
     doubtful, other, mark = passed(30, Reason.FAINT, 0.25), passed(40, Reason.BONE, 0.25), passed(90, Reason.TEXT, 0.9)
     state = State(film(), Recipe(), excluded=(doubtful, other, mark), authorship=Authorship(passed_over_px=25.0))
@@ -545,20 +556,20 @@ def test_a_finding_that_is_brought_back_is_passed_over_no_more():
 
 def test_every_deposit_knows_who_drew_it(found):
     first, *others = sorted(found.rows)
-    found.accept([first])
+    found.edit.accept([first])
     stroke(found, (20, 20), 4, 99)
-    found.set_threshold(0.6)
+    found.finding.set_threshold(0.6)
     by = found.outlines.authorship
     assert (by.film, by.of(first), by.of(99)) == (Author.PERSON, Author.ACCEPTED, Author.PERSON)
     assert {by.of(n) for n in others if n in found.rows} <= {Author.NETWORKS}
-    found.delete(list(found.rows))
+    found.edit.delete(list(found.rows))
     assert found.outlines.is_by_person
 
 
 def test_a_new_threshold_keeps_the_readers_bar_of_what_was_accepted(found):
     first, *others = sorted(found.rows)
-    found.accept([first])
-    found.set_threshold(0.6)
+    found.edit.accept([first])
+    found.finding.set_threshold(0.6)
     assert first not in found.outlines.doubts
     assert set(found.outlines.doubts) == set(others) & set(found.rows)
 
@@ -567,6 +578,6 @@ def test_a_loaded_mask_of_the_command_line_keeps_its_error_bars(found, tmp_path)
     told = analyse(found.image, found.recipe)
     write_labels(tmp_path / "a.labels.tif", told.segmentation.labels, found.image.spacing)
     other = Session(_scene(), Recipe())
-    other.load_mask(tmp_path / "a.labels.tif")
+    other.edit.load_mask(tmp_path / "a.labels.tif")
     assert _areas(other.measurement) == _areas(told.measurement)
     assert other.state.by_hand == set(other.rows)

@@ -22,7 +22,7 @@ _MODES = {
 Taken = Callable[[_layers.Corners], None]
 
 
-class Pencil(QObject):
+class Marking(QObject):
     """Draws on a layer of its own; a mark is taken off once it was handed over, as (row, column) corners."""
 
     def __init__(self, viewer: Any, parent: QObject | None = None) -> None:

@@ -13,6 +13,8 @@ from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.io.given.inputs import hashed_name
 from calcimeasure.io.results import tables
 from calcimeasure.io.results.masks import read_labels
+from calcimeasure.reading.folder_custody import FolderCustody
+from calcimeasure.reading.saving import mask_file
 from calcimeasure.reading.session import Session
 from calcimeasure.reading.worklist import Worklist
 
@@ -39,12 +41,13 @@ def path(tmp_path):
 
 def _corrected(path, seed=0, scale=True):
     session, rng = _open(path), np.random.default_rng(seed)
-    session.found(session.segmenting()())
+    later = session.finding.segmenting()
+    later.take(later())
     for _ in range(25):
         random_edit(session, rng)
     stroke(session, (110, 80), 6, 88)
-    session.set_spacing(0.17 if scale else None)
-    session.set_initials("ab")
+    session.calibration.set_spacing(0.17 if scale else None)
+    session.keeping.set_initials("ab")
     return session
 
 
@@ -58,7 +61,7 @@ def _measured(path, out, masks, *words):
 @pytest.mark.parametrize(("scale", "words"), [(True, ["--spacing", "0.17"]), (False, ["--spacing", "0.2"])])
 def test_the_command_line_gives_the_saved_mask_the_same_cells(path, tmp_path, scale, words):
     session = _corrected(path, scale=scale)
-    session.save(tmp_path / "saved")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     _measured(path, tmp_path / "out", tmp_path / "saved" / "masks", *words)
     assert (tmp_path / "saved" / "deposits.csv").read_bytes() == (tmp_path / "out" / "deposits.csv").read_bytes()
     (mine,), (its,) = (_rows(tmp_path / folder / "images.csv") for folder in ("saved", "out"))
@@ -76,27 +79,27 @@ def test_the_command_line_gives_the_saved_mask_the_same_cells(path, tmp_path, sc
 
 def test_what_is_edited_while_saving_is_unsaved(path, tmp_path):
     session = _corrected(path)
-    session.keep_journal()
-    work = session.saving(tmp_path / "saved")
+    session.keeping.keep_journal()
+    work = session.keeping.saving(FolderCustody(tmp_path / "saved"))
     stroke(session, (20, 20), 3, 99)
-    session.saved(work())
-    assert not session.is_saved
-    session.close()
-    assert _open(path).unfinished() is not None
+    work.take(work())
+    assert not session.keeping.is_saved
+    session.keeping.close()
+    assert _open(path).keeping.unfinished() is not None
     saved = read_labels(tmp_path / "saved" / "masks" / "film.labels.tif", session.image.shape)
     assert 99 not in saved.numbers
 
 
 def test_the_provenance_says_who_when_what_and_from_which_recipe(path, tmp_path):
     session = _corrected(path)
-    session.save(tmp_path / "saved")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     text = (tmp_path / "saved" / "masks" / "film.provenance.json").read_text()
     facts = json.loads(text)
     assert facts["saved_by"] == "AB"
     assert facts["recipe_hash"] == session.recipe.hash
     assert facts["weights_sha256"] == session.recipe.weights_sha256
     assert facts["image_sha256"] == session.source.sha256
-    assert [step["name"] for step in facts["steps"]] == [did.name for did in session.did]
+    assert [step["name"] for step in facts["steps"]] == [did.name for did in session.changes.log]
     assert {"segment", "paint", "scale", "save"} <= {step["name"] for step in facts["steps"]}
     assert str(tmp_path) not in text
 
@@ -104,42 +107,43 @@ def test_the_provenance_says_who_when_what_and_from_which_recipe(path, tmp_path)
 def test_saving_needs_initials(path, tmp_path):
     session = _open(path)
     with pytest.raises(EditRefused, match="initials"):
-        session.save(tmp_path / "saved")
+        session.keeping.save(FolderCustody(tmp_path / "saved"))
     assert not (tmp_path / "saved").exists()
 
 
 def test_the_mask_of_another_session_is_replaced_on_purpose_only(path, tmp_path):
     first = _corrected(path)
-    mask = first.save(tmp_path / "saved")
-    first.delete([88])
-    first.save(tmp_path / "saved")  # its own
+    first.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", first.source.name)
+    first.edit.delete([88])
+    first.keeping.save(FolderCustody(tmp_path / "saved"))  # its own
     before = mask.read_bytes()
     second = _corrected(path, seed=1)
     with pytest.raises(OutputError, match="there already"):
-        second.save(tmp_path / "saved")
+        second.keeping.save(FolderCustody(tmp_path / "saved"))
     assert mask.read_bytes() == before
-    assert not second.is_saved
-    second.save(tmp_path / "saved", overwrite=True)
+    assert not second.keeping.is_saved
+    second.keeping.save(FolderCustody(tmp_path / "saved"), overwrite=True)
     assert mask.read_bytes() != before
-    assert second.is_saved
+    assert second.keeping.is_saved
     with pytest.raises(OutputError, match="there already"):
-        first.save(tmp_path / "saved")
+        first.keeping.save(FolderCustody(tmp_path / "saved"))
 
 
 def test_a_signed_mask_is_not_replaced_even_on_purpose(path, tmp_path):
     first = _corrected(path)
-    first.sign("ab")
-    first.save(tmp_path / "saved")
+    first.keeping.sign("ab")
+    first.keeping.save(FolderCustody(tmp_path / "saved"))
     second = _corrected(path, seed=1)
     with pytest.raises(OutputError, match="signed by AB"):
-        second.save(tmp_path / "saved", overwrite=True)
+        second.keeping.save(FolderCustody(tmp_path / "saved"), overwrite=True)
     third = _open(path)
-    assert third.resume(tmp_path / "saved")
+    assert third.keeping.resume(FolderCustody(tmp_path / "saved"))
     with pytest.raises(EditRefused, match="signed by AB"):
-        third.delete([88])
-    third.reopen("second look", "cd")
-    third.delete([88])
-    third.save(tmp_path / "saved")
+        third.edit.delete([88])
+    third.keeping.reopen("second look", "cd")
+    third.edit.delete([88])
+    third.keeping.save(FolderCustody(tmp_path / "saved"))
     steps = json.loads((tmp_path / "saved" / "masks" / "film.provenance.json").read_text())["steps"]
     assert [(step["name"], step["who"], step["why"]) for step in steps[-3:]] == [
         ("reopen", "CD", "second look"),
@@ -150,65 +154,67 @@ def test_a_signed_mask_is_not_replaced_even_on_purpose(path, tmp_path):
 
 def test_saved_work_is_gone_on_with_where_it_was_left(path, tmp_path):
     before = _corrected(path)
-    before.save(tmp_path / "saved")
+    before.keeping.save(FolderCustody(tmp_path / "saved"))
     session = _open(path)
-    assert session.resume(tmp_path / "saved")
-    assert session.is_saved
-    assert session.status == "corrected"
+    assert session.keeping.resume(FolderCustody(tmp_path / "saved"))
+    assert session.keeping.is_saved
+    assert session.keeping.status == "corrected"
     assert (session.labels == before.labels).all()
     assert session.measurement == before.measurement
-    assert session.did == before.did
+    assert session.changes.log == before.changes.log
     for held, its in zip(session.excluded, before.excluded, strict=True):
         assert held.finding == its.finding
-    assert not _open(path).resume(tmp_path / "elsewhere")
+    assert not _open(path).keeping.resume(FolderCustody(tmp_path / "elsewhere"))
 
 
 def test_a_mask_changed_by_another_program_is_no_longer_signed(path, tmp_path):
     first = _corrected(path)
-    first.sign("ab")
-    mask = first.save(tmp_path / "saved")
+    first.keeping.sign("ab")
+    first.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", first.source.name)
     mask.write_bytes(mask.read_bytes() + b"\0")
     session = _open(path)
-    session.resume(tmp_path / "saved")
+    session.keeping.resume(FolderCustody(tmp_path / "saved"))
     assert not session.is_signed
 
 
 def test_saved_work_of_another_file_is_refused(path, tmp_path):
-    _corrected(path).save(tmp_path / "saved")
+    _corrected(path).keeping.save(FolderCustody(tmp_path / "saved"))
     film_file(path, seed=4)
     with pytest.raises(MaskError, match="another file"):
-        _open(path).resume(tmp_path / "saved")
+        _open(path).keeping.resume(FolderCustody(tmp_path / "saved"))
 
 
 @pytest.mark.parametrize("damage", ["state", "steps"])
 def test_a_damaged_record_is_said(path, tmp_path, damage):
-    _corrected(path).save(tmp_path / "saved")
+    _corrected(path).keeping.save(FolderCustody(tmp_path / "saved"))
     record = tmp_path / "saved" / "masks" / "film.provenance.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {damage: [7]}))
     session = _open(path)
     with pytest.raises(MaskError, match="damaged"):
-        session.resume(tmp_path / "saved")
+        session.keeping.resume(FolderCustody(tmp_path / "saved"))
     assert not session.labels.any()
-    assert session.did == []
+    assert session.changes.log == []
 
 
 def test_a_results_folder_of_the_command_line_is_left_alone(path, tmp_path):
     session = _corrected(path)
-    session.save(tmp_path / "saved")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     _measured(path, tmp_path / "out", tmp_path / "saved" / "masks")
     with pytest.raises(OutputError, match="results of a run"):
-        session.save(tmp_path / "out", overwrite=True)
+        session.keeping.save(FolderCustody(tmp_path / "out"), overwrite=True)
 
 
 def test_a_kill_between_mask_and_record_leaves_whole_files(path, tmp_path, monkeypatch):
     session = _corrected(path)
-    mask = session.save(tmp_path / "saved")
-    session.delete([88])
-    monkeypatch.setattr("calcimeasure.reading.saving._told", lambda *_: 1 / 0)
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", session.source.name)
+    session.edit.delete([88])
+    monkeypatch.setattr("calcimeasure.reading.saving._record_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        session.save(tmp_path / "saved")
+        session.keeping.save(FolderCustody(tmp_path / "saved"))
     again = _open(path)
-    again.resume(tmp_path / "saved")
+    again.keeping.resume(FolderCustody(tmp_path / "saved"))
     assert (again.labels == read_labels(mask, again.image.shape).array).all()
     assert 88 not in again.rows
 
@@ -225,9 +231,9 @@ def test_a_mask_made_elsewhere_is_loaded_if_it_fits(path, tmp_path, suffix):
         tifffile.imwrite(place, array) if suffix == ".tif" else PillowImage.fromarray(array).save(place)
     session = _open(path)
     with pytest.raises(MaskError, match="220"):
-        session.load_mask(tmp_path / f"not{suffix}")
-    assert session.did == []
-    session.load_mask(tmp_path / f"fits{suffix}")
+        session.edit.load_mask(tmp_path / f"not{suffix}")
+    assert session.changes.log == []
+    session.edit.load_mask(tmp_path / f"fits{suffix}")
     assert session.measurement.area_px.value == 400
     session.undo()
     assert not session.labels.any()
@@ -241,10 +247,10 @@ def test_the_worklist_tells_how_far_each_film_got(tmp_path):
     for item, sign in zip(films.items[:2], (False, True), strict=True):
         session = Session(_open(item.path).image, source=item.source)
         stroke(session, (60, 50), 5, 1)
-        session.set_initials("AB")
+        session.keeping.set_initials("AB")
         if sign:
-            session.sign("AB")
-        session.save(films.saved)
+            session.keeping.sign("AB")
+        session.keeping.save(FolderCustody(films.saved))
     films = films.renewed()
     assert [item.status for item in films.items] == ["corrected", "signed", "open", "open"]
     assert [item.initials for item in films.items] == ["AB", "AB", "", ""]
@@ -265,9 +271,9 @@ def test_a_signed_film_stays_signed_when_another_of_its_stem_comes(tmp_path):
     for name, older in (("hand.tif", "hand"), ("1.2.840.1", "1.2.840")):
         session = _open(path.with_name(name))
         stroke(session, (60, 50), 5, 1)
-        session.set_initials("AB")
-        session.sign("AB")
-        session.save(saved)
+        session.keeping.set_initials("AB")
+        session.keeping.sign("AB")
+        session.keeping.save(FolderCustody(saved))
         _as_named_before(saved / "masks", name, older)
     other = film_file(tmp_path / "films" / "hand.png", 3)  # whose own NAME is what the other is saved under
     (tmp_path / "films" / "1.2.840.2").write_bytes(film_file(tmp_path / "x.png", 5).read_bytes())
@@ -280,20 +286,13 @@ def test_a_signed_film_stays_signed_when_another_of_its_stem_comes(tmp_path):
         "hand.tif": ("hand", "signed"),
     }
     session = _open(path)
-    assert session.resume(saved)
+    assert session.keeping.resume(FolderCustody(saved))
     assert session.is_signed
-    again = _open(path)
-    stroke(again, (60, 50), 5, 1)
-    again.set_initials("CD")
+    other = _open(path)
+    stroke(other, (60, 50), 5, 1)
+    other.keeping.set_initials("CD")
     with pytest.raises(OutputError, match="signed by AB"):
-        again.save(saved, overwrite=True)
-    fresh = _open(other)
-    stroke(fresh, (60, 50), 5, 1)
-    fresh.set_initials("CD")
-    assert fresh.save(saved).name == f"{beside}.labels.tif"
-    reopened = _open(other)
-    assert reopened.resume(saved)
-    assert not reopened.is_signed
+        other.keeping.save(FolderCustody(saved), overwrite=True)
 
 
 def _as_named_before(masks, name, older):

@@ -38,8 +38,8 @@ _DRAWS = 0.02
 _MODES = {"erase": "erase", "fill": "fill", "polygon": "outline"}
 
 
-class Sheet:
-    """One picture on the desk, with its session and its layers.
+class FilmLayers:
+    """One open picture, with its session and its layers.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Sheet:
         self.chosen = 0
         self.trouble = ""
         self._ours = False
-        self._held: str | None = None
+        self._tool_before: str | None = None
         empty = np.zeros(self.session.image.shape, np.int32)
         # Not shown before it is on the viewer: napari would draw it three times.
         look: dict[str, Any] = {"opacity": 1.0, "colormap": _bright(), "visible": False}
@@ -80,7 +80,7 @@ class Sheet:
         self.outlines.contour = max(1, round(max(empty.shape) / _OUTLINE_SHARE))
         self.outlines.metadata[_layers.KEY] = self.session.image.spacing
         self._tell_authors()
-        self.fence: Fence | None = None
+        self.region_outline: RegionOutline | None = None
         self.numbers = Points(ndim=2, name=f"{picture.name} numbers", **_look(), **self._placed)
         self._lay_down()
         self.session.on_change(self.show)
@@ -88,11 +88,16 @@ class Sheet:
     @property
     def layers(self) -> tuple[Any, ...]:
         """Picture, outlines and numbers, and the region of interest where one is in force."""
-        return (self.picture, self.outlines, self.numbers, *((self.fence.layer,) if self.fence else ()))
+        return (
+            self.picture,
+            self.outlines,
+            self.numbers,
+            *((self.region_outline.layer,) if self.region_outline else ()),
+        )
 
     def lift(self, *, picture: bool = False, discard: bool = False) -> str:
         """Take our layers off, or the picture as well, and give the journal back; gives what went wrong with it."""
-        trouble = self.session.close(discard=discard)
+        trouble = self.session.keeping.close(discard=discard)
         # As a batch: napari goes through all of Python's memory after each removal, a sixth of a second.
         with self.viewer.layers.batched_update():
             for layer in self.layers[0 if picture else 1 :]:
@@ -108,17 +113,17 @@ class Sheet:
             _layers.place(self.layers, self.session.image.spacing)
             self.outlines.metadata[_layers.KEY] = self.session.image.spacing
         self._tell_authors()
-        self._draw_fence()
+        self._draw_region()
         self.outlines.editable = not self.session.is_signed
 
-    def _draw_fence(self) -> None:
+    def _draw_region(self) -> None:
         """The region of interest that is in force, on the picture."""
         region = self.session.region
-        if self.fence is not None and self.fence.region is not region:
-            self.fence.lift(self.viewer)
-            self.fence = None
-        if region is not None and self.fence is None:
-            self.fence = Fence(self.viewer, region, f"{self.picture.name} region", self._placed)
+        if self.region_outline is not None and self.region_outline.region is not region:
+            self.region_outline.lift(self.viewer)
+            self.region_outline = None
+        if region is not None and self.region_outline is None:
+            self.region_outline = RegionOutline(self.viewer, region, f"{self.picture.name} region", self._placed)
 
     def _tell_authors(self) -> None:
         """What the writer needs to know besides the pixels."""
@@ -179,23 +184,23 @@ class Sheet:
                 self.outlines.selected_label = self.session.next_label
 
     def end_hold(self) -> None:
-        """The key that moves the picture while it is held went up, or the focus is elsewhere: the tool is back."""
-        held, self._held = self._held, None
-        if held is not None:
-            self.outlines.mode = held
+        """The key that moves the picture while it is tool went up, or the focus is elsewhere: the tool is back."""
+        tool, self._tool_before = self._tool_before, None
+        if tool is not None:
+            self.outlines.mode = tool
 
     def _hold(self, layer: Any) -> Iterator[None]:
         """Napari's hook: what comes after the yield is done when the key goes up."""
         if str(self.outlines.mode) != "pan_zoom":
             mode = str(self.outlines.mode)
             self.outlines.mode = "pan_zoom"
-            self._held = mode
+            self._tool_before = mode
         yield
         self.end_hold()
 
     def _chose(self, event: Any = None) -> None:
         """Another tool was chosen meanwhile: that is the one to keep."""
-        self._held = None
+        self._tool_before = None
 
     def undo(self, *_: Any) -> None:
         """Take the newest step back."""
@@ -207,7 +212,7 @@ class Sheet:
 
     def _hand_over(self, where: Where, values: Array, name: str) -> None:
         with self._quietly():
-            event = self._attempt(lambda: self.session.edited(where, values, name))
+            event = self._attempt(lambda: self.session.edit.edited(where, values, name))
         if event is None or event.clipped:
             self.later(lambda: self._lay(where))
 
@@ -283,7 +288,7 @@ class Sheet:
             self._ours = before
 
 
-class Fence:
+class RegionOutline:
     """The outline of a region of interest, as a layer that is only looked at."""
 
     def __init__(self, viewer: Any, region: Mask, name: str, placed: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def stroke(session: Session, place: tuple[int, int], radius: int, number: int) -
     where = np.s_[int(top) : int(bottom), int(left) : int(right)]
     window = session.labels[where].copy()
     cv2.circle(window, (place[1] - int(left), place[0] - int(top)), radius, number, -1)
-    session.edited(where, window, "paint" if number else "erase")
+    session.edit.edited(where, window, "paint" if number else "erase")
 
 
 def random_edit(session: Session, rng: np.random.Generator) -> None:
@@ -48,15 +48,15 @@ def random_edit(session: Session, rng: np.random.Generator) -> None:
         place = int(rng.integers(rows)), int(rng.integers(columns))
         stroke(session, place, int(rng.integers(1, 14)), 0 if act == "erase" else int(rng.integers(1, 20)))
     elif act in ("delete", "reject", "accept"):
-        getattr(session, act)(picked[:1])
+        getattr(session.edit, act)(picked[:1])
     elif act == "merge":
-        session.merge(picked)
+        session.edit.merge(picked)
     elif act == "scale":
-        session.set_spacing(float(rng.choice([0.1, 0.15, 0.4])))
+        session.calibration.set_spacing(float(rng.choice([0.1, 0.15, 0.4])))
     elif act == "region":
         region = np.zeros((rows, columns), bool)
         region[int(rng.integers(rows // 3)) :] = True
-        session.set_region(region)
+        session.finding.set_region(region)
     else:
         _try(session, act, picked[0])
 
@@ -68,8 +68,8 @@ def _try(session: Session, act: str, number: int) -> None:
     try:
         if act == "cut":
             row = session.rows[number]
-            session.split(number, [(row.centroid[0], row.bbox[1] - 3), (row.centroid[0], row.bbox[3] + 3)])
+            session.edit.split(number, [(row.centroid[0], row.bbox[1] - 3), (row.centroid[0], row.bbox[3] + 3)])
         elif session.excluded:
-            session.bring_back(session.excluded[0])
+            session.edit.bring_back(session.excluded[0])
     except EditRefused:
         pass

@@ -14,6 +14,8 @@ from session_scenes import film_file, stroke
 
 from calcimeasure.errors import EditRefused, MaskError, OutputError
 from calcimeasure.reading import journal, lines, replay
+from calcimeasure.reading.folder_custody import FolderCustody
+from calcimeasure.reading.saving import mask_file
 from calcimeasure.reading.session import Session
 
 JOURNAL = "film.png.calcimeasure-journal"
@@ -22,18 +24,19 @@ STORY = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
+from calcimeasure.reading.folder_custody import FolderCustody
 from calcimeasure.reading.session import Session
 from session_scenes import stroke
 session = Session.open(Path({film!r}), kind="radiograph", spacing=0.2)
-session.keep_journal()
+session.keeping.keep_journal()
 stroke(session, (60, 48), 7, 1)
-session.sign("AB")
-session.save(Path({saved!r}))
-session.reopen("second look", "CD")
+session.keeping.sign("AB")
+session.keeping.save(FolderCustody(Path({saved!r})))
+session.keeping.reopen("second look", "CD")
 stroke(session, (120, 48), 5, 2)
 if {late}:
-    session.sign("CD")
-    session.saving(Path({saved!r}))()  # killed between the saving and the note of it
+    session.keeping.sign("CD")
+    session.keeping.saving(FolderCustody(Path({saved!r})))()  # killed between the saving and the note of it
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -61,10 +64,10 @@ def _after_a_crash(path, tmp_path):
         if file.is_file():
             shutil.copy(file, place)
     session = _open(place / path.name)
-    waiting = session.unfinished()
+    waiting = session.keeping.unfinished()
     if waiting is not None:
-        session.restore(waiting)
-        session.close()
+        session.keeping.restore(waiting)
+        session.keeping.close()
     return session.labels
 
 
@@ -74,77 +77,78 @@ def test_restored_work_over_a_signed_mask_is_saved_and_signed_again(path, tmp_pa
     script = STORY.format(here=str(Path(__file__).parent), film=str(path), saved=str(saved), late=late)
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     session = _open(path)
-    assert session.resume(saved)
+    assert session.keeping.resume(FolderCustody(saved))
     assert session.is_signed  # what is saved is shown, and locked, while the offer waits
-    waiting = session.offered_work()
+    waiting = session.keeping.offered_work()
     with pytest.raises(EditRefused, match="waits"):
-        session.reopen("third look", "EF")
+        session.keeping.reopen("third look", "EF")
     with pytest.raises(EditRefused, match="waits"):
         stroke(session, (20, 20), 3, 9)
-    assert session.restore(waiting) == waiting.steps == (3 if late else 2)
+    assert session.keeping.restore(waiting) == waiting.steps == (3 if late else 2)
     assert sorted(session.rows) == [1, 2]
     if session.is_signed:
-        session.reopen("third look", "EF")
+        session.keeping.reopen("third look", "EF")
     stroke(session, (160, 48), 4, 3)
-    session.set_initials("EF")
-    session.save(saved)
-    session.sign("EF")
-    session.save(saved)
-    session.close()
+    session.keeping.set_initials("EF")
+    session.keeping.save(FolderCustody(saved))
+    session.keeping.sign("EF")
+    session.keeping.save(FolderCustody(saved))
+    session.keeping.close()
     again = _open(path)
-    assert again.resume(saved)
+    assert again.keeping.resume(FolderCustody(saved))
     assert again.signature.initials == "EF"
     assert sorted(again.rows) == [1, 2, 3]
-    assert again.offered_work() is None
+    assert again.keeping.offered_work() is None
 
 
 def test_restored_work_does_not_replace_what_another_reader_signed_meanwhile(path, tmp_path):
     mine = _open(path)
-    mine.keep_journal()
+    mine.keeping.keep_journal()
     _strokes(mine, 1)
-    mine.close()
+    mine.keeping.close()
     other = _open(path)
     _strokes(other, 2)
-    other.sign("CD")
-    mask = other.save(tmp_path / "saved")
+    other.keeping.sign("CD")
+    other.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", other.source.name)
     before = mask.read_bytes()
     back = _open(path)
-    back.restore(back.unfinished())
-    back.set_initials("AB")
+    back.keeping.restore(back.keeping.unfinished())
+    back.keeping.set_initials("AB")
     with pytest.raises(OutputError, match="another folder"):
-        back.save(tmp_path / "saved", overwrite=True)
+        back.keeping.save(FolderCustody(tmp_path / "saved"), overwrite=True)
     assert mask.read_bytes() == before
-    back.save(tmp_path / "elsewhere")
-    back.close()
+    back.keeping.save(FolderCustody(tmp_path / "elsewhere"))
+    back.keeping.close()
 
 
 def test_a_signature_set_beside_an_open_session_is_not_replaced(path, tmp_path):
     first = _open(path)
     _strokes(first, 1)
-    first.set_initials("AB")
-    first.save(tmp_path / "saved")
+    first.keeping.set_initials("AB")
+    first.keeping.save(FolderCustody(tmp_path / "saved"))
     second = _open(path)
-    second.resume(tmp_path / "saved")
-    second.sign("CD")
-    second.save(tmp_path / "saved")  # the same pixels, now signed
+    second.keeping.resume(FolderCustody(tmp_path / "saved"))
+    second.keeping.sign("CD")
+    second.keeping.save(FolderCustody(tmp_path / "saved"))  # the same pixels, now signed
     _strokes(first, 2)
     with pytest.raises(OutputError, match="signed by CD"):
-        first.save(tmp_path / "saved", overwrite=True)
+        first.keeping.save(FolderCustody(tmp_path / "saved"), overwrite=True)
 
 
 def test_the_offer_counts_what_comes_back(path, tmp_path):
     session = _open(path)
-    session.keep_journal()
+    session.keeping.keep_journal()
     _strokes(session, 1, 2)
-    session.set_initials("AB")
-    session.save(tmp_path / "saved")
+    session.keeping.set_initials("AB")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
     _strokes(session, 3)
     session.undo()
-    session.close()
+    session.keeping.close()
     again = _open(path)
-    waiting = again.unfinished()
-    assert again.restore(waiting) == waiting.steps == 2
-    again.close()
+    waiting = again.keeping.unfinished()
+    assert again.keeping.restore(waiting) == waiting.steps == 2
+    again.keeping.close()
 
 
 class _Disk:
@@ -178,44 +182,44 @@ class _Disk:
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.ESTALE])
 def test_after_a_failed_write_nothing_counts_as_safe_until_all_is_written_anew(path, tmp_path, monkeypatch, code):
     disk, session, told = _Disk(monkeypatch, code, "write"), _open(path), []
-    session.keep_journal()
+    session.keeping.keep_journal()
     session.on_change(lambda event: told.append(event.trouble))
     for number in range(1, 10):
         disk.is_bad = 3 <= number <= 5
         _strokes(session, number)
-        assert bool(session.trouble) == disk.is_bad
-        if not session.trouble:
+        assert bool(session.keeping.trouble) == disk.is_bad
+        if not session.keeping.trouble:
             assert (_after_a_crash(path, tmp_path) == session.labels).all()
     assert [bool(trouble) for trouble in told] == [3 <= number <= 5 for number in range(1, 10)]
-    session.close()
+    session.keeping.close()
 
 
 @pytest.mark.parametrize("at", ["write", "fsync", "replace"])
 def test_what_could_not_be_written_is_written_without_another_stroke(path, tmp_path, monkeypatch, at):
     disk, session = _Disk(monkeypatch, errno.EIO, at), _open(path)
-    session.keep_journal()
+    session.keeping.keep_journal()
     _strokes(session, 1, 2)
     disk.is_bad = True
     _strokes(session, 3)
-    session._journal._sync()
+    session.keeping._journal._sync()
     if at == "replace":
-        session._journal.trouble = "a write failed before"
-    assert session.keep_up()
+        session.keeping._journal.trouble = "a write failed before"
+    assert session.keeping.keep_up()
     disk.is_bad = False
-    assert session.keep_up() == session.trouble == ""
+    assert session.keeping.keep_up() == session.keeping.trouble == ""
     assert (_after_a_crash(path, tmp_path) == session.labels).all()
-    session.close()
+    session.keeping.close()
 
 
 @pytest.mark.parametrize("act", ["folder away", "deleted", "truncated", "replaced", "appended to"])
 def test_a_journal_that_is_moved_or_changed_is_written_anew(path, tmp_path, act):
     session, place = _open(path), path.with_name(JOURNAL)
-    session.keep_journal()
+    session.keeping.keep_journal()
     _strokes(session, 1, 2)
     if act == "folder away":
         path.parent.rename(tmp_path / "away")
         _strokes(session, 3)
-        assert "saved as you go" in session.trouble
+        assert "saved as you go" in session.keeping.trouble
         (tmp_path / "away").rename(path.parent)
     elif act == "deleted":
         place.unlink()
@@ -226,21 +230,21 @@ def test_a_journal_that_is_moved_or_changed_is_written_anew(path, tmp_path, act)
         with place.open("r+b") as file:
             file.truncate(100) if act == "truncated" else file.seek(0, 2) or file.write(b"x")
     _strokes(session, 4)
-    assert session.trouble == ""
+    assert session.keeping.trouble == ""
     assert (_after_a_crash(path, tmp_path) == session.labels).all()
-    assert act != "replaced" or session._journal.aside.read_bytes() == b"something else"
-    session.close()
+    assert act != "replaced" or session.keeping._journal.aside.read_bytes() == b"something else"
+    session.keeping.close()
 
 
 def test_a_compaction_that_fails_loses_nothing(path, tmp_path, monkeypatch):
     disk, session = _Disk(monkeypatch, errno.ENOSPC, "replace"), _open(path)
-    session.keep_journal()
-    session._journal._limit, disk.is_bad = 10, True
+    session.keeping.keep_journal()
+    session.keeping._journal._limit, disk.is_bad = 10, True
     for number in range(1, 8):
         _strokes(session, number)
-        assert session.trouble == ""
+        assert session.keeping.trouble == ""
         assert (_after_a_crash(path, tmp_path) == session.labels).all()
-    session.close()
+    session.keeping.close()
 
 
 LIMITED = """
@@ -250,16 +254,16 @@ sys.path.insert(0, {here!r})
 from calcimeasure.reading.session import Session
 from session_scenes import stroke
 session = Session.open(Path({film!r}), kind="radiograph", spacing=0.2)
-session.keep_journal()
+session.keeping.keep_journal()
 stroke(session, (60, 48), 7, 1)
 size = os.stat({journal!r}).st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
 for number in (2, 3):
     stroke(session, (20 * number, 100), 5, number)
-    assert session.trouble
+    assert session.keeping.trouble
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 stroke(session, (100, 100), 5, 4)
-assert not session.trouble
+assert not session.keeping.trouble
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -269,10 +273,10 @@ def test_a_disk_that_was_full_for_a_moment_leaves_no_hole(path):
     script = LIMITED.format(here=str(Path(__file__).parent), film=str(path), journal=str(path.with_name(JOURNAL)))
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     session = _open(path)
-    session.restore(session.unfinished())
+    session.keeping.restore(session.keeping.unfinished())
     assert sorted(session.rows) == [1, 2, 3, 4]
-    assert session.unread == 0
-    session.close()
+    assert session.keeping.unread == 0
+    session.keeping.close()
 
 
 @pytest.mark.parametrize("fails", ["write", "fsync", "replace"])
@@ -281,32 +285,32 @@ def test_a_torn_journal_restored_on_a_full_disk_is_offered_until_a_new_one_is_th
     place.write_bytes(content[:-20])  # killed within a line
     disk, session = _Disk(monkeypatch, errno.ENOSPC, fails), _open(path)
     disk.is_bad = True
-    session.restore(session.offered_work())
+    session.keeping.restore(session.keeping.offered_work())
     assert sorted(session.rows) == [1, 2, 3, 4, 5]
-    assert session.keep_up() == session.trouble != ""
-    session.close()
+    assert session.keeping.keep_up() == session.keeping.trouble != ""
+    session.keeping.close()
     assert place.read_bytes() == content[:-20]
     assert list(place.parent.glob("*journal.*")) == []
     disk.is_bad, again = False, _open(path)
-    again.restore(again.offered_work())
+    again.keeping.restore(again.keeping.offered_work())
     assert sorted(again.rows) == [1, 2, 3, 4, 5]
-    assert again.trouble == ""
-    assert again.aside.read_bytes() == content[:-20]
-    again.close()
+    assert again.keeping.trouble == ""
+    assert again.keeping.aside.read_bytes() == content[:-20]
+    again.keeping.close()
     third = _open(path)
-    third.restore(third.offered_work())
-    assert (sorted(third.rows), third.unread) == ([1, 2, 3, 4, 5], 0)
-    third.close()
+    third.keeping.restore(third.keeping.offered_work())
+    assert (sorted(third.rows), third.keeping.unread) == ([1, 2, 3, 4, 5], 0)
+    third.keeping.close()
 
 
 def _journalled(path, strokes=6):
     """A session killed after so many strokes apart from each other, and the bytes of its journal."""
     session = _open(path)
-    session.keep_journal()
+    session.keeping.keep_journal()
     _strokes(session, *range(1, strokes + 1))
     place = path.with_name(JOURNAL)
     content = place.read_bytes()
-    session.close()
+    session.keeping.close()
     return session, place, content
 
 
@@ -321,40 +325,40 @@ def test_one_damaged_byte_costs_no_more_than_its_line(path, line, at):
     damaged[begin + at % len(whole[line])] ^= 0x11
     place.write_bytes(damaged)
     again = _open(path)
-    waiting = again.unfinished()
-    assert again.restore(waiting) == waiting.steps
+    waiting = again.keeping.unfinished()
+    assert again.keeping.restore(waiting) == waiting.steps
     lost = set() if line < 2 or at == -1 else {line - 1}
     assert set(again.rows) == set(session.rows) - lost
-    assert again.unread == waiting.unread
-    if again.unread:
-        assert again.aside.read_bytes() == damaged
-    assert again.unread > 0 or at == -1
-    again.close()
+    assert again.keeping.unread == waiting.unread
+    if again.keeping.unread:
+        assert again.keeping.aside.read_bytes() == damaged
+    assert again.keeping.unread > 0 or at == -1
+    again.keeping.close()
     third = _open(path)
-    third.restore(third.unfinished())
+    third.keeping.restore(third.keeping.unfinished())
     assert (third.labels == again.labels).all()
-    third.close()
+    third.keeping.close()
 
 
 def test_strokes_over_a_lost_one_leave_what_they_left(path):
     session = _open(path)
-    session.keep_journal()
+    session.keeping.keep_journal()
     stroke(session, (60, 48), 9, 1)
     stroke(session, (60, 52), 9, 2)
     stroke(session, (60, 50), 4, 0)
-    session.reject([2])
-    session.bring_back(session.excluded[0])
-    session.close()
+    session.edit.reject([2])
+    session.edit.bring_back(session.excluded[0])
+    session.keeping.close()
     place = path.with_name(JOURNAL)
     whole = place.read_bytes().splitlines(keepends=True)
     place.write_bytes(b"".join(whole[:2] + whole[3:]))  # a line that is gone is no damage, but the next do not fit
     again = _open(path)
-    again.restore(again.unfinished())
-    assert again.unread > 0
+    again.keeping.restore(again.keeping.unfinished())
+    assert again.keeping.unread > 0
     assert again.history.undo_name is None
     assert (again.labels[session.labels == 2] == 2).all()
     assert not (again.labels[50:70, 47:53] == 1).any()
-    again.close()
+    again.keeping.close()
 
 
 @pytest.mark.parametrize(
@@ -374,10 +378,10 @@ def test_rubbish_between_the_lines_is_skipped(path, content):
     cut = whole.rindex(b"\n", 0, cut) + 1
     place.write_bytes(whole[:cut] + content + b"\n" + whole[cut:])
     again = _open(path)
-    again.restore(again.unfinished())
+    again.keeping.restore(again.keeping.unfinished())
     assert (again.labels == session.labels).all()
-    assert again.unread == again.unread > 0
-    again.close()
+    assert again.keeping.unread == again.keeping.unread > 0
+    again.keeping.close()
 
 
 def test_a_journal_is_read_up_to_its_bound_and_no_further(path, monkeypatch):
@@ -386,11 +390,11 @@ def test_a_journal_is_read_up_to_its_bound_and_no_further(path, monkeypatch):
     with place.open("ab") as file:
         file.truncate(10**9)  # a hole: a gigabyte that takes no room
     again = _open(path)
-    again.restore(again.unfinished())
+    again.keeping.restore(again.keeping.unfinished())
     assert (again.labels == session.labels).all()
-    assert again.unread == 1
-    again.close()
-    again.aside.unlink()
+    assert again.keeping.unread == 1
+    again.keeping.close()
+    again.keeping.aside.unlink()
 
 
 def test_a_line_of_countless_values_is_not_taken_apart(path):
@@ -399,9 +403,9 @@ def test_a_line_of_countless_values_is_not_taken_apart(path):
     place.write_bytes(whole + b"%08x %s\n" % (lines.zlib.crc32(text), text))
     assert list(lines.entries(place))[-1] is None
     again = _open(path)
-    again.restore(again.unfinished())
+    again.keeping.restore(again.keeping.unfinished())
     assert (again.labels == session.labels).all()
-    again.close()
+    again.keeping.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no links and pipes of this kind")
@@ -416,41 +420,42 @@ def test_what_lies_in_the_journals_place_is_left_alone(path, tmp_path, make):
     else:
         place.symlink_to(other if make == "link" else tmp_path / "nowhere")
     session = _open(path)
-    assert session.unfinished() is None
-    session.keep_journal()
+    assert session.keeping.unfinished() is None
+    session.keeping.keep_journal()
     _strokes(session, 1)
-    assert session.trouble == ""
-    session.close()
+    assert session.keeping.trouble == ""
+    session.keeping.close()
     assert other.read_bytes() == b"mine"
     assert not (tmp_path / "nowhere").exists()
-    assert _open(path).unfinished().steps == 1
+    assert _open(path).keeping.unfinished().steps == 1
 
 
 def test_short_lines_cannot_ask_for_endless_work(path, monkeypatch):
     session, _, _ = _journalled(path, 4)
     monkeypatch.setattr(replay, "_MOST_WORK", 8 * np.count_nonzero((session.labels > 0) & (session.labels < 4)) + 4000)
     again = _open(path)
-    again.restore(again.unfinished())
+    again.keeping.restore(again.keeping.unfinished())
     assert 0 < len(again.rows) < 5
-    assert again.unread + len(again.rows) == 4
-    again.close()
+    assert again.keeping.unread + len(again.rows) == 4
+    again.keeping.close()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"kind": "calcimeasure correction"}'])
 def test_a_mask_whose_record_cannot_be_read_is_told_and_not_replaced(path, tmp_path, damage):
     session = _open(path)
     _strokes(session, 1)
-    session.sign("AB")
-    mask = session.save(tmp_path / "saved")
+    session.keeping.sign("AB")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", session.source.name)
     before = mask.read_bytes()
     (mask.parent / "film.provenance.json").write_bytes(damage)
     again = _open(path)
     with pytest.raises(MaskError, match="no record"):
-        again.resume(tmp_path / "saved")
+        again.keeping.resume(FolderCustody(tmp_path / "saved"))
     _strokes(again, 2)
-    again.set_initials("CD")
+    again.keeping.set_initials("CD")
     with pytest.raises(OutputError, match="may be signed"):
-        again.save(tmp_path / "saved", overwrite=True)
+        again.keeping.save(FolderCustody(tmp_path / "saved"), overwrite=True)
     assert mask.read_bytes() == before
 
 
@@ -458,15 +463,16 @@ def test_a_mask_whose_record_cannot_be_read_is_told_and_not_replaced(path, tmp_p
 def test_a_signature_that_cannot_be_read_is_one_all_the_same(path, tmp_path, signature):
     session = _open(path)
     _strokes(session, 1)
-    session.sign("AB")
-    mask = session.save(tmp_path / "saved")
+    session.keeping.sign("AB")
+    session.keeping.save(FolderCustody(tmp_path / "saved"))
+    mask = mask_file(tmp_path / "saved", session.source.name)
     record = mask.parent / "film.provenance.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"signature": signature}))
     again = _open(path)
-    again.resume(tmp_path / "saved")
+    again.keeping.resume(FolderCustody(tmp_path / "saved"))
     assert again.is_signed
     other = _open(path)
     _strokes(other, 2)
-    other.set_initials("CD")
+    other.keeping.set_initials("CD")
     with pytest.raises(OutputError, match="signed"):
-        other.save(tmp_path / "saved", overwrite=True)
+        other.keeping.save(FolderCustody(tmp_path / "saved"), overwrite=True)
