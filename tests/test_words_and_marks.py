@@ -220,12 +220,12 @@ def test_panel_page_and_table_say_a_verdict_alike(verdict: Verdict) -> None:
 
 @pytest.mark.parametrize(("value", "sd"), [(12.34, 0.5), (250.0, 0.61), (3.0, 0.25)])
 def test_a_person_reads_the_same_half_width_everywhere(value: float, sd: float) -> None:
-    from calcimeasure.report.html import Card, Report, report_html
+    from calcimeasure.report.html import FilmCard, Report, report_html
 
     quantity = Quantity(value, sd, "mm2")
     reach = half_width(quantity)
     assert reach == pytest.approx(1.96 * sd)
-    page = report_html(Report("t", "1", "h", [Card("a.png", "measured", area_mm2=quantity)]))
+    page = report_html(Report("t", "1", "h", [FilmCard("a.png", "measured", area_mm2=quantity)]))
     told = json.loads(re.search(r'id="cards">(.*?)</script>', page, re.DOTALL)[1])[0]["area"]
     read = [
         float(text.partition(PLUS_MINUS)[2].split()[0]) for text in (in_words(quantity), with_error(quantity), told)

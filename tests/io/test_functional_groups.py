@@ -11,6 +11,7 @@ from pydicom.sequence import Sequence
 
 from calcimeasure.io.images.read import read_image
 from calcimeasure.model.image import Image, Polarity
+from calcimeasure.report.words import sentences
 
 TWO = np.stack([STORED, STORED + 100])
 
@@ -53,7 +54,7 @@ def test_rescale_is_that_of_the_frame(
     for number, (slope, intercept) in enumerate(factors, 1):
         image = read(tmp_path, number, stored=TWO, SOPClassUID=CR, **groups)
         assert np.array_equal(image.pixels, TWO[number - 1] * float(slope) + intercept)
-        assert not [words for words in image.warnings if "contradict" in words]
+        assert not [words for words in sentences(image.warnings) if "contradict" in words]
 
 
 def test_a_plain_film_may_have_them_too(tmp_path: Path) -> None:
@@ -80,10 +81,10 @@ def test_the_side_is_that_of_the_frame(tmp_path: Path) -> None:
 
 def test_a_contradiction_is_told(tmp_path: Path) -> None:
     image = read(tmp_path, RescaleSlope=4, RescaleIntercept=0, SharedFunctionalGroupsSequence=Sequence([SCALED]))
-    assert any("RescaleSlope of the frame contradicts" in words for words in image.warnings)
+    assert any("RescaleSlope of the frame contradicts" in words for words in sentences(image.warnings))
     lonely = Sequence([item()])
     image = read(tmp_path, 2, stored=TWO, SOPClassUID=CR, PerFrameFunctionalGroupsSequence=lonely)
-    assert any("of 1 frames, and it has 2" in words for words in image.warnings)
+    assert any("of 1 frames, and it has 2" in words for words in sentences(image.warnings))
 
 
 @pytest.mark.parametrize("value", [Sequence([]), Sequence([item(PixelValueTransformationSequence=Sequence([]))])])

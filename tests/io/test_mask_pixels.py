@@ -206,6 +206,7 @@ def test_a_region_or_mask_is_never_a_film(tmp_path: Path, name: str) -> None:
 def test_a_number_that_may_stand_for_the_limb_is_told(tmp_path: Path) -> None:
     limb = np.where(TRUE > 0, 2, 1).astype(np.uint8)
     limb[0], limb[:, 0] = 0, 0
-    (words,) = read_labels(tiff(tmp_path / "a.tif", limb), TRUE.shape).warnings
+    (words,) = sentences(read_labels(tiff(tmp_path / "a.tif", limb), TRUE.shape).warnings)
     assert "the number 1 of the mask has" in words
-    assert not [words for words in read_labels(tiff(tmp_path / "b.tif", TRUE), TRUE.shape).warnings if "limb" in words]
+    clean = sentences(read_labels(tiff(tmp_path / "b.tif", TRUE), TRUE.shape).warnings)
+    assert not [words for words in clean if "limb" in words]

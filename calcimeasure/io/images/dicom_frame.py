@@ -332,8 +332,10 @@ def _cut_out(opened: OpenedDicom, array: Pixels, word: int) -> DicomFrame:
     layout = Layout(
         word, header.bits_stored or word, header.high_bit, header.signed, header.overlay_bits, header.padding_word
     )
+    if layout.high_is_possible:
+        return _frame(opened, array, layout, ())
     doubt = Remark.of(Code.HIGH_BIT_IMPOSSIBLE, high_bit=header.high_bit, bits=layout.stored)
-    return _frame(opened, array, layout, () if layout.high_is_possible else (doubt,))
+    return _frame(opened, array, layout, (doubt,))
 
 
 def _frame(opened: OpenedDicom, array: Pixels, layout: Layout, warnings: tuple[Remark, ...]) -> DicomFrame:
