@@ -141,7 +141,7 @@ _HOME = {
     "write_marker_sheet": "io.results.marker_sheet",
 }
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = sorted(_HOME)
 
 
