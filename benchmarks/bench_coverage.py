@@ -160,7 +160,7 @@ def _real_limb(seed: int) -> tuple[Image, np.ndarray]:
 @cache
 def _limbs(kept_back: bool) -> list[Film]:
     parts = ("validation",) if kept_back else ("validation", "fit")
-    return [film for part in parts for film in load_films(DATA, part) if not film.hard]
+    return [film for part in parts for film in load_films(DATA, part, source="radiographs")]
 
 
 def score(image: Image, truth: np.ndarray) -> Score:

@@ -1,9 +1,11 @@
 """Segmentation against the shared bench: sensitivity, false positives, Dice, area bias, ICC, and films with metal.
 
-python benchmarks/bench_segment.py [--methods classical learned] [--films 60] [--clean 20] [--seed 1] [--unknown-scale]
-    [--weights deposits-free] [--held-back]
+python benchmarks/bench_segment.py [--methods learned] [--source radiographs|hands] [--pixel-mm 0.13 0.2 0.27 0.4]
+    [--films 60] [--clean 20] [--seed 1] [--unknown-scale] [--weights deposits-free | --card FILE]
+    [--held-back] [--no-others]
 
-Cases and masks go to .benchmarks/ (ignored by git). The bench's own programs draw the cases and score the masks.
+Cases and masks go to .benchmarks/ (ignored by git). The bench's own programs draw the cases and score the masks; with
+--pixel-mm the same films are reduced to each of these pixel sizes (the bench takes every film for 220 mm long).
 With --held-back the cases are drawn on the training films that no network saw: settings are chosen on those alone.
 """
 
@@ -28,11 +30,15 @@ import tifffile
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Kind, Meaning, Spacing, SpacingOrigin
 from calcimeasure.steps.outline import SegmentSettings, segment
+from calcimeasure.steps.outline.weights import Weights
+from calcimeasure.training.films import film_paths
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("CALCIMEASURE_SHARED", ROOT.parent / "shared"))
 OTHER_MM = 0.15
-HELD_BACK_EVERY = 6
+NOMINAL_MM = 220.0
+KINDS = {"test": "cases", "validation": "held-back", "calibrate": "calibrate"}
+"""Parts of split.csv (`calcimeasure.training.films.film_paths`), and how the folders of their cases begin."""
 PARTS = {
     "finger, hand": (
         "metacarp",
@@ -59,41 +65,49 @@ The first that fits counts, those of feet before hands.
 
 def main() -> None:
     args = _arguments()
-    kind = "held-back" if args.held_back else "cases"
-    cases = ROOT / ".benchmarks" / f"{kind}-{args.films}-{args.clean}-{args.seed}"
-    make_cases(args, cases)
-    for method in args.methods:
-        settings = SegmentSettings(method=method, weights=args.weights)
-        for part in ("films", "clean"):
-            score(args, settings, cases / part)
-        others(args.shared / "data", settings)
+    if args.card:
+        tried = Weights.read(args.card)
+        Weights.named = classmethod(lambda cls, name: tried)
+    for mm in args.pixel_mm or [None]:
+        cases = make_cases(args, mm)
+        for method in args.methods:
+            settings = SegmentSettings(method=method, weights=args.weights)
+            for part in ("films", "clean"):
+                if (cases / part).exists():
+                    score(args, settings, cases / part)
+    for method in args.methods if args.others else ():
+        others(args.shared / "data", SegmentSettings(method=method, weights=args.weights))
 
 
-def make_cases(args: argparse.Namespace, cases: Path) -> None:
-    """Cases are drawn once for each seed and count; an interrupted drawing is not taken for a finished one."""
+def make_cases(args: argparse.Namespace, mm: float | None) -> Path:
+    """Cases are drawn once for each source, pixel, seed and count; an interrupted drawing is not taken for finished."""
+    kind = KINDS[args.part]
+    pixel = f"-{mm:g}mm" if mm else ""
+    cases = ROOT / ".benchmarks" / f"{kind}-{args.source}{pixel}-{args.films}-{args.clean}-{args.seed}"
     done = cases / "done"
     if done.exists():
-        return
-    counts = ["--films", str(args.films), "--clean", str(args.clean), "--pairs", "0", "--seed", str(args.seed)]
+        return cases
     for table in cases.glob("*/spacing.csv"):  # the bench appends to it
         table.unlink()
-    if args.held_back:
-        draw_held_back(args, ["--out", str(cases), *counts])
-    else:
-        program = args.shared / "bench" / "cases.py"
-        subprocess.run([sys.executable, "-W", "ignore", program, "--out", cases, *counts], check=True)
+    words = ["--out", str(cases), "--films", str(args.films), "--clean", str(args.clean), "--pairs", "0"]
+    words += ["--seed", str(args.seed), "--source", args.source]
+    if mm:
+        words += ["--long-side", str(round(NOMINAL_MM / mm))]
+    draw(args, words)
     done.touch()
+    return cases
 
 
-def draw_held_back(args: argparse.Namespace, words: list[str]) -> None:
-    """The bench's cases on limb films that training kept back (`calcimeasure.training.films`)."""
-    source = importlib.util.spec_from_file_location("cases", args.shared / "bench" / "cases.py")
+def draw(args: argparse.Namespace, words: list[str]) -> None:
+    """The bench's cases, on its films or on those that training kept back (`calcimeasure.training.films`)."""
+    program = args.shared / "bench" / "cases.py"
+    source = importlib.util.spec_from_file_location("cases", program)
     drawer = importlib.util.module_from_spec(source)
     source.loader.exec_module(drawer)
-    train = [r["file"] for r in rows(args.shared / "data" / "split.csv") if r["split"] == "train"]
-    held = [file for k, file in enumerate(train) if k % HELD_BACK_EVERY == 2 and file.startswith("radiographs/")]
-    drawer.test_films = lambda: [args.shared / "data" / file for file in held]
-    sys.argv = ["cases.py", *words]
+    if args.part != "test":
+        held = [path for path in film_paths(args.shared / "data", args.part) if path.parent.name == args.source]
+        drawer.test_films = lambda source: held
+    sys.argv = [str(program), *words]
     drawer.main()
 
 
@@ -101,24 +115,24 @@ def score(args: argparse.Namespace, settings: SegmentSettings, folder: Path) -> 
     """Segments a folder of cases and lets the bench score the masks."""
     masks = (
         folder.parent
-        / f"masks-{settings.method}-{settings.weights}-{'unknown' if args.unknown_scale else 'known'}"
+        / f"masks-{settings.method}-{args.told}-{'unknown' if args.unknown_scale else 'known'}"
         / folder.name
     )
     masks.mkdir(parents=True, exist_ok=True)
     found, seconds = [], []
     for row in rows(folder / "spacing.csv"):
         image = film(folder / row["image"], None if args.unknown_scale else float(row["spacing_mm"]))
-        start = time.perf_counter()
+        start = time.process_time()
         found.append(segment(image, settings))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         path = masks / f"{Path(row['image']).stem}.labels.tif"
         tifffile.imwrite(path, found[-1].labels.array.astype(np.uint16), compression="zlib")
     scale = "scale unknown" if args.unknown_scale else "scale given"
-    print(f"\n== {folder.name}, {settings.method} ({settings.weights}), {scale}, seed {args.seed}")
+    print(f"\n== {folder.parent.name}/{folder.name}, {settings.method} ({args.told}), {scale}", flush=True)
     scores = masks.parent / f"{folder.name}.json"
     subprocess.run([sys.executable, args.shared / "bench" / "score.py", folder, masks, "--json", scores], check=True)
     by_part(json.loads(scores.read_text())["films"])
-    print(f"{'seconds_per_film':24} median {np.median(seconds):.2f}, longest {max(seconds):.2f}")
+    print(f"{'processor_seconds':24} median {np.median(seconds):.2f}, longest {max(seconds):.2f}")
     print(f"{'peak memory':24} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     print(f"{'excluded':24} {dropped(found)}")
 
@@ -170,15 +184,22 @@ def dropped(found: list[Segmentation]) -> str:
 
 def _arguments() -> argparse.Namespace:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument("--methods", nargs="+", default=["classical", "learned"])
+    cli.add_argument("--methods", nargs="+", default=["learned"])
+    cli.add_argument("--source", choices=("radiographs", "hands"), default="radiographs")
+    cli.add_argument("--pixel-mm", type=float, nargs="+", help="reduce the films to each of these pixel sizes")
     cli.add_argument("--weights", default="deposits")
+    cli.add_argument("--card", type=Path, help="card of networks that are not shipped, to try them")
     cli.add_argument("--films", type=int, default=60)
     cli.add_argument("--clean", type=int, default=20)
     cli.add_argument("--seed", type=int, default=1)
     cli.add_argument("--unknown-scale", action="store_true")
-    cli.add_argument("--held-back", action="store_true", help="cases on films kept back from training")
+    kept = "cases on films kept back from training"
+    cli.add_argument("--held-back", dest="part", action="store_const", const="validation", default="test", help=kept)
+    cli.add_argument("--no-others", dest="others", action="store_false", help="no films with metal, shoulders, chests")
     cli.add_argument("--shared", type=Path, default=SHARED)
-    return cli.parse_args()
+    args = cli.parse_args()
+    args.told = args.card.parent.name if args.card else args.weights
+    return args
 
 
 if __name__ == "__main__":

@@ -34,7 +34,11 @@ TARGET = Path(__file__).resolve().parents[1] / "calcimeasure" / "weights" / "bou
 FIRST = 21_000
 FOLDS = 5
 FEWEST = 60  # deposits
-KEPT_BACK = ((60, 20, 1), (50, 10, 2))  # films with calcium, clean ones, seed
+KEPT_BACK = (  # films with calcium, clean ones, seed, source, part: limbs kept back from training, hands for error bars
+    (60, 20, 1, "radiographs", "validation"),
+    (50, 10, 2, "radiographs", "validation"),
+    (60, 20, 3, "hands", "calibrate"),
+)
 _LEAST = 0.003  # of an area: a chance hit tells nothing of the scale
 LEVEL = 0.95
 
@@ -80,10 +84,10 @@ def fitted(matches: Sequence[Match], origin: str) -> OutlineError:
 
 
 def kept_back() -> Iterator[Score]:
-    """The shared bench's films on limbs that the networks were not trained on."""
-    for films, clean, seed in KEPT_BACK:
-        folder = TARGET.parents[2] / ".benchmarks" / f"held-back-{films}-{clean}-{seed}"
-        make_cases(argparse.Namespace(held_back=True, films=films, clean=clean, seed=seed, shared=SHARED), folder)
+    """The shared bench's films on limbs and hands that the networks were not trained on."""
+    for films, clean, seed, source, part in KEPT_BACK:
+        facts = {"films": films, "clean": clean, "seed": seed, "source": source, "part": part, "shared": SHARED}
+        folder = make_cases(argparse.Namespace(**facts), None)
         for image, truth in bench_films(folder / "films", films):
             yield score(image, truth)
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from calcimeasure.steps.measure.wedge import calibrate_wedge as calibrate_wedge
     from calcimeasure.steps.outline import segment as segment
     from calcimeasure.steps.outline.photo import segment_photo as segment_photo
+    from calcimeasure.steps.outline.prompted import Click as Click
+    from calcimeasure.steps.outline.prompted import Pointed as Pointed
+    from calcimeasure.steps.outline.prompted import outline_at as outline_at
     from calcimeasure.steps.scale.find import find_scale as find_scale
     from calcimeasure.steps.scale.points import scale_from_points as scale_from_points
 
@@ -44,6 +47,7 @@ _HOME = {
     "Acquisition": "model.image",
     "Analysis": "recipe",
     "CalcimeasureError": "errors",
+    "Click": "steps.outline.prompted",
     "Deposit": "model.deposit",
     "Excluded": "model.deposit",
     "Image": "model.image",
@@ -52,6 +56,7 @@ _HOME = {
     "Meaning": "model.image",
     "Measurement": "model.deposit",
     "MeasurementError": "steps.agreement.power",
+    "Pointed": "steps.outline.prompted",
     "Polarity": "model.image",
     "Quantity": "model.quantity",
     "Reason": "model.deposit",
@@ -66,6 +71,7 @@ _HOME = {
     "density": "steps.measure.density",
     "find_scale": "steps.scale.find",
     "measure": "steps.measure.area",
+    "outline_at": "steps.outline.prompted",
     "read_image": "io.images.read",
     "sample_size": "steps.agreement.power",
     "scale_from_points": "steps.scale.points",

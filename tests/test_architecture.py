@@ -23,7 +23,7 @@ DOORS = {
     },
     "typer": {"cli"},
     "rich": {"cli"},
-    "onnxruntime": {"steps/outline/learned.py"},
+    "onnxruntime": {"steps/outline/inference.py"},
     "pillow_heif": {"io/images/raster.py"},
 }
 

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     OUTSIDE_LIMB = "outside_limb"
     TEXT = "text_marker"
     COLLIMATION = "collimation"
+    PLATE = "plate_mark"
     BORDER = "film_border"
     BONE = "bone"
     METAL = "metal"

@@ -485,7 +485,7 @@ class Session:
         return self.prompted(segment_photo(self.image, **prompt))
 
     def prompted(self, found: Labels) -> Event:
-        """Add what a prompt found, as new deposits, where nothing is counted yet.
+        """Add what a prompt found, as new deposits, where nothing is counted yet; outlines with a doubt keep it.
 
         Raises
         ------
@@ -497,7 +497,19 @@ class Session:
         if not free.any():
             raise EditRefused("all of it is counted already, or lies outside the region of interest")
         fresh = np.where(free, found.array + (self.next_label - 1), self._labels)
-        return self._draw([(_everywhere(self._labels), fresh)], "prompt")
+        return self._draw([(_everywhere(self._labels), fresh)], "prompt", told=self._doubting(found, free))
+
+    def _doubting(self, found: Labels, free: Mask) -> Authorship | None:
+        """Who drew what, with the doubts of the new outlines; `None` when these have none.
+
+        A person pointed, so they are a person's and no slider takes them away; but the networks drew their rims.
+        """
+        doubts, before = found.authorship.doubts, self.next_label - 1
+        added = {n + before: doubts[n] for n in np.unique(found.array[free]).tolist() if n in doubts}
+        if not added:
+            return None
+        told = self._state.seen_by_person(added.keys()).authorship
+        return replace(told, doubts={**told.doubts, **added})
 
     # --- correcting -------------------------------------------------------------------------------------
 

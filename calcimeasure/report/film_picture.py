@@ -30,6 +30,7 @@ LETTERS = {
     Reason.OUTSIDE_LIMB: "O",
     Reason.TEXT: "T",
     Reason.COLLIMATION: "C",
+    Reason.PLATE: "P",
     Reason.BORDER: "E",
     Reason.BONE: "B",
     Reason.METAL: "M",

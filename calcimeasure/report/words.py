@@ -29,6 +29,7 @@ _REASONS = {
     Reason.OUTSIDE_LIMB: "outside the limb",
     Reason.TEXT: "letter or marker",
     Reason.COLLIMATION: "edge of the collimator",
+    Reason.PLATE: "dirt of the plate: its line goes on outside the limb",
     Reason.BORDER: "touches the film's border",
     Reason.BONE: "looks like bone",
     Reason.METAL: "metal",

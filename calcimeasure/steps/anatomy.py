@@ -38,6 +38,8 @@ TRUNK = (
 STRIP_WIDTH_MM, STRIP_LENGTH_MM, STRIP_SHARE, STRIP_STEP_MM, STRIP_TURNS = 20.0, 130.0, 0.5, 1.0, range(0, 180, 3)
 #: A film on which strips would be more than this share of the body shows a thin limb.
 STRIPS_AT_MOST = 0.5
+#: How far from air to the lower threshold a limb begins, and what may be one.
+CLEAR, DIM = 0.67, 0.3
 #: Share of the darkest and of the brightest pixels that normalising leaves out.
 TAILS = (0.005, 0.005)
 
@@ -72,6 +74,14 @@ class Survey:
         """Where there is bone; looked for when it is first asked for."""
         return bone_of(self.grey, self.limb, self.mm)
 
+    @cached_property
+    def tissue(self) -> Mask:
+        """Whatever is a little brighter than air and no strip, far pieces and dim toes too: more than the limb."""
+        smooth = cv2.GaussianBlur(self.grey, (0, 0), max(0.5, 0.8 / self.mm))
+        body = ((smooth > air_level(smooth[self.valid], DIM)) & self.valid).astype(np.uint8)
+        body = cv2.morphologyEx(body, cv2.MORPH_OPEN, disc(4.0 / self.mm))
+        return _without_strips(body, self.mm).astype(bool) | self.limb
+
     @property
     def trunk(self) -> bool:
         """Whether the body fills the film as no limb does."""
@@ -100,7 +110,7 @@ def survey(image: Image) -> Survey | None:
     full = normalised(image)
     if full is None:
         return None
-    mm, assumed = _scale(image)
+    mm, assumed = scale_of(image)
     shape = _working_shape(image.shape, mm)
     grey = resized(full, shape, cv2.INTER_AREA)
     valid = _valid(image)
@@ -186,15 +196,15 @@ def _line(length: float, turn: float) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(element | element[::-1, ::-1])
 
 
-def air_level(values: Grey) -> float:
-    """Grey that parts air from tissue: the lower threshold of a three-class Otsu split, moved a third towards air."""
+def air_level(values: Grey, share: float = CLEAR) -> float:
+    """Grey that parts air from tissue: a `share` of the way from air to the lower threshold of three-class Otsu."""
     counts = np.histogram(values, 64, (0, 1))[0]
     if np.count_nonzero(counts) < 3:
         return float(values.mean())
     low = threshold_multiotsu(hist=(counts, (np.arange(64) + 0.5) / 64), classes=3)[0]
     dark = values[values < low]
     air = float(np.median(dark)) if dark.size else 0.0
-    return air + 0.67 * (float(low) - air)
+    return air + share * (float(low) - air)
 
 
 def bone_of(grey: Grey, limb: Mask, mm: float) -> Mask:
@@ -253,7 +263,7 @@ def _border_share(mask: Mask) -> float:
     return float(np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean())
 
 
-def _scale(image: Image) -> tuple[float, bool]:
+def scale_of(image: Image) -> tuple[float, bool]:
     """Millimetres per pixel to work with, and whether they are an assumption (unknown, or no film has that size)."""
     long_side = max(image.shape)
     if image.spacing and LONG_SIDE_MM[0] <= image.spacing.mean_mm * long_side <= LONG_SIDE_MM[1]:

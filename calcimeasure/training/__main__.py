@@ -1,6 +1,6 @@
 """Train the weights: python -m calcimeasure.training DATA_FOLDER --out weights.
 
-Trains the finders on films and drawn limbs, then the outline network on what they see, then fits the judge on
+Trains the finder on films and drawn limbs, then the outline network on what it sees, then fits the judge on
 held-back films, and writes both ONNX files, their safetensors and deposits.json, which tells how they are used. With
 --drawn-only it sees drawn limbs alone and writes deposits-free and outline-free. Interrupted, the same command goes on
 from the last checkpoint in the scratch folder.
@@ -9,26 +9,26 @@ from the last checkpoint in the scratch folder.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from calcimeasure.steps.outline.judge import FACTS
 from calcimeasure.steps.outline.learned import Networks
 from calcimeasure.steps.outline.weights import Weights
 from calcimeasure.training.drawn import drawn_films
-from calcimeasure.training.export import export_onnx, load_weights, save_weights
+from calcimeasure.training.export import export_onnx, save_weights
 from calcimeasure.training.films import Film, load_films
 from calcimeasure.training.judge import fit_judge
-from calcimeasure.training.network import Finder, Looks
+from calcimeasure.training.network import Finder
 from calcimeasure.training.outline import OutlinePlan, make_crops, train_outline
 from calcimeasure.training.scenes import Hotspot
-from calcimeasure.training.train import PRETRAINED, Plan, train_finder
+from calcimeasure.training.train import ONE, PRETRAINED, Plan, train_finder
 
 SMALL = {"mm": 0.25, "side": 256, "batch": 12, "widths": (16, 32, 96, 160)}
 """What sets the finder of drawn limbs apart."""
@@ -37,42 +37,35 @@ SMALL = {"mm": 0.25, "side": 256, "batch": 12, "widths": (16, 32, 96, 160)}
 def main() -> None:
     """Read the command line and train."""
     args = _arguments()
+    torch.set_num_threads(args.threads)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     args.out.mkdir(parents=True, exist_ok=True)
     plan = replace(Plan(), seed=args.seed, rounds=(args.steps,) if args.steps else Plan().rounds)
-    if args.drawn_only:
+    if args.one:
+        one = replace(ONE, rounds=(args.steps or ONE.steps,))
+        save_weights(train_finder(args.data, args.scratch, one, args.one), args.out / "one.safetensors")
+    elif args.drawn_only:
         _drawn_only(args.out, args.scratch, plan)
     else:
         _from_films(args.data, args.out, args.scratch, plan)
 
 
 def _from_films(data: Path, out: Path, scratch: Path, plan: Plan) -> None:
-    last = train_finder(data, scratch / "films", plan)
-    second = _pretrained(plan)
-    pretrained = train_finder(data, scratch / "pretrained", second)
-    earlier = _earlier_rounds(pretrained, scratch / "pretrained", second)
-    finders = {"deposits-pretrained": pretrained, "deposits": last, **earlier}
-    for name, finder in finders.items():
-        save_weights(finder, out / f"{name}.safetensors")
-    looks = Looks(*finders.values()).eval()
-    export_onnx(looks, out / "deposits.onnx", "film")
+    """Four rounds on limbs, then one more with what films from elsewhere show; that one finder is asked once."""
+    first = train_finder(data, scratch / "pretrained", _short(PRETRAINED, plan))
+    save_weights(first, out / "deposits-pretrained.safetensors")
+    finder = train_finder(data, scratch / "films", _short(ONE, plan), out / "deposits-pretrained.safetensors")
+    save_weights(finder, out / "deposits.safetensors")
+    export_onnx(finder, out / "deposits.onnx", "film")
     settings = replace(OutlinePlan(), seed=plan.seed + 1)
-    _draw_outlines(looks, data, out, scratch / "films", settings)
+    _draw_outlines(finder, data, out, scratch / "films", settings)
     _write_card(out / "deposits.json", settings, "", load_films(data, "validation"))
 
 
-def _earlier_rounds(finder: nn.Module, scratch: Path, plan: Plan) -> dict[str, nn.Module]:
-    """What the two rounds before the last one ended with, the later one first, by the name of its file."""
-    earlier = {n: copy.deepcopy(finder) for n in range(len(plan.rounds) - 1, 0, -1)[:2]}
-    for n, network in earlier.items():
-        load_weights(network, scratch / f"round-{n}.safetensors")
-    return {f"deposits-pretrained-{n}": network for n, network in earlier.items()}
-
-
-def _pretrained(plan: Plan) -> Plan:
-    """The run of the pretrained finder, as short as the other's where that was shortened."""
-    rounds = PRETRAINED.rounds if plan.rounds == Plan().rounds else plan.rounds
-    return replace(PRETRAINED, rounds=rounds, seed=PRETRAINED.seed + plan.seed - Plan().seed)
+def _short(plan: Plan, asked: Plan) -> Plan:
+    """The run of a finder from photographs, as short as it was asked for."""
+    rounds = plan.rounds if asked.rounds == Plan().rounds else asked.rounds
+    return replace(plan, rounds=rounds, seed=plan.seed + asked.seed - Plan().seed)
 
 
 def _drawn_only(out: Path, scratch: Path, plan: Plan) -> None:
@@ -122,7 +115,9 @@ def _arguments() -> argparse.Namespace:
     cli.add_argument("--out", type=Path, required=True, help="folder for the weights")
     cli.add_argument("--scratch", type=Path, default=Path(".training"), help="folder for checkpoints")
     cli.add_argument("--drawn-only", action="store_true", help="train on drawn limbs alone")
+    cli.add_argument("--one", type=Path, help="the fifth round alone, from these weights on")
     cli.add_argument("--steps", type=int, help="one round of so many steps for the finder, not the plan's rounds")
+    cli.add_argument("--threads", type=int, default=1, help="processor threads of the networks")
     cli.add_argument("--seed", type=int, default=Plan().seed)
     args = cli.parse_args()
     if args.data is None and not args.drawn_only:

@@ -1,4 +1,4 @@
-"""Calcium deposits drawn from ten families of shapes, as thickness maps.
+"""Calcium deposits drawn from thirteen families of shapes, as thickness maps.
 
 A thickness is in units of the display range (0.015 = the foot that counts as outline). The
 families share no code with the bench: they are built from masks and fields in mm, and every
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 FOOT = 0.015
+BRIDGE_MM = 0.5
+"""A reader's outline runs round a cluster: gaps narrower than twice this count as calcium."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,39 @@ def _finish(relief: Array, mm: float, rng: np.random.Generator) -> Array:
     if rng.random() < 0.3:
         sigma = rng.uniform(0.1, 0.5) / mm
         relief = cv2.GaussianBlur(relief, (0, 0), sigma).astype(np.float32)
+    relief = _steepened(relief, rng)
     peak = float(relief.max())
     height = float(np.exp(rng.uniform(np.log(0.08), np.log(0.8))))
     return (relief * (height / peak)).astype(np.float32) if peak > 0 else relief
+
+
+def _steepened(relief: Array, rng: np.random.Generator) -> Array:
+    """The relief with another slope to its foot, a third of the times: flat-topped or drawn out."""
+    peak = float(relief.max())
+    if rng.random() > 0.35 or peak <= 0:
+        return relief
+    return np.asarray((np.clip(relief, 0, None) / peak) ** np.exp(rng.uniform(-1.2, 0.5)), np.float32)
+
+
+def outline_of(one: Array, mm: float) -> NDArray[np.bool_]:
+    """Where a reader would draw the outline of one deposit: its foot, narrow gaps bridged."""
+    rows, columns = (np.flatnonzero((one > FOOT).any(axis)) for axis in (1, 0))
+    out = np.zeros(one.shape, bool)
+    if not len(rows):
+        return out
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    out[box] = bridged(one[box] > FOOT, mm)
+    return out
+
+
+def bridged(mask: NDArray[np.bool_], mm: float) -> NDArray[np.bool_]:
+    """The mask with gaps narrower than 2 `BRIDGE_MM` filled."""
+    reach = BRIDGE_MM / mm
+    n = int(np.ceil(reach))
+    yy, xx = np.mgrid[-n : n + 1, -n : n + 1]
+    disc = (yy**2 + xx**2 <= reach**2).astype(np.uint8)
+    closed = cv2.morphologyEx(np.pad(mask.astype(np.uint8), n), cv2.MORPH_CLOSE, disc)
+    return np.asarray(closed[n : n + mask.shape[0], n : n + mask.shape[1]] > 0)
 
 
 def random_field(side: int, grain_px: float, rng: np.random.Generator) -> Array:
@@ -262,6 +294,38 @@ def lobulated(canvas: Canvas, rng: np.random.Generator) -> Array:
     return out
 
 
+def flakes(canvas: Canvas, rng: np.random.Generator) -> Array:
+    """Angular splinters with flat faces, lying side by side."""
+    out = canvas.blank()
+    for _ in range(rng.integers(1, 9)):
+        far = canvas.radius * rng.uniform(0.0, 0.7)
+        turns = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 7))))
+        r = canvas.radius * rng.uniform(0.15, 0.6) * rng.uniform(0.5, 1, len(turns))
+        middle = canvas.middle + far * np.array([np.cos(k := rng.uniform(0, 6.3)), np.sin(k)])
+        face = _filled(canvas, middle + np.stack([r * np.cos(turns), r * np.sin(turns)], 1))
+        np.maximum(out, face * rng.uniform(0.4, 1), out=out)
+    return out if rng.random() < 0.5 else _relief((out > 0).astype(np.float32), canvas.mm, rng)
+
+
+def worm(canvas: Canvas, rng: np.random.Generator) -> Array:
+    """A tube of even width that winds, full or hollow, with an even profile across."""
+    ink, points = np.zeros((canvas.side,) * 2, np.uint8), _path(canvas, rng, rng.uniform(0.1, 0.5))
+    width = max(1, round(np.exp(rng.uniform(np.log(0.6), np.log(3.5))) / canvas.mm))
+    cv2.polylines(ink, [np.round(points * 16).astype(np.int32)], False, 1, width, shift=4)
+    inside = cv2.distanceTransform(ink, cv2.DIST_L2, 3) / max(width / 2, 1)
+    wall = np.clip(1.2 - np.abs(inside - 0.3), 0, 1) if rng.random() < 0.3 else np.clip(inside, 0, 1)
+    return np.asarray(wall ** rng.uniform(0.3, 1) * (ink > 0), np.float32)
+
+
+def islands(canvas: Canvas, rng: np.random.Generator) -> Array:
+    """What noise of one grain leaves above a level within a round or long field: many islands of one deposit."""
+    grain = rng.uniform(0.5, 2.5) / canvas.mm
+    fine = random_field(canvas.side, grain, rng) - 0.7 * random_field(canvas.side, 3 * grain, rng)
+    body = _blob(canvas, rng, 0.15, rng.uniform(0.3, 1))
+    above = np.clip(fine - rng.uniform(-0.3, 0.7), 0, None) * body
+    return np.asarray((above / (above.max() + 1e-6)) ** rng.uniform(0.2, 0.8), np.float32)
+
+
 FAMILIES: dict[str, Family] = {
     "nodule": nodule,
     "cluster": cluster,
@@ -273,8 +337,11 @@ FAMILIES: dict[str, Family] = {
     "ring": ring,
     "dust": dust,
     "lobulated": lobulated,
+    "flakes": flakes,
+    "worm": worm,
+    "islands": islands,
 }
-_SHARES = (0.12, 0.13, 0.28, 0.07, 0.08, 0.11, 0.07, 0.05, 0.03, 0.06)
+_SHARES = (0.12, 0.12, 0.24, 0.05, 0.06, 0.10, 0.06, 0.04, 0.03, 0.06, 0.04, 0.04, 0.04)
 SIZES_MM = {
     "nodule": (1.0, 22.0),
     "cluster": (2.0, 16.0),
@@ -286,6 +353,9 @@ SIZES_MM = {
     "ring": (2.0, 12.0),
     "dust": (3.0, 15.0),
     "lobulated": (2.5, 20.0),
+    "flakes": (1.5, 12.0),
+    "worm": (4.0, 25.0),
+    "islands": (2.0, 16.0),
 }
 REACH = {
     "nodule": 1.9,
@@ -298,4 +368,7 @@ REACH = {
     "ring": 1.4,
     "dust": 2.4,
     "lobulated": 1.4,
+    "flakes": 2.0,
+    "worm": 1.4,
+    "islands": 1.6,
 }

@@ -8,6 +8,7 @@ import numpy as np
 
 from calcimeasure.phantom.film import draw_film, random_film_scene
 from calcimeasure.steps.outline.learned import stretched
+from calcimeasure.training.deposits import bridged
 from calcimeasure.training.films import FILM_MM, Film
 
 CLEAN_EVERY = 3
@@ -32,6 +33,9 @@ def _film(seed: int, long_side: int, deposits: int | None) -> Film:
     soft = drawn.limb & ~drawn.bone
     answer = None
     if drawn.thickness_mm is not None and drawn.truth.count:
-        answer = np.where(drawn.thickness_mm > SEEN_MM, drawn.truth.array, 0).astype(np.uint8)
+        seen = np.where(drawn.thickness_mm > SEEN_MM, drawn.truth.array, 0)
+        answer = np.zeros(seen.shape, np.uint8)
+        for n in range(1, drawn.truth.count + 1):
+            answer[bridged(seen == n, mm) & (answer == 0)] = n
     masks = (drawn.limb.astype(np.uint8), soft.astype(np.uint8))
     return Film(f"drawn {seed}", np.round(grey * 255).astype(np.uint8), mm, *masks, False, answer, SHARE)

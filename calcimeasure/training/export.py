@@ -47,6 +47,29 @@ def export_onnx(network: nn.Module, path: Path, name: str, inputs: int = 1) -> N
     onnx.save(_smaller(onnx.load(str(path))), str(path))
 
 
+class Answers(nn.Module):
+    """A prompted network that answers with probabilities instead of logits."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Probability of every pixel, and of anything there."""
+        logits, whole = self.network(crops)
+        return torch.sigmoid(logits), torch.sigmoid(whole)
+
+
+def export_prompted(network: nn.Module, path: Path, channels: int, side: int) -> None:
+    """One self-contained file, opset 17: `crop` (N, channels, side, side) to `probability` and `chance` (N, 1)."""
+    plain = Answers(network.to(memory_format=torch.contiguous_format).float()).eval()  # type: ignore[call-overload]
+    free = {name: {0: "n"} for name in ("crop", "probability", "chance")}
+    example = (torch.zeros(2, channels, side, side),)
+    names = {"input_names": ["crop"], "output_names": ["probability", "chance"]}
+    torch.onnx.export(plain, example, str(path), **names, dynamic_axes=free, opset_version=17, dynamo=False)
+    onnx.save(_smaller(onnx.load(str(path))), str(path))
+
+
 def _smaller(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with its large tensors stored in fewer bits and turned back to single precision when it is loaded."""
     graph, nodes = model.graph, []

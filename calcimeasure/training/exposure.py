@@ -38,6 +38,7 @@ def process(film: Array, rng: np.random.Generator) -> Array:
         (_expose, 0.85),
         (_noise, 0.6),
         (_jpeg, 0.3),
+        (_few_levels, 0.25),
     ):
         if rng.random() < share:
             film = step(film, rng)
@@ -52,7 +53,7 @@ def grain(film: Array, rng: np.random.Generator) -> Array:
 
 def _resolution(film: Array, rng: np.random.Generator) -> Array:
     """Taken at a coarser pixel and enlarged again."""
-    k = rng.uniform(0.55, 0.95)
+    k = rng.uniform(0.45, 0.95)
     small = cv2.resize(film, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
     how = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(small, film.shape[::-1], interpolation=how), np.float32)
@@ -92,3 +93,14 @@ def _jpeg(film: Array, rng: np.random.Generator) -> Array:
     grey = np.clip(film * 255, 0, 255).astype(np.uint8)
     coded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 96))])[1]
     return np.asarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)) / 255, np.float32)
+
+
+def _few_levels(film: Array, rng: np.random.Generator) -> Array:
+    """As an 8 bit film of little contrast looks once it is stretched: 30 levels of grey, or up to 250."""
+    levels = float(np.exp(rng.uniform(np.log(30), np.log(250))))
+    noise = rng.standard_normal(film.shape, dtype=np.float32) * rng.uniform(0, 0.6)
+    low = np.round(film * levels + noise)
+    if rng.random() < 0.5:
+        coded = cv2.imencode(".jpg", np.clip(low, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+        low = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32)
+    return np.asarray(np.clip(low / levels, 0, 1), np.float32)

@@ -18,7 +18,10 @@ FILM_MM = 220.0
 """Nominal length of a film's long side: the true size of these films is unknown."""
 OTHERS, OTHER_MM = "radiographs_other", 0.15
 """Films that are no limbs, and about what a stored pixel of theirs is."""
-VALIDATION_EVERY = 6
+HANDS, HANDS_SHARE = "hands", 0.12
+"""Films of another source, and how often one of its many is taken against a limb film's 1."""
+VALIDATION_EVERY, HANDS_EVERY = 6, 11
+"""One train film in so many is held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Film:
     """A film stored as uint8; `hard` marks the hard negatives, `answer` the calcium it shows already (1, 2 ...).
 
     `share` is how often it is taken, against a limb film's 1; `calm` how often it is shown unchanged but for a
-    little noise; `subtle` how many of its deposits are hard to see, on bone.
+    little noise; `subtle` how many of its deposits are hard to see, on bone. `source` is its folder's name.
     """
 
     name: str
@@ -39,32 +42,37 @@ class Film:
     share: float = 1.0
     calm: float = 0.0
     subtle: float = 0.0
+    source: str = "drawn"
 
     def at(self, mm: float) -> Array:
         """The film resampled to `mm` per pixel, 0..1."""
         return resampled(np.asarray(self.grey / 255, np.float32), self.mm / mm)
 
 
-def load_films(data: Path, part: str, long_side: int = 1400) -> list[Film]:
-    """Films of `part`: `fit`, `validation` (both carved from the rows marked train) or `test`."""
-    return [read_film(path, long_side) for path in _paths(data, part)]
+def load_films(data: Path, part: str, long_side: int = 1400, source: str | None = None) -> list[Film]:
+    """Films of `part` (`film_paths`), of one folder where `source` names it."""
+    paths = [path for path in film_paths(data, part) if source in (None, path.parent.name)]
+    return [read_film(path, long_side) for path in paths]
 
 
 def load_others(data: Path, long_side: int = 2300) -> list[Film]:
     """Films of `fit` that are no limbs, at `OTHER_MM` a pixel as they are stored."""
-    paths = [path for path in _paths(data, "fit") if path.parent.name == OTHERS]
+    paths = [path for path in film_paths(data, "fit") if path.parent.name == OTHERS]
     films = [read_film(path, long_side, OTHER_MM) for path in paths]
     return [replace(film, name=f"{film.name} at its own size") for film in films]
 
 
-def _paths(data: Path, part: str) -> list[Path]:
+def film_paths(data: Path, part: str) -> list[Path]:
+    """Files of `fit`, `validation` (both carved from the rows marked train), `calibrate` or `test`, limbs first."""
     with (data / "split.csv").open(newline="") as table:
         rows = [(data / r["file"], r["split"]) for r in csv.DictReader(table)]
-    if part == "test":
-        return [f for f, s in rows if s == "test"]
+    if part in ("calibrate", "test"):
+        return [f for f, s in rows if s == part]
     train = [f for f, s in rows if s == "train"]
-    held = [f for k, f in enumerate(train) if k % VALIDATION_EVERY == 2]
-    return held if part == "validation" else [f for f in train if f not in held]
+    hands = [f for f in train if f.parent.name == HANDS]
+    limbs = [f for f in train if f.parent.name != HANDS]
+    held = {*limbs[2::VALIDATION_EVERY], *hands[2::HANDS_EVERY]}
+    return [f for f in [*limbs, *hands] if (f in held) == (part == "validation")]
 
 
 def limb_of(film: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -95,5 +103,6 @@ def read_film(path: Path, long_side: int, stored_mm: float | None = None) -> Fil
         limb.astype(np.uint8),
         soft.astype(np.uint8),
         hard,
-        share=0.6 if hard else 1.0,
+        share=0.6 if hard else HANDS_SHARE if path.parent.name == HANDS else 1.0,
+        source=path.parent.name,
     )

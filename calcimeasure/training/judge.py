@@ -22,7 +22,7 @@ COUNTED_VISIBILITY = 2.0
 INSIDE = 0.1
 """Share of a finding that lies in deposits, from which on it counts as one."""
 LEAST_MM2 = 0.5
-FALSE_PER_FILM = 1.05
+FALSE_PER_FILM = 0.8
 PRIOR = 1.0
 """Weight of the prior that keeps the weights small; facts are scaled to deviation 1 before."""
 
@@ -52,11 +52,11 @@ def _odds_of_false(odds: Floats, allowed: float) -> float:
 
 
 def _scenes(films: Sequence[Film], each: int, seed: int) -> Iterator[tuple[Scene, float]]:
-    """Whole films at a pixel size of 0.13 to 0.3 mm."""
+    """Whole films at a pixel size of 0.13 to 0.4 mm."""
     for k, film in enumerate(films):
         for n in range(1 if film.hard else each + 1):
             rng = np.random.default_rng([seed, k, n])
-            mm = float(np.exp(rng.uniform(np.log(0.13), np.log(0.3))))
+            mm = float(np.exp(rng.uniform(np.log(0.13), np.log(0.4))))
             count = 0 if n == 0 else int(rng.integers(1, 8))
             yield make_scene(whole(film, mm), mm, rng, count, plain=True), mm
 

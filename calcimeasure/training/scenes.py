@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calcimeasure.training.deposits import FOOT, draw_deposit
+from calcimeasure.training.deposits import FOOT, draw_deposit, outline_of
 from calcimeasure.training.distractors import add_distractors, add_gas
 from calcimeasure.training.exposure import grain, insert, process
 from calcimeasure.training.films import Film
+from calcimeasure.training.foreign import add_foreign
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -69,7 +70,7 @@ def cut_patch(
     zoom = mm / film.mm * _nearness(rng)
     turn = float(rng.choice([0, 90, 180, 270])) + float(rng.normal(0, 8))
     matrix = _view(y, x, zoom, turn, rng.random() < 0.5, side, rng.uniform(-side / 4, side / 4, 2))
-    return _warp(film, *_bent(matrix, side, rng))
+    return _warp(film, *_bent(matrix, side, rng), zoom)
 
 
 def _mined(films: Sequence[Film], spot: Hotspot) -> tuple[Film, tuple[float, float]] | None:
@@ -110,9 +111,10 @@ def _view(
     return np.column_stack([linear, np.array([x, y]) - linear @ middle])
 
 
-def _warp(film: Film, columns: Array, rows: Array) -> Patch:
-    """The film read at those places."""
-    grey = cv2.remap(film.grey, columns, rows, cv2.INTER_LINEAR).astype(np.float32) / 255
+def _warp(film: Film, columns: Array, rows: Array, zoom: float) -> Patch:
+    """The film read at those places, which lie `zoom` of its pixels apart: smoothed first where it is much reduced."""
+    stored = cv2.GaussianBlur(film.grey, (0, 0), 0.4 * zoom) if zoom > 1.4 else film.grey
+    grey = cv2.remap(stored, columns, rows, cv2.INTER_LINEAR).astype(np.float32) / 255
     masks = (film.limb, film.soft) if film.answer is None else (film.limb, film.soft, film.answer)
     limb, soft, *answer = (cv2.remap(m, columns, rows, cv2.INTER_NEAREST) for m in masks)
     own = np.asarray(answer[0]) if answer else None
@@ -147,7 +149,9 @@ def make_scene(
     covered = np.zeros(film.shape, bool)
     if not plain and rng.random() < 0.06:
         film = add_gas(film, mm, rng)
-    if not plain and rng.random() < 0.25:
+    if not plain and rng.random() < 0.3:
+        film = add_foreign(film, patch.limb, mm, rng)
+    if not plain and rng.random() < 0.2:
         film, covered = add_distractors(film, mm, rng)
     deposits = [d for d in (_deposit(patch, mm, rng) for _ in range(number)) if d is not None]
     image = film
@@ -244,7 +248,7 @@ def _label(clean: Array, image: Array, deposits: list[Array], covered: Mask, mm:
     labels, weight = np.zeros(clean.shape, np.uint8), np.ones(clean.shape, np.float32)
     seen = visibility(clean, deposits, mm)
     for n, one in enumerate(deposits, 1):
-        labels[(one > FOOT) & (labels == 0) & ~covered] = n
+        labels[outline_of(one, mm) & (labels == 0) & ~covered] = n
     for n, contrast in enumerate(seen, 1):
         if contrast < IGNORED_BELOW:
             weight[cv2.dilate((labels == n).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0] = 0

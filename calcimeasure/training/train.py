@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from calcimeasure.training.drawn import drawn_films
 from calcimeasure.training.export import load_weights, save_weights
 from calcimeasure.training.feed import Scenes
-from calcimeasure.training.films import Film, load_films, load_others
+from calcimeasure.training.films import HANDS, Film, load_films, load_others
 from calcimeasure.training.network import STRIDE, Finder, loss_of
 from calcimeasure.training.pretrained import PretrainedFinder, from_photographs
 from calcimeasure.training.scenes import Hotspot
@@ -80,7 +80,11 @@ PRETRAINED = Plan(
     calm=0.35,
     subtle=0.5,
 )
-"""The run of the pretrained finder, whose last three rounds stand beside the last one of `Plan()`."""
+"""The first four rounds of the pretrained finder: limbs and drawn limbs alone."""
+ONE = replace(PRETRAINED, rounds=(3000,), rate=1.2e-3, seed=201, warm_up=100, check_every=500, subtle=0.4, drawn=48)
+"""Its fifth round, with hands and what films from elsewhere show: the one finder that is shipped."""
+MINED_EACH = 10
+"""One clean training film in so many is looked at anew for false finds at every check."""
 
 
 def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | None = None) -> nn.Module:
@@ -90,26 +94,37 @@ def train_finder(data: Path | None, scratch: Path, plan: Plan, start: Path | Non
     """
     torch.manual_seed(plan.seed)
     films = _films(data, plan)
-    held = load_films(data, "validation") if data else [f for f in drawn_films(45, 1) if f.answer is None]
+    held = _held(data)
     begun = from_photographs() if plan.pretrained else Finder(plan.widths)
     model = begun.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start:
         load_weights(model, start)
     run = _Run(model, scratch, plan)
     run.resume()
+    if start and not run.step:
+        write_hotspots(run.averaged, films, plan.mm, scratch / "hotspots.json", 0)
     feed = Scenes(films, plan.side, plan.mm, plan.seed, scratch / "hotspots.json", plan.steps * plan.batch)
     rest = torch.utils.data.Subset(feed, range(run.step * plan.batch, len(feed)))
-    for batch in DataLoader(rest, plan.batch, num_workers=1, prefetch_factor=4, persistent_workers=True):
+    for batch in DataLoader(rest, plan.batch):
         run.advance(*batch)
         if run.step % plan.save_every == 0:
             run.save()
         if run.step in plan.ends:
             save_weights(run.averaged, scratch / f"round-{plan.ends.index(run.step) + 1}.safetensors")
         if run.step % plan.check_every == 0:
-            write_hotspots(run.averaged, films, plan.mm, scratch / "hotspots.json")
+            write_hotspots(run.averaged, films, plan.mm, scratch / "hotspots.json", run.step // plan.check_every)
             report(run.averaged, held, plan.mm, run.step)
     run.save()
     return run.averaged
+
+
+def _held(data: Path | None) -> list[Film]:
+    """Films that no network learns from: limbs, others, and every fifth of the hands kept back."""
+    if data is None:
+        return [f for f in drawn_films(45, 1) if f.answer is None]
+    held = load_films(data, "validation")
+    hands = [f for f in held if f.source == HANDS]
+    return [*(f for f in held if f.source != HANDS), *hands[::5]]
 
 
 def _films(data: Path | None, plan: Plan) -> list[Film]:
@@ -239,13 +254,15 @@ def probability_map(model: nn.Module, film: Array) -> Array:
     return np.asarray(torch.sigmoid(logits.float())[0, 0, :h, :w].numpy(), np.float32)
 
 
-def write_hotspots(model: nn.Module, films: Sequence[Film], mm: float, path: Path) -> None:
-    """Where the network sees deposits on clean training films."""
-    clean = [film for film in films if film.answer is None]
-    spots = [spot for film in clean for spot in hotspots_of(model, film, mm)]
-    path.with_suffix(".new").write_text(json.dumps([asdict(s) for s in spots]))
+def write_hotspots(model: nn.Module, films: Sequence[Film], mm: float, path: Path, turn: int) -> None:
+    """Where the network sees deposits on clean training films: a share of them looked at anew, the rest as known."""
+    clean = [film for film in films if film.answer is None][turn % MINED_EACH :: MINED_EACH]
+    anew = {film.name for film in clean}
+    known = [row for row in json.loads(path.read_text()) if row["film"] not in anew] if path.exists() else []
+    spots = [asdict(spot) for film in clean for spot in hotspots_of(model, film, mm)]
+    path.with_suffix(".new").write_text(json.dumps([*known, *spots]))
     path.with_suffix(".new").replace(path)
-    log.info("hotspots: %d on %d clean training films", len(spots), len(clean))
+    log.info("hotspots: %d on %d clean training films; %d known before", len(spots), len(clean), len(known))
 
 
 def hotspots_of(model: nn.Module, film: Film, mm: float) -> list[Hotspot]:
@@ -260,8 +277,9 @@ def hotspots_of(model: nn.Module, film: Film, mm: float) -> list[Hotspot]:
 
 
 def report(model: nn.Module, films: Sequence[Film], mm: float, step: int) -> None:
-    """Log the validation figures at a few thresholds."""
-    scenes = validation_scenes(films, mm, 3, 77)
-    maps = [probability_map(model, s.image) for s in scenes]
-    for threshold in (0.3, 0.5, 0.7, 0.8, 0.9):
-        log.info("step %d %s", step, figures(scenes, maps, mm, threshold))
+    """Log the validation figures of each source at a few thresholds."""
+    for source in sorted({film.source for film in films}):
+        scenes = validation_scenes([film for film in films if film.source == source], mm, 3, 77)
+        maps = [probability_map(model, s.image) for s in scenes]
+        for threshold in (0.3, 0.5, 0.8):
+            log.info("step %d %s %s", step, source, figures(scenes, maps, mm, threshold))

@@ -54,9 +54,10 @@ def figures(scenes: Sequence[Scene], maps: Sequence[Array], mm: float, threshold
     hits = [h for r in rows for h in r[0]]
     full = [r for s, r in zip(scenes, rows, strict=True) if s.visibility]
     clean = [r for s, r in zip(scenes, rows, strict=True) if not s.visibility]
-    dice = np.median([2 * r[2] / max(r[3] + r[4], 1) for r in full if r[3]])
-    bias = np.median([r[4] / r[3] - 1 for r in full if r[3]])
-    return Figures(threshold, float(np.mean(hits)), _mean(full), _mean(clean), float(dice), float(bias))
+    shown = [r for r in full if r[3]]
+    dice = np.median([2 * r[2] / max(r[3] + r[4], 1) for r in shown] or [np.nan])
+    bias = np.median([r[4] / r[3] - 1 for r in shown] or [np.nan])
+    return Figures(threshold, float(np.mean(hits or [np.nan])), _mean(full), _mean(clean), float(dice), float(bias))
 
 
 def _mean(rows: Sequence[tuple[list[bool], int, int, int, int]]) -> float:

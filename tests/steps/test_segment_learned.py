@@ -132,3 +132,14 @@ def test_a_scale_nobody_can_believe_ends_in_bounded_time(film: Image) -> None:
     for mm in (0.001, 5.0):
         odd = film.with_spacing(Spacing.of(mm, mm, SpacingOrigin.USER))
         assert segment_learned(odd, SETTINGS).labels.shape == film.shape
+
+
+def test_networks_of_the_release_before_stay_selectable_by_name() -> None:
+    from calcimeasure.steps.outline.settings import WEIGHTS_NAMES
+    from calcimeasure.steps.outline.weights import Weights, fingerprint
+
+    for name in WEIGHTS_NAMES:
+        weights = Weights.named(name)
+        assert weights.finder.file.exists()
+        assert weights.outline.exists()
+    assert len({fingerprint(name) for name in WEIGHTS_NAMES}) == len(WEIGHTS_NAMES)

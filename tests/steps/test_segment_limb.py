@@ -80,3 +80,22 @@ def test_fingers_are_no_strips(part: str, seed: int) -> None:
     assert found is not None
     body = found.limb.astype(np.uint8)
     assert not strips_of(resized(body, tuple(n // 2 for n in body.shape), cv2.INTER_AREA), 1.0).any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_dim_toes_beyond_the_limb_are_tissue_and_air_is_none(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    film = np.full((800, 500), 0.03)
+    film[300:, 120:380] = 0.6
+    film[360:, 180:320] = 0.9
+    film[120:290, 130:200] = 0.13  # a toe that the beam shone through
+    film = cv2.GaussianBlur(film, (0, 0), 3) + rng.normal(0, 0.008, film.shape)
+    spacing = Spacing.of(0.25, 0.25, SpacingOrigin.USER)
+    seen = survey(Image((np.clip(film, 0, 1) * 65535).astype(np.uint16), Kind.RADIOGRAPH, Meaning.DISPLAY, spacing))
+    assert seen is not None
+    limb, tissue = seen.enlarged(seen.limb), seen.enlarged(seen.tissue)
+    assert not limb[150:260, 140:190].any()
+    assert tissue[150:260, 140:190].mean() > 0.95
+    assert tissue[limb].all()
+    assert tissue[:100].mean() < 0.02
+    assert tissue[:, 420:].mean() < 0.02

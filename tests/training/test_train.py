@@ -1,14 +1,15 @@
 """The rate of the finder's run."""
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from calcimeasure.training.__main__ import _earlier_rounds
-from calcimeasure.training.export import save_weights
+from calcimeasure.training.__main__ import _short
 from calcimeasure.training.network import Finder
 from calcimeasure.training.pretrained import PretrainedFinder
-from calcimeasure.training.train import PRETRAINED, Plan, parameter_groups, rate_of_round
+from calcimeasure.training.train import ONE, PRETRAINED, Plan, parameter_groups, rate_of_round
 
 
 def test_the_rate_falls_to_nothing_and_begins_anew():
@@ -24,13 +25,11 @@ def test_a_run_of_one_round_ends_with_it():
     assert rate_of_round(499, plan) < 2e-5
 
 
-def test_the_two_rounds_before_the_last_are_kept_by_number(tmp_path):
-    finder = Finder((4, 8, 8, 8))
-    for n in (2, 3):
-        save_weights(finder, tmp_path / f"round-{n}.safetensors")
-    earlier = _earlier_rounds(finder, tmp_path, Plan(rounds=(1, 1, 1, 1)))
-    assert list(earlier) == ["deposits-pretrained-3", "deposits-pretrained-2"]
-    assert _earlier_rounds(finder, tmp_path, Plan(rounds=(1,))) == {}
+def test_a_short_run_is_short_in_every_round_and_another_seed_moves_all():
+    asked = replace(Plan(), rounds=(5,), seed=Plan().seed + 3)
+    assert _short(ONE, asked).rounds == (5,)
+    assert _short(PRETRAINED, asked).seed == PRETRAINED.seed + 3
+    assert _short(PRETRAINED, Plan()) == PRETRAINED
 
 
 def test_every_round_has_an_end():

@@ -15,6 +15,8 @@ from calcimeasure.model.deposit import Excluded, Reason, Segmentation
 from calcimeasure.model.image import Image, Mask
 from calcimeasure.model.labels import Labels
 from calcimeasure.steps.anatomy import Grey, Survey, disc
+from calcimeasure.steps.outline.clusters import gaps_filled, joined
+from calcimeasure.steps.outline.plate_marks import goes_on_outside
 from calcimeasure.steps.outline.settings import SegmentSettings
 
 #: How far outside the limb mask a deposit may lie: skin over a swollen finger tip fades into air.
@@ -29,6 +31,10 @@ STROKE_MM, GLYPH_MM = 4.0, 20.0
 LINE_MM, LINE_ELONGATION = 20.0, 8.0
 #: A strand as long as that is calcium when it lies in the limb and the method is that sure of it.
 STRAND_INSIDE, STRAND_SCORE = 0.9, 0.8
+#: A finding that the method is so sure of, with tissue round it, lies in the limb wherever the limb's mask ends.
+SURE_SCORE = 0.95
+#: Tissue is looked for so far from such a finding; where no limb is begins so far from the limb.
+NEAR_MM, CLEAR_MM = 2.0, 7.0
 _BLOCK = 64  # pixels; see `_islands`
 
 
@@ -44,12 +50,20 @@ class Candidate:
         Which pixels of the window belong to it.
     score : float
         The method's confidence that it is a deposit, 0-1.
+    redrawn : Candidate, optional
+        Its outline drawn anew, for when it is kept; it is judged as it was found.
     """
 
     row: int
     column: int
     mask: Mask
     score: float
+    redrawn: Candidate | None = None
+
+    @property
+    def outlined(self) -> Candidate:
+        """As it is outlined when it is kept."""
+        return self.redrawn or self
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -69,7 +83,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grounds:
-    """What a candidate is judged by: the film, its survey at full size, the settings and the region of interest."""
+    """What a candidate is judged by: the film, its survey at full size, the settings and the region of interest.
+
+    `tissue` is more than the limb, a dim toe for instance; `clear` is where certainly no limb is.
+    """
 
     film: Grey
     valid: Mask
@@ -80,11 +97,15 @@ class Grounds:
     least_px: float
     threshold: float
     region: Mask | None
+    tissue: Mask | None = None
+    clear: Mask | None = None
+    join_mm: float = 0.0
 
     @classmethod
     def of(cls, image: Image, seen: Survey, settings: SegmentSettings, region: Mask | None) -> Grounds:
         """The grounds of one film; the limb is widened by `SKIN_MM`."""
         skin = cv2.dilate(seen.limb.astype(np.uint8), disc(2 * SKIN_MM / seen.mm)).astype(bool)
+        far = disc(2 * CLEAR_MM / seen.mm)
         mm2 = image.spacing.pixel_mm2 if image.spacing else None
         return cls(
             film=seen.full,
@@ -96,12 +117,15 @@ class Grounds:
             least_px=_least_px(settings, mm2),
             threshold=settings.threshold,
             region=region,
+            join_mm=settings.join_mm,
+            tissue=seen.enlarged(seen.tissue),
+            clear=seen.enlarged(seen.valid & ~cv2.dilate(seen.limb.astype(np.uint8), far).astype(bool)),
         )
 
     def under(self, settings: SegmentSettings, region: Mask | None) -> Grounds:
         """The same film under other settings and another region of interest."""
         least = _least_px(settings, self.pixel_mm2)
-        return replace(self, least_px=least, threshold=settings.threshold, region=region)
+        return replace(self, least_px=least, threshold=settings.threshold, region=region, join_mm=settings.join_mm)
 
 
 def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate]:
@@ -118,10 +142,11 @@ def candidates_of(mask: Mask, score: npt.NDArray[np.floating]) -> list[Candidate
 def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDArray[np.int32], tuple[Excluded, ...]]:
     """Label image of the candidates that are kept, numbered in reading order, and the list of the others.
 
-    Each part is a deposit of its own, but specks under the smallest size belong to the nearest part of their candidate.
+    Each part is a deposit of its own, but specks under the smallest size belong to the nearest part of their candidate,
+    and grains of a cluster to each other (`clusters`).
     """
     judged = [(candidate, verdict(candidate, grounds)) for candidate in candidates]
-    kept = [candidate for candidate, reason in judged if reason is None]
+    kept = [candidate.outlined for candidate, reason in judged if reason is None]
     dropped = [_excluded(candidate, reason) for candidate, reason in judged if reason is not None]
     mask = np.zeros(grounds.film.shape, bool)
     for candidate in kept:
@@ -129,6 +154,9 @@ def sort_out(candidates: Iterable[Candidate], grounds: Grounds) -> tuple[npt.NDA
     if grounds.region is not None:
         mask &= grounds.region
     labels = specks_joined(in_reading_order(mask), kept, grounds.least_px)
+    if grounds.join_mm and kept:
+        allowed = grounds.valid if grounds.region is None else grounds.valid & grounds.region
+        labels = gaps_filled(joined(labels, grounds.join_mm, grounds.mm), grounds.mm, allowed)
     return labels, tuple(sorted(dropped, key=lambda e: (e.row, e.column)))
 
 
@@ -244,14 +272,33 @@ def _parts(
 
 def _foreign(candidate: Candidate, grounds: Grounds) -> Reason | None:
     """What people and machines put on films: marks, metal, edges; or something beside the limb."""
-    in_limb = candidate.share(grounds.limb) > 0.5
+    in_limb = candidate.share(grounds.limb) > 0.5 or _in_dim_tissue(candidate, grounds)
     if _is_line(candidate, grounds):
         return Reason.COLLIMATION
     if _is_hard(candidate, grounds):
         return Reason.TEXT if _is_glyph(candidate, grounds.mm) else Reason.METAL
     if _touches_border(candidate, grounds.valid):
         return Reason.BORDER
-    return None if in_limb else Reason.OUTSIDE_LIMB
+    if not in_limb:
+        return Reason.OUTSIDE_LIMB
+    return Reason.PLATE if _is_plate_mark(candidate, grounds) else None
+
+
+def _in_dim_tissue(candidate: Candidate, grounds: Grounds) -> bool:
+    """Whether it is surely calcium and what lies round it is a little brighter than air."""
+    if grounds.tissue is None or candidate.score < SURE_SCORE:
+        return False
+    reach = max(2, round(NEAR_MM / grounds.mm))
+    window, mask = _padded(candidate, grounds.tissue.shape, 2 * reach)
+    near, far = (cv2.dilate(mask, np.ones((2 * k + 1,) * 2, np.uint8)) > 0 for k in (reach, 2 * reach))
+    return bool(grounds.tissue[window][far & ~near].mean() > 0.5)
+
+
+def _is_plate_mark(candidate: Candidate, grounds: Grounds) -> bool:
+    """Whether it is dirt on a straight line that goes on where no limb is."""
+    if grounds.clear is None or candidate.score < grounds.threshold:
+        return False
+    return goes_on_outside(grounds.film, grounds.clear, candidate.window, candidate.mask, grounds.mm)
 
 
 def _is_line(candidate: Candidate, grounds: Grounds) -> bool:

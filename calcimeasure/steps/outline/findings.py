@@ -98,7 +98,7 @@ class Findings:
             bone=self.grounds.bone,
             probability=self.probability,
             warnings=self.warnings,
-            scores=scores_on(labels, self.candidates),
+            scores=scores_on(labels, [one.outlined for one in self.candidates]),
         )
 
 

@@ -12,19 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import pairwise, product
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from calcimeasure.model.deposit import Segmentation
 from calcimeasure.model.image import Image, Mask, Pixels, Spacing, SpacingOrigin
 from calcimeasure.steps.anatomy import scaled, survey
+from calcimeasure.steps.outline import refined as refining
 from calcimeasure.steps.outline.candidates import Candidate, Grounds
 from calcimeasure.steps.outline.findings import Findings
+from calcimeasure.steps.outline.inference import Session, session
 from calcimeasure.steps.outline.judge import Judge
 from calcimeasure.steps.outline.settings import SegmentSettings
 from calcimeasure.steps.outline.weights import Finder, Weights
@@ -88,12 +88,15 @@ def _seen(image: Image, settings: SegmentSettings) -> Findings:
     networks = Networks.named(settings.weights)
     judge = networks.judge.on_trunk() if seen.trunk else networks.judge
     maps = Maps.of(stretched(image.pixels, image.valid), seen.native_mm, networks)
+    parts = [judge.judged(part, maps.finder, maps.outline, seen.native_mm) for part in maps.parts(seen.native_mm)]
+    redraws = networks.redraws and seen.native_mm <= refining.COARSEST_MM
+    drawn, inside = refining.refined(image, parts, maps.inside) if redraws else (parts, maps.inside)
     return Findings(
-        tuple(judge.judged(part, maps.finder, maps.outline, seen.native_mm) for part in maps.parts(seen.native_mm)),
+        tuple(drawn),
         grounds,
         f"learned: {settings.weights}",
         limb=seen.enlarged(seen.limb),
-        probability=maps.inside,
+        probability=inside,
         warnings=seen.warnings,
     )
 
@@ -145,18 +148,22 @@ def inside_given_a_deposit(outline: Map) -> tuple[Map, Mask]:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The finder with how it is used, the outline network, and the judge of one set of weights."""
+    """The finder with how it is used, the outline network, and the judge of one set of weights.
+
+    Those that are `redraws` let the network that is pointed at draw their findings' outlines anew.
+    """
 
     use: Finder
-    finder: onnxruntime.InferenceSession
-    outline: onnxruntime.InferenceSession
+    finder: Session
+    outline: Session
     judge: Judge
+    redraws: bool = False
 
     @classmethod
     def of(cls, weights: Weights, threads: int) -> Networks:
         """The networks of some weights, loaded."""
-        finder, outline = (_session(file, threads) for file in (weights.finder.file, weights.outline))
-        return cls(weights.finder, finder, outline, weights.judge)
+        finder, outline = (session(file, threads) for file in (weights.finder.file, weights.outline))
+        return cls(weights.finder, finder, outline, weights.judge, weights.redraws)
 
     @classmethod
     def named(cls, weights: str) -> Networks:
@@ -167,13 +174,6 @@ class Networks:
 @lru_cache(maxsize=2)
 def _loaded(weights: str, threads: int) -> Networks:
     return Networks.of(Weights.named(weights), threads)
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def stretched(pixels: Pixels, valid: Mask | None = None) -> Map:

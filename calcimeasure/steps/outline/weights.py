@@ -27,11 +27,16 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One set of weights: the finder, the outline network's file, and the judge of findings."""
+    """One set of weights: the finder, the outline network's file, the judge of findings.
+
+    `redraws` where the network that is pointed at draws the findings' outlines anew (it may not, for weights that hold
+    nothing of real films).
+    """
 
     finder: Finder
     outline: Path
     judge: Judge
+    redraws: bool = False
 
     @classmethod
     def named(cls, name: str) -> Weights:
@@ -45,12 +50,33 @@ class Weights:
         use = facts["finder"]
         finder = Finder(card.parent / use["file"], use["working_mm"], tuple(use["looks"]))
         judge = Judge(facts["judge"]["base"], tuple(facts["judge"]["weights"][fact] for fact in FACTS))
-        return cls(finder, card.parent / facts["outline"], judge)
+        return cls(finder, card.parent / facts["outline"], judge, bool(facts.get("redraws", False)))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompter:
+    """The network that outlines what it is pointed at: its file, and the chance from which on something is there."""
+
+    file: Path
+    least: float
+
+    @classmethod
+    def shipped(cls) -> Prompter:
+        """As the package ships it."""
+        return cls.read(_HOME / "prompted.json")
+
+    @classmethod
+    def read(cls, card: Path) -> Prompter:
+        """The network that a card describes; its file lies beside it."""
+        facts = json.loads(card.read_text())
+        return cls(card.parent / facts["file"], facts["least"])
 
 
 @cache
 def fingerprint(name: str) -> str:
     """SHA-256 of the networks and the card: other weights give other numbers, so the recipe's hash holds this."""
     weights = Weights.named(name)
-    files = (_HOME / f"{name}.json", weights.finder.file, weights.outline)
+    files = [_HOME / f"{name}.json", weights.finder.file, weights.outline]
+    if weights.redraws:
+        files += [_HOME / "prompted.json", Prompter.shipped().file]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
