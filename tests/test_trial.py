@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -249,12 +250,13 @@ def test_resume_compares_only_what_is_new(films: Path, done: Path) -> None:
 def test_a_run_that_is_broken_off_tells_no_change_of_films_as_they_were(
     films: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
 ) -> None:
-    def broken_off(*_: object) -> None:
+    def broken_off(*_: object) -> Iterator[tuple[str, str]]:
         raise KeyboardInterrupt
+        yield
 
     out, table = shutil.copytree(done, tmp_path / "out"), _write(films / "again.csv", ["A,v1,a1", "A,v2,a2"])
     table.write_text(table.read_text().replace(old, new))
-    monkeypatch.setattr("calcimeasure.run.trial.compare_visits", broken_off)
+    monkeypatch.setattr("calcimeasure.run.visits._visits", broken_off)
     _run("study", table, "-o", out, "--resume", code=130)
     assert len(_rows(out / "images.csv")) == 2
     assert _rows(out / "changes.csv") == []

@@ -119,8 +119,9 @@ class Window:
         self.measure._turned()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shared_window(display: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """A window of its own for each test: software OpenGL dies of layers that come and go in one window for long."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):

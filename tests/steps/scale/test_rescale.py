@@ -88,7 +88,7 @@ def test_a_refused_scale_leaves_pixels_and_says_what_to_do(name):
 
 
 def test_corners_off_their_plane_are_refused_with_what_to_do():
-    from test_calibrate_marker import _askew
+    from test_marker import _askew
 
     image = rescaled(_askew(Shot()), AUTO)
     assert image.spacing is None
